@@ -1,0 +1,90 @@
+"""The seam between the mayor and whatever holds the workers' processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from swarmskill.model import Ending
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One process to run, in its own process group, with its output in a log file.
+
+    `name` is unique in the run and makes starting idempotent. `env` is the whole environment.
+    `stdin` is a file to read from (None: the null device). `timeout` and `grace` are seconds: after
+    `timeout` the whole group gets TERM, after `grace` more KILL. A job that `survives` goes on when
+    the mayor dies, any other is killed then. The log keeps its first half and its last half when
+    the output is longer than `log_limit` bytes.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    cwd: Path
+    env: Mapping[str, str]
+    log: Path
+    stdin: Path | None = None
+    timeout: float | None = None
+    grace: float = 10.0
+    survives: bool = True
+    log_limit: int = 50_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A job's process. `identity` tells it from a later process of the same pid, reboots included."""
+
+    pid: int
+    identity: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEnd:
+    """How a job ended: `exit_code` as a shell tells it (128 + signal number for a signal)."""
+
+    ending: Ending
+    exit_code: int
+    started_at: float
+    ended_at: float
+
+
+class CannotStart(Exception):
+    """The job's program cannot be started: not found, not executable, no such folder."""
+
+
+class JobLost(Exception):
+    """The job vanished, and nobody knows how it ended."""
+
+
+class Backend(Protocol):
+    """Holds processes. Every implementation passes `tests/contract/backends.py`."""
+
+    name: str
+
+    def open(self) -> None:
+        """Connect to the run's process holder, starting it if there is none.
+
+        Raises Refused when it cannot be started.
+        """
+
+    def start(self, job: Job) -> Started:
+        """Start a job; one of that name that was started before is returned as it is.
+
+        Raises CannotStart.
+        """
+
+    def end(self, name: str, started: Started) -> Future[JobEnd]:
+        """The job's end, as soon as it and all processes of its group are gone.
+
+        The future raises JobLost if the job is gone and its end is not known.
+        """
+
+    def kill(self, name: str, *, force: bool = False) -> None:
+        """End the job's whole group: TERM, then KILL after its grace; KILL at once with `force`."""
+
+    def close(self) -> None:
+        """Let go. Jobs that survive the mayor go on, the others are killed."""

@@ -1,0 +1,156 @@
+"""What happened. Each event is one line of the ledger.
+
+`at` is when the mayor learned of it, in seconds since the epoch; the core copies it and compares it
+with nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from swarmskill.model import RunConfig, Task, Verdict, WorkerEnd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Base of all events."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptEvent(Event):
+    """Base of the events about one attempt at one task. Attempts count from 1."""
+
+    task: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted(Event):
+    """The run was set up: its branch exists and points at `base`, a full commit name."""
+
+    run_id: str
+    tasks: tuple[Task, ...]
+    config: RunConfig
+    base: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResumed(Event):
+    """A mayor took the run up again. `session` counts the mayors of a run, the first being 1."""
+
+    session: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopRequested(Event):
+    """Somebody wants the run to stop.
+
+    Without `now` workers in flight end and are integrated; with it they are stopped; with `force`
+    they are killed and checks are abandoned. Whatever the way, the run can be resumed.
+    """
+
+    session: int
+    now: bool = False
+    force: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryRequested(AttemptEvent):
+    """Somebody wants an ended task tried again; `attempt` is the last one made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStarted(AttemptEvent):
+    """Answers Spawn. `identity` tells this process from a later one of the same `pid`.
+
+    `worktree` is an absolute path, `base` the commit that the worktree started from.
+    """
+
+    pid: int
+    identity: str
+    worktree: str
+    base: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpawnFailed(AttemptEvent):
+    """Answers Spawn: there is no worker. `permanent` when another try cannot help."""
+
+    reason: str
+    permanent: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerExited(AttemptEvent):
+    """Answers Await: the worker and all its processes are gone."""
+
+    end: WorkerEnd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerLost(AttemptEvent):
+    """Answers Await: the worker vanished, and nobody knows how it ended."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validated(AttemptEvent):
+    """Answers Validate. `commit` holds what the worker left, on top of the attempt's base."""
+
+    verdict: Verdict
+    commit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Integrated(AttemptEvent):
+    """Answers Integrate: `commit` is on the run branch and the checks passed on its tree.
+
+    `merged` when the branch had moved since the attempt's base.
+    """
+
+    commit: str
+    merged: bool = False
+    verdict: Verdict = Verdict()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntegrationConflicted(AttemptEvent):
+    """Answers Integrate: these paths do not merge; nothing was changed."""
+
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntegrationRejected(AttemptEvent):
+    """Answers Integrate: the checks failed on the merged result; nothing was changed."""
+
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landed(Event):
+    """Answers Land: the user's branch now points at `head`."""
+
+    head: str
+    branch: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandingRefused(Event):
+    """Answers Land: the user's branch was left alone. `hint` is the command that lands by hand."""
+
+    head: str
+    reason: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported(Event):
+    """Answers Report: the mayor of this session has nothing left to do."""
+
+    session: int
+    path: str

@@ -1,0 +1,85 @@
+"""What must be true of every state. Tests check it after each event; `doctor` can check a ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+from swarmskill.core.graph import bits
+from swarmskill.core.manifest import overlap
+from swarmskill.core.state import State, TaskState
+from swarmskill.model import Outcome, Phase, Schedule
+
+_ACTIVE = frozenset({Phase.ASSIGNED, Phase.RUNNING, Phase.VALIDATING, Phase.INTEGRATING})
+_BUSY = frozenset({Phase.ASSIGNED, Phase.RUNNING})
+
+
+def broken(state: State) -> list[str]:
+    """The invariants that do not hold, each as a sentence with the task's id; [] for a sound state."""
+    found = [*_run(state), *_manifests(state)]
+    for rank, task in enumerate(state.graph.tasks):
+        found += (f"{task.id}: {problem}" for problem in _task(state, rank, state.tasks[task.id]))
+    return found
+
+
+def _run(state: State) -> Iterator[str]:
+    if len(state.tasks) != len(state.graph.tasks):
+        yield "a task was lost or invented"
+    if state.busy.bit_count() > state.config.max_workers:
+        yield "more workers than the limit"
+    if state.config.schedule is Schedule.WAVE and state.active & ~state.wave:
+        yield "a task outside the current wave is active"
+    commits = [task.commit for task in state.tasks.values() if task.commit]
+    if len(commits) != len(set(commits)):
+        yield "two tasks share one commit"
+
+
+def _manifests(state: State) -> Iterator[str]:
+    active = [state.graph.tasks[rank] for rank in bits(state.active)]
+    for one, other in combinations(active, 2):
+        if any(overlap(a, b) for a in one.files for b in other.files):
+            yield f"{one.id} and {other.id} are active with overlapping manifests"
+
+
+def _task(state: State, rank: int, task: TaskState) -> Iterator[str]:
+    bit = 1 << rank
+    for name, members, phases in (
+        ("open", state.open, frozenset(Phase) - {Phase.ENDED}),
+        ("ready", state.ready, frozenset({Phase.READY})),
+        ("active", state.active, _ACTIVE),
+        ("busy", state.busy, _BUSY),
+    ):
+        if bool(members & bit) != (task.phase in phases):
+            yield f"phase {task.phase} does not fit the set {name}"
+    if (task.phase is Phase.ENDED) != (task.outcome is not None):
+        yield "an outcome and an end belong together"
+    yield from _edges(state, rank, task)
+    yield from _attempt(state, rank, task)
+
+
+def _edges(state: State, rank: int, task: TaskState) -> Iterator[str]:
+    blockers = [state.tasks[state.graph.tasks[blocker].id] for blocker in state.graph.blockers[rank]]
+    missing = sum(blocker.outcome is not Outcome.COMPLETED for blocker in blockers)
+    if not state.graph.tasks[rank].done and task.waiting_on != missing:
+        yield f"waits on {task.waiting_on} blockers, but {missing} are not completed"
+    if missing and task.phase not in (Phase.WAITING, Phase.ENDED):
+        yield "under way before its blockers completed"
+    if not missing and task.phase is Phase.WAITING:
+        yield "waits on nothing"
+    failed = any(b.phase is Phase.ENDED and b.outcome is not Outcome.COMPLETED for b in blockers)
+    if failed and task.phase is Phase.WAITING:
+        yield "waits on a blocker that did not complete"
+    if task.outcome is Outcome.SKIPPED and not failed:
+        yield "skipped although no blocker failed"
+
+
+def _attempt(state: State, rank: int, task: TaskState) -> Iterator[str]:
+    completed_here = task.outcome is Outcome.COMPLETED and not state.graph.tasks[rank].done
+    if completed_here != bool(task.commit):
+        yield "completed and having a commit on the run branch belong together"
+    if task.phase in _ACTIVE and task.attempt < 1:
+        yield "under way without an attempt"
+    if (task.phase in _ACTIVE - {Phase.ASSIGNED}) and task.worker is None:
+        yield "under way without a worker"
+    if task.phase is Phase.INTEGRATING and not task.work:
+        yield "integrating without a commit of the work"

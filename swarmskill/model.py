@@ -1,0 +1,317 @@
+"""The nouns: what a task is, what a worker claims, what we saw, what we judged.
+
+Everything here is frozen data. Times are seconds (durations) or seconds since the epoch (`*_at`),
+sizes are bytes, paths are POSIX paths relative to the repository's top unless named otherwise,
+commits are full object names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+DEFAULT_PRIORITY = 2
+"""Priority of a task that names none: the middle of the 0 (first) to 4 scale that trackers use."""
+
+
+class CheckKind(StrEnum):
+    """What a check looks at. The first seven come from the task, the others are always made."""
+
+    FILES_EXIST = "files_exist"
+    CONTENT_CHECK = "content_check"
+    LINT = "lint"
+    TESTS = "tests"
+    COMMAND = "command"
+    CUSTOM = "custom"
+    CROSS_CUTTING = "cross_cutting"
+    EXIT = "exit"
+    """The worker ended with an exit code other than 0."""
+    TIMEOUT = "timeout"
+    """The worker ran past its time limit."""
+    CLAIM = "claim"
+    """The worker's result file cannot be read, or contradicts what we see."""
+    EMPTY = "empty"
+    """Nothing changed, and the task has no check that could prove this right."""
+    SCOPE = "scope"
+    """The diff leaves the task's manifest."""
+    MARKERS = "markers"
+    """The diff adds conflict markers."""
+    SIZE = "size"
+    """The diff adds a file over the size limit."""
+    SECRETS = "secrets"
+    """The diff adds something that looks like a credential."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One condition that a task's result must meet.
+
+    `kind` FILES_EXIST uses `paths`; CONTENT_CHECK uses `paths` (one file) and `patterns` (regular
+    expressions, all must be found); every other kind runs `command` and wants exit code 0.
+    `cross_cutting` marks checks of the run-wide list, which are made on the merged result.
+    """
+
+    kind: CheckKind
+    name: str
+    paths: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+    command: str = ""
+    shell: bool = False
+    timeout: float = 600.0
+    cross_cutting: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirements:
+    """What a remote worker must offer to be given a task."""
+
+    tags: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One unit of work.
+
+    `files` is the manifest: the paths or globs that the task may write; empty means no limit.
+    `done` tasks were completed before the run and are never started. `run` is the argument list
+    for the `command` agent. `estimate` is the expected duration in seconds. `timeout` and
+    `max_retries` override the run's. `metadata` is kept as it was read.
+    """
+
+    id: str
+    subject: str
+    description: str = ""
+    active_form: str = ""
+    blocked_by: tuple[str, ...] = ()
+    priority: int = DEFAULT_PRIORITY
+    done: bool = False
+    owner: str = ""
+    files: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+    run: tuple[str, ...] = ()
+    agent: str = ""
+    model: str = ""
+    timeout: float | None = None
+    estimate: float | None = None
+    max_retries: int | None = None
+    allow_empty: bool = False
+    requires: Requirements = Requirements()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskList:
+    """What a source read: tasks in the order of the file, run-wide checks, and warnings to show."""
+
+    tasks: tuple[Task, ...]
+    cross_cutting: tuple[Check, ...] = ()
+    warnings: tuple[str, ...] = ()
+    source: str = ""
+
+
+class Claim(StrEnum):
+    """How a worker says its work ended."""
+
+    DONE = "done"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerResult:
+    """What the worker claims in its result file. Never believed, only compared with the evidence."""
+
+    status: Claim
+    detail: str = ""
+    artifacts: tuple[str, ...] = ()
+    files_changed: tuple[str, ...] = ()
+    test_tail: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Ending(StrEnum):
+    """Why a worker's process is gone."""
+
+    EXITED = "exited"
+    TIMED_OUT = "timed_out"
+    KILLED = "killed"
+    """Stopped because we asked for it, not through a fault of the attempt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerEnd:
+    """How a worker ended: `exit_code` as a shell tells it (128 + signal number for a signal)."""
+
+    ending: Ending
+    exit_code: int
+    started_at: float
+    ended_at: float
+    result: WorkerResult | None = None
+    result_problem: str = ""
+    """Why the result file could not be read, or "" if it could or there was none."""
+
+
+class ChangeKind(StrEnum):
+    """What happened to one path between the attempt's base and its tree."""
+
+    ADDED = "A"
+    MODIFIED = "M"
+    DELETED = "D"
+    TYPE_CHANGED = "T"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One changed path. Renames are a deletion and an addition, so that both ends are seen."""
+
+    path: str
+    kind: ChangeKind
+    size: int = 0
+    """Bytes of the new content; 0 for a deletion."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What one check showed. `output` is the tail of what a command printed, `log` the whole of it."""
+
+    kind: CheckKind
+    name: str
+    passed: bool
+    detail: str = ""
+    output: str = ""
+    log: str = ""
+    seconds: float = 0.0
+    cross_cutting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that we saw of an attempt's work ourselves."""
+
+    changes: tuple[Change, ...]
+    results: tuple[CheckResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Our judgement of an attempt. `failed` is the check that decided against it, or None."""
+
+    failed: CheckResult | None = None
+    empty: bool = False
+    """The attempt changed nothing, and its checks passed all the same."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the attempt may be integrated."""
+        return self.failed is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """Why the attempt before was not taken: what the next worker is told.
+
+    `output` is the tail of the failed check's output, `conflicts` the paths that did not merge,
+    `diff` a commit whose difference to its parent is the earlier work, or "".
+    """
+
+    kind: str
+    detail: str
+    output: str = ""
+    conflicts: tuple[str, ...] = ()
+    diff: str = ""
+
+
+class Phase(StrEnum):
+    """Where a task is."""
+
+    WAITING = "waiting"
+    READY = "ready"
+    ASSIGNED = "assigned"
+    RUNNING = "running"
+    VALIDATING = "validating"
+    INTEGRATING = "integrating"
+    ENDED = "ended"
+
+
+class Outcome(StrEnum):
+    """Why a task ended."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    CONFLICTED = "conflicted"
+    TIMED_OUT = "timed_out"
+    LOST = "lost"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+    BLOCKED = "blocked"
+
+
+class Schedule(StrEnum):
+    """When a ready task starts: as soon as a slot is free, or when the wave before has ended."""
+
+    ROLLING = "rolling"
+    WAVE = "wave"
+
+
+class OnFailure(StrEnum):
+    """What the run does when a task ends without being completed."""
+
+    BEST_EFFORT = "best-effort"
+    FAIL_FAST = "fail-fast"
+
+
+class Land(StrEnum):
+    """When the user's branch is moved to the run branch."""
+
+    WAVE = "wave"
+    END = "end"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorktreeSetup:
+    """What a fresh worktree gets beside the checkout.
+
+    `copy` files and `link` folders are taken from the main checkout, `setup` commands (shell words)
+    run in the worktree, `keep` are ignored paths that survive when a worktree is used again.
+    """
+
+    setup: tuple[str, ...] = ()
+    copy: tuple[str, ...] = ()
+    link: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """Everything that was decided about a run before it started.
+
+    `timeout` limits one worker and `deadline` the whole run, in seconds; `grace` is the time from
+    TERM to KILL. `max_retries` caps the retries of a task over all kinds of failure; None leaves
+    the caps per kind. `branch` is the user's branch to land on, "" with a detached HEAD.
+    `env` names the variables of the mayor's environment that workers may see; None means all
+    but those that are never passed on.
+    """
+
+    max_workers: int = 5
+    schedule: Schedule = Schedule.ROLLING
+    on_failure: OnFailure = OnFailure.BEST_EFFORT
+    max_retries: int | None = None
+    timeout: float = 1800.0
+    deadline: float | None = None
+    grace: float = 10.0
+    agent: str = "command"
+    agent_cmd: str = ""
+    model: str = ""
+    backend: str = "process"
+    land: Land = Land.END
+    branch: str = ""
+    cross_cutting: tuple[Check, ...] = ()
+    worktree: WorktreeSetup = WorktreeSetup()
+    env: tuple[str, ...] | None = None
+    max_file_bytes: int = 10_000_000
+    keep: bool = False

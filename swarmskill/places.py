@@ -1,0 +1,147 @@
+"""Where things are: the folder of a run and the names inside it. Looks, but changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from swarmskill.errors import Refused
+
+WORKER_FOLDER = ".swarm"
+"""In every worktree: the worker's own folder, ignored by git through `info/exclude`."""
+
+RESULT_FILE = f"{WORKER_FOLDER}/result.json"
+
+BRANCH_PREFIX = "refs/heads/swarm/"
+ATTEMPT_PREFIX = "refs/swarm/"
+
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_KEY_LENGTH = 40
+
+
+def safe_key(task_id: str) -> str:
+    """A name for the task that is safe in paths, refs and tmux targets.
+
+    Ids that are safe already stay as they are; others get a hash, so that no two ids share a key.
+    """
+    plain = (
+        _SAFE.fullmatch(task_id) is not None
+        and len(task_id) <= _KEY_LENGTH
+        and ".." not in task_id
+        and not task_id.endswith((".", ".lock"))
+    )
+    if plain:
+        return task_id
+    digest = hashlib.sha256(task_id.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    words = re.sub(r"[^A-Za-z0-9_-]+", "-", task_id).strip("-_")[: _KEY_LENGTH - 9].rstrip("-_")
+    return f"{words}-{digest}" if words else digest
+
+
+def attempt_key(task_id: str, attempt: int) -> str:
+    """The name of one attempt: of its worktree, log, prompt, result and job."""
+    return f"{safe_key(task_id)}-{attempt}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """`<git common dir>/swarm/runs/<run-id>/` and what is in it."""
+
+    path: Path
+
+    @property
+    def run_id(self) -> str:
+        """The run's id: the folder's name."""
+        return self.path.name
+
+    @property
+    def ledger(self) -> Path:
+        """One event a line, append only."""
+        return self.path / "events.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the mayor."""
+        return self.path / "lock"
+
+    @property
+    def holder(self) -> Path:
+        """Tells who holds the lock."""
+        return self.path / "holder.json"
+
+    @property
+    def requests(self) -> Path:
+        """Folder of what other commands ask of the mayor, one file each."""
+        return self.path / "requests"
+
+    @property
+    def keeper(self) -> Path:
+        """Folder of the keeper process: its socket's address, its log and the ends it saw."""
+        return self.path / "keeper"
+
+    @property
+    def report(self) -> Path:
+        """The report in Markdown, written at the end."""
+        return self.path / "report.md"
+
+    def prompt(self, key: str) -> Path:
+        """What the worker was told."""
+        return self.path / "prompts" / f"{key}.md"
+
+    def log(self, key: str) -> Path:
+        """All that the worker printed."""
+        return self.path / "logs" / f"{key}.log"
+
+    def result(self, key: str) -> Path:
+        """The mayor's copy of what the worker claimed."""
+        return self.path / "results" / f"{key}.json"
+
+    def check_log(self, key: str, number: int, *, merged: bool) -> Path:
+        """All that one check command printed, on the attempt itself or on the merged result."""
+        return self.path / "checks" / f"{key}-{'merged' if merged else 'own'}-{number}.log"
+
+
+def runs_folder(common_dir: Path) -> Path:
+    """Where the runs of a repository are; `common_dir` is git's common directory."""
+    return common_dir / "swarm" / "runs"
+
+
+def run_ids(common_dir: Path) -> list[str]:
+    """Ids of all runs, oldest first: ids begin with the time, so they sort by it."""
+    folder = runs_folder(common_dir)
+    if not folder.is_dir():
+        return []
+    return sorted(entry.name for entry in folder.iterdir() if (entry / "events.jsonl").exists())
+
+
+def find_run(common_dir: Path, wanted: str = "") -> RunFolder:
+    """The run of that id, or that the words are a unique part of; the newest for "".
+
+    Raises Refused, with the ids there are, if none or several fit.
+    """
+    ids = run_ids(common_dir)
+    if not ids:
+        raise Refused("this repository has no run", hint="start one: swarm run tasks.json")
+    if not wanted:
+        return RunFolder(runs_folder(common_dir) / ids[-1])
+    fitting = [wanted] if wanted in ids else [run_id for run_id in ids if wanted in run_id]
+    if len(fitting) == 1:
+        return RunFolder(runs_folder(common_dir) / fitting[0])
+    problem = f"{len(fitting)} runs match" if fitting else "no run is called"
+    raise Refused(f"{problem} {wanted!r}", hint="there are: " + ", ".join((fitting or ids)[-5:]))
+
+
+def branch_ref(run_id: str) -> str:
+    """The run branch's full name."""
+    return BRANCH_PREFIX + run_id
+
+
+def attempt_ref(run_id: str, key: str) -> str:
+    """The ref that keeps an attempt's commit until `swarm clean`."""
+    return f"{ATTEMPT_PREFIX}{run_id}/{key}"
+
+
+def worktrees_folder(top: Path, run_id: str) -> Path:
+    """Where a run's worktrees are, below the main checkout."""
+    return top / WORKER_FOLDER / "worktrees" / run_id

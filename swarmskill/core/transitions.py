@@ -78,9 +78,8 @@ def _run_started(state: State, event: ev.RunStarted) -> Step | None:
 def _run_resumed(state: State, event: ev.RunResumed) -> Step | None:
     if event.session != state.session + 1:
         return None
-    stage = state.stage
-    if stage in (Stage.REPORTING, Stage.OVER) and state.open:
-        stage = Stage.RUNNING
+    # Landing goes on; a report is written anew, for this session.
+    stage = Stage.LANDING if state.stage is Stage.LANDING else Stage.RUNNING
     return replace(
         state,
         session=event.session,

@@ -1,0 +1,1 @@
+"""The user's git repository. All of git goes through here."""

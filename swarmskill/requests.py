@@ -23,12 +23,27 @@ def submit_request(folder: RunFolder, event: Event) -> Path:
     return path
 
 
-def pending_requests(folder: RunFolder) -> list[tuple[Path, Event]]:
-    """All requests that wait, oldest first; files that hold none are left where they are."""
-    found = []
-    for path in sorted(folder.requests.glob("[0-9]*.json")):
-        try:
-            found.append((path, decode_event(path.read_bytes().rstrip(b"\n"))[1]))
-        except (OSError, BadLine, NewerVersion):
-            continue
-    return found
+class RequestBox:
+    """The mayor's side: takes requests and removes them once they are recorded."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._taken: list[Path] = []
+
+    def take(self) -> list[Event]:
+        """The requests that wait, oldest first. Those taken before are recorded by now and removed."""
+        self.settle()
+        events = []
+        for path in sorted(self._folder.requests.glob("[0-9]*.json")):
+            try:
+                events.append(decode_event(path.read_bytes().rstrip(b"\n"))[1])
+            except (OSError, BadLine, NewerVersion):
+                continue
+            self._taken.append(path)
+        return events
+
+    def settle(self) -> None:
+        """Remove the requests that were taken: the ledger has them."""
+        for path in self._taken:
+            path.unlink(missing_ok=True)
+        self._taken.clear()

@@ -1,21 +1,21 @@
 """Short commands of the mayor's own (checks, worktree set-up), run as jobs of the backend.
 
-The backend's keeper kills them when the mayor dies, so that a resumed run never meets a check of
-its predecessor in the same folder.
+The backend kills them when the mayor dies, so that a resumed run never meets a check of its
+predecessor in the same folder.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from swarmskill.backends.base import Backend, CannotStart, Job, JobLost
+from swarmskill.backends.base import Backend, CannotStart, Job, JobEnd, JobLost
 from swarmskill.model import Ending
-from swarmskill.validation.evidence import CommandEnd
+from swarmskill.validation.commands import Ran
 
-_TAIL_BYTES = 16_384
+_TAIL_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +25,17 @@ class Commands:
     backend: Backend
     session: int
     grace: float
-    _numbers: itertools.count[int]
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def run(
-        self, argv: Sequence[str], folder: Path, environment: Mapping[str, str], *, log: Path, timeout: float | None
-    ) -> CommandEnd:
-        """Run a command and wait for its end. Never raises for what the command does."""
+        self, argv: Sequence[str], environment: Mapping[str, str], *, cwd: Path, timeout: float | None, log: Path
+    ) -> Ran:
+        """Run a command and wait for its end. Does not raise for anything that the command does."""
         log.parent.mkdir(parents=True, exist_ok=True)
         job = Job(
             name=f"command-{self.session}-{next(self._numbers)}",
             argv=tuple(argv),
-            cwd=folder,
+            cwd=cwd,
             env=environment,
             log=log,
             timeout=timeout,
@@ -45,18 +45,19 @@ class Commands:
         try:
             end = self.backend.end(job.name, self.backend.start(job)).result()
         except CannotStart as error:
-            return CommandEnd(exit_code=127, output="", seconds=0.0, problem=str(error))
+            return Ran(exit_code=127, output="", seconds=0.0, cannot_start=str(error))
         except JobLost as error:
-            return CommandEnd(exit_code=137, output=_tail(log), seconds=0.0, problem=str(error))
-        problem = f"timed out after {timeout:.0f} s" if end.ending is Ending.TIMED_OUT else ""
-        return CommandEnd(
-            exit_code=end.exit_code, output=_tail(log), seconds=end.ended_at - end.started_at, problem=problem
-        )
+            return Ran(exit_code=137, output=_tail(log), seconds=0.0, cannot_start=str(error))
+        return _ran(end, log)
 
 
-def new_commands(backend: Backend, session: int, grace: float) -> Commands:
-    """Commands for the mayor of this session."""
-    return Commands(backend, session, grace, itertools.count(1))
+def _ran(end: JobEnd, log: Path) -> Ran:
+    return Ran(
+        exit_code=end.exit_code,
+        output=_tail(log),
+        seconds=end.ended_at - end.started_at,
+        timed_out=end.ending is Ending.TIMED_OUT,
+    )
 
 
 def _tail(log: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,13 +12,14 @@ from swarmskill.core.events import Validated
 from swarmskill.core.manifest import is_glob
 from swarmskill.core.state import State
 from swarmskill.mayor.context import RunContext
-from swarmskill.model import CheckKind, CheckResult, Task, Verdict
+from swarmskill.model import Check, CheckKind, CheckResult, Task, Verdict
 from swarmskill.places import attempt_key
 from swarmskill.repo.changes import added_text, changes, snapshot, tree_has
 from swarmskill.repo.git import GitFailed
 from swarmskill.repo.message import commit_message
-from swarmskill.validation.contract import judge
-from swarmskill.validation.evidence import CommandEnd, RunCommand, gather
+from swarmskill.validation.commands import Ran, RunCommand
+from swarmskill.validation.contract import judge, judge_merged
+from swarmskill.validation.evidence import LogFor, check_again, gather
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,39 +29,54 @@ class Judge:
     run: RunContext
 
     def validate(self, effect: Validate, state: State) -> Validated:
-        """Make the task's checks on the worker's worktree."""
+        """Make the task's checks on what the worker left in its worktree."""
         task, worktree = state.graph.task(effect.task), Path(effect.worktree)
-        key = attempt_key(effect.task, effect.attempt)
+        verdict, commit = self._judge(effect, task, worktree)
+        return Validated(at=time.time(), task=effect.task, attempt=effect.attempt, verdict=verdict, commit=commit)
+
+    def judge_merged(self, task: Task, attempt: int, checks: Sequence[Check], folder: Path, commit: str) -> Verdict:
+        """Make `checks` in `folder`, a checkout of the merged result `commit`."""
+        results = check_again(
+            checks,
+            folder,
+            run=self._runner(task, attempt),
+            tree_has=lambda path: tree_has(self.run.repository, commit, path),
+            log=self._logs(task, attempt, merged=True),
+        )
+        return judge_merged(checks, results)
+
+    def _judge(self, effect: Validate, task: Task, worktree: Path) -> tuple[Verdict, str]:
+        repository, run_id = self.run.repository, self.run.folder.run_id
+        message = commit_message(task, run_id, effect.attempt)
         literal = tuple(entry for entry in task.files if not is_glob(entry))
-        message = commit_message(task, self.run.folder.run_id, effect.attempt)
         try:
-            commit = snapshot(self.run.repository, worktree, effect.base, message, extra_paths=literal)
+            commit = snapshot(repository, worktree, effect.base, message, extra_paths=literal)
         except GitFailed as error:
+            # Workers can wreck their worktree; that is their failure, not the run's.
             failed = CheckResult(CheckKind.CLAIM, "worktree", False, f"the worktree cannot be read: {error}")
-            return self._answer(effect, Verdict(failed=failed), "")
-        self.run.repository.keep_attempt(self.run.folder.run_id, key, commit)
+            return Verdict(failed=failed), ""
+        repository.keep_attempt(run_id, attempt_key(task.id, effect.attempt), commit)
         evidence = gather(
             task,
             worktree,
-            changes=changes(self.run.repository, effect.base, commit),
-            added=added_text(self.run.repository, effect.base, commit),
-            tree_has=lambda path: tree_has(self.run.repository, commit, path),
-            run=self.checker(task, effect.attempt, merged=False),
+            changes(repository, effect.base, commit),
+            added_text(repository, effect.base, commit),
+            run=self._runner(task, effect.attempt),
+            tree_has=lambda path: tree_has(repository, commit, path),
+            log=self._logs(task, effect.attempt, merged=False),
             max_file_bytes=self.run.config.max_file_bytes,
+            artifacts=effect.end.result.artifacts if effect.end.result else (),
         )
-        return self._answer(effect, judge(task, effect.end, evidence), commit)
+        return judge(task, effect.end, evidence), commit
 
-    def checker(self, task: Task, attempt: int, *, merged: bool) -> RunCommand:
-        """Runs the commands of checks with the task's environment and a log for each."""
-        key = attempt_key(task.id, attempt)
+    def _runner(self, task: Task, attempt: int) -> RunCommand:
         environment = self.run.worker_variables(task_id=task.id, attempt=str(attempt))
-        numbers = iter(range(1, 1_000_000))
 
-        def run(argv: tuple[str, ...], folder: Path, timeout: float) -> CommandEnd:
-            log = self.run.folder.check_log(key, next(numbers), merged=merged)
-            return self.run.commands.run(argv, folder, environment, log=log, timeout=timeout)
+        def run(argv: Sequence[str], *, cwd: Path, timeout: float, log: Path) -> Ran:
+            return self.run.commands.run(argv, environment, cwd=cwd, timeout=timeout, log=log)
 
         return run
 
-    def _answer(self, effect: Validate, verdict: Verdict, commit: str) -> Validated:
-        return Validated(at=time.time(), task=effect.task, attempt=effect.attempt, verdict=verdict, commit=commit)
+    def _logs(self, task: Task, attempt: int, *, merged: bool) -> LogFor:
+        key = attempt_key(task.id, attempt)
+        return lambda number: self.run.folder.check_log(key, number, merged=merged)

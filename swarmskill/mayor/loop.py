@@ -45,8 +45,11 @@ class Watcher(Protocol):
     live: bool
     """Whether `tick` has to be called while nothing happens, too."""
 
-    def event(self, event: Event, before: State, after: State) -> None:
-        """Something happened."""
+    def event(self, event: Event, state: State) -> None:
+        """An event led to `state`."""
+
+    def say(self, line: str) -> None:
+        """Something worth telling that is no event. Called from signal handlers, too."""
 
     def tick(self, state: State) -> None:
         """Time may have passed; called often, so it has to be cheap."""
@@ -126,11 +129,10 @@ class Mayor:
         self._book.append(events)
         effects: list[Effect] = []
         for event in events:
-            before = self.state
-            self.state, more = _step(before, event)
+            self.state, more = _step(self.state, event)
             effects += more
             performer.recorded(event, self.state)
-            self._watcher.event(event, before, self.state)
+            self._watcher.event(event, self.state)
         return effects
 
 
@@ -142,10 +144,3 @@ def _step(state: State, event: Event) -> tuple[State, tuple[Effect, ...]]:
     except Exception as error:
         raise InternalError(f"the core failed on {event!r}", story=repr(error)) from error
 
-
-def fold(events: Iterable[Event]) -> State:
-    """The state that a ledger's events lead to."""
-    state = EMPTY
-    for event in events:
-        state, _ = _step(state, event)
-    return state

@@ -1,0 +1,165 @@
+"""One mayor's time with a run: take the lock, set the edges up, drive, let go."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from swarmskill.backends.process import ProcessBackend
+from swarmskill.backends.processes import identity
+from swarmskill.core.events import Event, RunResumed, RunStarted, StopRequested
+from swarmskill.core.state import EMPTY, State
+from swarmskill.errors import Refused
+from swarmskill.ledger import Holder, Ledger, this_host
+from swarmskill.mayor.commands import Commands
+from swarmskill.mayor.context import RunContext
+from swarmskill.core.transitions import fold
+from swarmskill.mayor.loop import WAKE, Mayor, Watcher
+from swarmskill.mayor.performer import ThreadedPerformer
+from swarmskill.model import Phase, RunConfig, Task
+from swarmskill.places import RunFolder, worktrees_folder
+from swarmskill.repo.repository import Repository
+from swarmskill.repo.worktree import Worktrees
+from swarmskill.requests import RequestBox
+
+
+def start_run(
+    folder: RunFolder,
+    repository: Repository,
+    tasks: tuple[Task, ...],
+    config: RunConfig,
+    base: str,
+    watcher: Watcher,
+    environment: Mapping[str, str],
+) -> State:
+    """Run a task list to its end; `folder` names a new run, `base` is the commit to start from.
+
+    Raises Refused when the run cannot be set up or go on; what was done by then can be resumed.
+    """
+    first = RunStarted(at=time.time(), run_id=folder.run_id, tasks=tasks, config=config, base=base)
+    with Ledger(folder, _this_process()) as ledger:
+        ledger.recover()
+        return _drive(folder, repository, ledger, EMPTY, first, watcher, environment)
+
+
+def resume_run(
+    folder: RunFolder,
+    repository: Repository,
+    watcher: Watcher,
+    environment: Mapping[str, str],
+) -> State:
+    """Take a run up where its last mayor left it. Raises RunLocked, LedgerDamaged or Refused."""
+    with Ledger(folder, _this_process()) as ledger:
+        recorded = ledger.recover()
+        if not recorded.events:
+            raise Refused(f"run {folder.run_id} never started", hint="start it anew: swarm run")
+        state = fold(recorded.events)
+        if recorded.torn:
+            watcher.say("the ledger's last line was not written whole and was cut off")
+        first = RunResumed(at=time.time(), session=state.session + 1)
+        return _drive(folder, repository, ledger, state, first, watcher, environment)
+
+
+def _drive(
+    folder: RunFolder,
+    repository: Repository,
+    ledger: Ledger,
+    state: State,
+    first: RunStarted | RunResumed,
+    watcher: Watcher,
+    environment: Mapping[str, str],
+) -> State:
+    config = first.config if isinstance(first, RunStarted) else state.config
+    session = first.session if isinstance(first, RunResumed) else 1
+    backend = ProcessBackend(folder.keeper)
+    backend.open()
+    try:
+        commands = Commands(backend, session, config.grace)
+        worktrees = _worktrees(folder, repository, config, state)
+        run = RunContext(folder, config, repository, worktrees, backend, commands, environment)
+        box = RequestBox(folder)
+        mayor = Mayor(book=ledger, watcher=watcher, requests=box.take, state=state)
+        performer = ThreadedPerformer(run, mayor.receive)
+        repository.ensure_run_branch(folder.run_id, state.head or _base(first))
+        try:
+            with _signals(mayor, session, watcher), _deadline(mayor, config, session, state):
+                state = mayor.run(performer, first)
+            box.settle()
+        finally:
+            performer.close()
+    finally:
+        backend.close()
+    if not config.keep:
+        worktrees.remove_released()
+    return state
+
+
+def _base(first: RunStarted | RunResumed) -> str:
+    return first.base if isinstance(first, RunStarted) else ""
+
+
+def _worktrees(folder: RunFolder, repository: Repository, config: RunConfig, state: State) -> Worktrees:
+    worktrees = Worktrees(repository, folder.run_id, worktrees_folder(repository.top, folder.run_id), config.worktree)
+    if not config.keep:
+        done = [task for task in state.tasks.values() if task.phase is Phase.ENDED and task.commit and task.worker]
+        worktrees.adopt(Path(task.worker.worktree) for task in done if task.worker)
+    return worktrees
+
+
+def _this_process() -> Holder:
+    pid = os.getpid()
+    return Holder(pid=pid, identity=identity(pid), host=this_host(), since=time.time())
+
+
+@contextmanager
+def _signals(mayor: Mayor, session: int, watcher: Watcher) -> Iterator[None]:
+    """Ctrl-C once stops at the next boundary, twice kills; TERM stops the workers; USR1 wakes."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    presses = 0
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        nonlocal presses
+        presses += 1
+        if presses == 1:
+            watcher.say("stopping: workers in flight may finish; press Ctrl-C again to kill them")
+        mayor.receive(_stop(session, force=presses > 1, reason="Ctrl-C"))
+
+    handlers = {
+        signal.SIGINT: interrupt,
+        signal.SIGTERM: lambda *_: mayor.receive(_stop(session, now=True, reason="SIGTERM")),
+        signal.SIGUSR1: lambda *_: mayor.receive(WAKE),
+    }
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _deadline(mayor: Mayor, config: RunConfig, session: int, state: State) -> Iterator[None]:
+    """Stop the run when its time is over, counted from its first start."""
+    if config.deadline is None:
+        yield
+        return
+    left = config.deadline - (time.time() - state.started_at if state.started_at else 0.0)
+    timer = threading.Timer(max(0.0, left), lambda: mayor.receive(_stop(session, now=True, reason="deadline")))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _stop(session: int, *, now: bool = False, force: bool = False, reason: str) -> Event:
+    return StopRequested(at=time.time(), session=session, now=now or force, force=force, reason=reason)

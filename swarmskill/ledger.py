@@ -216,7 +216,9 @@ def _locked(folder: RunFolder) -> RunLocked:
 
 
 def _unwritable(path: Path, error: OSError) -> Refused:
-    return Refused(f"cannot write {path}: {error.strerror}", hint="make room or mend the permissions, then: swarm resume")
+    return Refused(
+        f"cannot write {path}: {error.strerror}", hint="make room or mend the permissions, then: swarm resume"
+    )
 
 
 def _damaged(path: Path, sound: int, error: Exception) -> LedgerDamaged:
@@ -224,4 +226,3 @@ def _damaged(path: Path, sound: int, error: Exception) -> LedgerDamaged:
         f"{path}: line {sound + 1} is damaged ({error}), and more lines follow",
         hint=f"the {sound} events before it are sound; keep them: head -n {sound} {path}",
     )
-

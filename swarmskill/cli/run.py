@@ -138,4 +138,3 @@ def _refuse_unable_agents(tasks: tuple[Task, ...], config: RunConfig) -> None:
         problem = find_agent(task.agent or config.agent).missing(task, config.agent_cmd)
         if problem:
             raise Refused(f"task {task.id}: {problem}", hint="see: swarm run --help")
-

@@ -14,9 +14,9 @@ from swarmskill.cli.options import (
     JsonOption,
     Recalled,
     RunArgument,
+    RunOption,
     TaskArgument,
     check_task,
-    chosen_run,
     print_json,
     print_text,
     recall,
@@ -53,11 +53,10 @@ def resume(run: RunArgument = "", json: JsonOption = False) -> int:
 
     Example: swarm resume
     """
-    folder, _ = chosen_run(run)
-    return _drive(folder, as_json=json)
+    return _drive(recall(run).folder, as_json=json)
 
 
-def retry(task: TaskArgument, run: RunArgument = "", json: JsonOption = False) -> int:
+def retry(task: TaskArgument, run: RunOption = "", json: JsonOption = False) -> int:
     """Try a task again that ended without being completed, and what was skipped because of it.
 
     Example: swarm retry 3

@@ -129,9 +129,7 @@ def _landed(state: State, event: ev.Landed) -> Step | None:
 def _landing_refused(state: State, event: ev.LandingRefused) -> Step | None:
     if state.stage is not Stage.LANDING or event.head != state.head:
         return None
-    return replace(
-        state, stage=Stage.RUNNING, landing_refused=event.reason, landing_hint=event.hint
-    ), ()
+    return replace(state, stage=Stage.RUNNING, landing_refused=event.reason, landing_hint=event.hint), ()
 
 
 def _reported(state: State, event: ev.Reported) -> Step | None:
@@ -149,9 +147,7 @@ def _worker_started(state: State, event: ev.WorkerStarted) -> Step | None:
         return None
     worker = Worker(event.pid, event.identity, event.worktree, event.base, event.at)
     state = _put(state, event.task, replace(task, phase=Phase.RUNNING, worker=worker))
-    effects: tuple[Effect, ...] = (
-        Await(event.task, event.attempt, worker.pid, worker.identity, worker.worktree),
-    )
+    effects: tuple[Effect, ...] = (Await(event.task, event.attempt, worker.pid, worker.identity, worker.worktree),)
     if state.stop in (Stop.NOW, Stop.FORCE):
         effects += (Kill(event.task, event.attempt, state.stop is Stop.FORCE),)
     return state, effects

@@ -143,4 +143,3 @@ def _step(state: State, event: Event) -> tuple[State, tuple[Effect, ...]]:
         raise
     except Exception as error:
         raise InternalError(f"the core failed on {event!r}", story=repr(error)) from error
-

@@ -174,6 +174,4 @@ def _started(effect: Spawn, started: Started, acquired: Acquired, base: str) -> 
 
 
 def _failed(effect: Spawn, reason: str, *, permanent: bool = False) -> ev.SpawnFailed:
-    return ev.SpawnFailed(
-        at=time.time(), task=effect.task, attempt=effect.attempt, reason=reason, permanent=permanent
-    )
+    return ev.SpawnFailed(at=time.time(), task=effect.task, attempt=effect.attempt, reason=reason, permanent=permanent)

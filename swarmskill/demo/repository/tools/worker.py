@@ -22,7 +22,7 @@ def words(text: str) -> list[str]:
     """The words of a text in order; an apostrophe belongs to its word."""
     return re.findall(r"[^\\W\\d_]+(?:'[^\\W\\d_]+)*", text)
 ''',
-        "tests/test_tokens.py": '''import unittest
+        "tests/test_tokens.py": """import unittest
 
 from wordkit.tokens import words
 
@@ -30,7 +30,7 @@ from wordkit.tokens import words
 class Words(unittest.TestCase):
     def test_marks_are_left_out(self):
         self.assertEqual(["It's", "a", "fox"], words("It's a fox!"))
-''',
+""",
     },
     "sentences": {
         "wordkit/sentences.py": '''"""Split text into sentences."""
@@ -42,7 +42,7 @@ def sentences(text: str) -> list[str]:
     """The sentences of a text, without the white space around them."""
     return [part.strip() for part in re.split(r"(?<=[.!?])\\s+", text) if part.strip()]
 ''',
-        "tests/test_sentences.py": '''import unittest
+        "tests/test_sentences.py": """import unittest
 
 from wordkit.sentences import sentences
 
@@ -50,7 +50,7 @@ from wordkit.sentences import sentences
 class Sentences(unittest.TestCase):
     def test_each_mark_ends_one(self):
         self.assertEqual(["One.", "Two!", "Three?"], sentences("One. Two! Three?"))
-''',
+""",
     },
     "counts": {
         "wordkit/counts.py": '''"""Count words."""
@@ -64,7 +64,7 @@ def counts(text: str) -> Counter[str]:
     """How often each word occurs, letter case aside."""
     return Counter(word.lower() for word in words(text))
 ''',
-        "tests/test_counts.py": '''import unittest
+        "tests/test_counts.py": """import unittest
 
 from wordkit.counts import counts
 
@@ -72,7 +72,7 @@ from wordkit.counts import counts
 class Counts(unittest.TestCase):
     def test_case_does_not_matter(self):
         self.assertEqual(2, counts("The end of the day")["the"])
-''',
+""",
     },
     "readability": {
         "wordkit/readability.py": '''"""Rate how hard a text is to read."""
@@ -85,7 +85,7 @@ def words_per_sentence(text: str) -> float:
     """The mean length of a sentence in words; 0 for an empty text."""
     return len(words(text)) / max(1, len(sentences(text)))
 ''',
-        "tests/test_readability.py": '''import unittest
+        "tests/test_readability.py": """import unittest
 
 from wordkit.readability import words_per_sentence
 
@@ -93,7 +93,7 @@ from wordkit.readability import words_per_sentence
 class Readability(unittest.TestCase):
     def test_mean_over_sentences(self):
         self.assertEqual(1.5, words_per_sentence("Go. Go on."))
-''',
+""",
     },
     "translate": {
         "wordkit/translate.py": '''"""Translate a text."""
@@ -103,7 +103,7 @@ def translate(text: str) -> str:
     """The text in another language."""
     return text
 ''',
-        "tests/test_translate.py": '''import unittest
+        "tests/test_translate.py": """import unittest
 
 from wordkit.translate import translate
 
@@ -111,7 +111,7 @@ from wordkit.translate import translate
 class Translate(unittest.TestCase):
     def test_another_language(self):
         self.assertEqual("bonjour", translate("hello"))
-''',
+""",
     },
     "summary": {
         "wordkit/summary.py": '''"""Sum a text up in one line."""
@@ -126,7 +126,7 @@ def summary(text: str) -> str:
     often = found.most_common(1)[0][0] if found else "-"
     return f"{found.total()} words, most often {often!r}, {words_per_sentence(text):.1f} words a sentence"
 ''',
-        "tests/test_summary.py": '''import unittest
+        "tests/test_summary.py": """import unittest
 
 from wordkit.summary import summary
 
@@ -134,7 +134,7 @@ from wordkit.summary import summary
 class Summary(unittest.TestCase):
     def test_one_line(self):
         self.assertEqual("3 words, most often 'go', 1.5 words a sentence", summary("Go. Go on."))
-''',
+""",
     },
     "abroad": {"wordkit/abroad.py": '"""Sum a translated text up."""\n'},
     "command": {

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from swarmskill.cli.options import JsonOption, print_json, print_text
-from swarmskill.errors import Refused
+from swarmskill.cli.options import JsonOption, look_here, print_json, print_text
+from swarmskill.cli.viewing import choose_view
+from swarmskill.errors import Interrupted, Refused
 from swarmskill.model import Land, OnFailure, RunConfig, Schedule, Task
 
 if TYPE_CHECKING:
@@ -92,40 +93,35 @@ def run_tasks(listed: TaskList, flags: dict[str, Any], *, base: str, as_json: bo
     folder = RunFolder(runs_folder(repository.common_dir) / new_run_id(time.time()))
     return show_run(
         folder,
-        repository.top,
         lambda watcher: start_run(folder, repository, listed.tasks, config, commit, watcher, dict(os.environ)),
         as_json=as_json,
     )
 
 
-def show_run(folder: RunFolder, top: Path, drive: Callable[[Watching], State], *, as_json: bool) -> int:
+def show_run(folder: RunFolder, drive: Callable[[Watching], State], *, as_json: bool) -> int:
     """Let a view watch the run that `drive` drives, then tell how it ended; returns the exit code."""
     from swarmskill.mayor.watching import Watching
-    from swarmskill.views.choose import choose_view
 
-    view, live = choose_view(folder, as_json=as_json)
+    view, live = choose_view(as_json=as_json)
     view.start()
     try:
         state = drive(Watching(view, folder, live=live))
     finally:
         view.stop()
-    return tell_end(folder, top, state, as_json=as_json)
+    return _tell_end(folder, state, as_json=as_json)
 
 
-def tell_end(folder: RunFolder, top: Path, state: State, *, as_json: bool) -> int:
-    """Print what came of the run; returns the exit code."""
-    from swarmskill.core.state import Stop
+def _tell_end(folder: RunFolder, state: State, *, as_json: bool) -> int:
     from swarmskill.views.ending import ending_text
     from swarmskill.views.outcome import exit_code
+    from swarmskill.mayor.session import CTRL_C
     from swarmskill.views.run_json import run_document
 
     if as_json:
         print_json(run_document(state, time.time()))
     else:
-        print_text(ending_text(state, folder, top))
-    if state.stop is not Stop.NONE and state.stop_reason == "Ctrl-C":
-        return 130
-    return exit_code(state)
+        print_text(ending_text(state, folder, time.time(), look=look_here()))
+    return Interrupted.exit_code if state.stop_reason == CTRL_C else exit_code(state)
 
 
 def _refuse_unable_agents(tasks: tuple[Task, ...], config: RunConfig) -> None:

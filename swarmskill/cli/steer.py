@@ -121,7 +121,6 @@ def _drive(folder: RunFolder, *, as_json: bool) -> int:
     repository = Repository.open(Path.cwd())
     return show_run(
         folder,
-        repository.top,
         lambda watcher: resume_run(folder, repository, watcher, dict(os.environ)),
         as_json=as_json,
     )

@@ -28,6 +28,9 @@ from swarmskill.repo.repository import Repository
 from swarmskill.repo.worktree import Worktrees
 from swarmskill.requests import RequestBox
 
+CTRL_C = "Ctrl-C"
+"""Reason of a stop that was asked for at the terminal."""
+
 
 def start_run(
     folder: RunFolder,
@@ -130,7 +133,7 @@ def _signals(mayor: Mayor, session: int, watcher: Watcher) -> Iterator[None]:
         presses += 1
         if presses == 1:
             watcher.say("stopping: workers in flight may finish; press Ctrl-C again to kill them")
-        mayor.receive(_stop(session, force=presses > 1, reason="Ctrl-C"))
+        mayor.receive(_stop(session, force=presses > 1, reason=CTRL_C))
 
     handlers = {
         signal.SIGINT: interrupt,

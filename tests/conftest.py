@@ -1,0 +1,19 @@
+"""Options and markers of the whole test suite."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--rewrite", action="store_true", help="rewrite expected output instead of comparing with it")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: takes minutes; run by hand or at night")
+
+
+@pytest.fixture
+def rewrite(request: pytest.FixtureRequest) -> bool:
+    """Whether expected output is to be refreshed. Read the difference before you commit it."""
+    return bool(request.config.getoption("--rewrite"))

@@ -48,7 +48,7 @@ def build_graph(tasks: Sequence[Task]) -> Graph:
     order = tuple(TopologicalSorter({task.id: task.blocked_by for task in tasks}).static_order())
     waiting: dict[str, list[str]] = {task.id: [] for task in tasks}
     for task in tasks:
-        for blocker in task.blocked_by:
+        for blocker in set(task.blocked_by):
             waiting[blocker].append(task.id)
     generation: dict[str, int] = {}
     for task_id in order:

@@ -25,7 +25,7 @@ from rpds import HashTrieMap
 from swarmskill.core import events as ev
 from swarmskill.core import retries
 from swarmskill.core.effects import Await, Effect, Integrate, Kill, Validate
-from swarmskill.core.graph import bits, build_graph
+from swarmskill.core.graph import build_graph
 from swarmskill.core.progress import outstanding, proceed
 from swarmskill.core.state import Stage, State, Stop, TaskState, Worker
 from swarmskill.model import CheckKind, Claim, Ending, Feedback, OnFailure, Outcome, Phase, Verdict
@@ -108,9 +108,11 @@ def _retry_requested(state: State, event: ev.RetryRequested) -> Step | None:
     if task.outcome in (Outcome.COMPLETED, Outcome.SKIPPED):
         return None
     state = _reopen(state, event.task, retries=())
-    state = _reopen_cancelled(_unskip_dependents(state, event.task))
-    stage = Stage.RUNNING if state.stage in (Stage.REPORTING, Stage.OVER) else state.stage
-    return replace(state, failing=False, stage=stage), ()
+    # The cancelled first: while they count as failed, what waits on them as well stays skipped.
+    state = _unskip_dependents(_reopen_cancelled(state), event.task)
+    # A landing or a report that is under way is answered first; a stopped run waits for its resumption.
+    over = state.stage is Stage.OVER and state.stop is Stop.NONE
+    return replace(state, failing=False, stage=Stage.RUNNING if over else state.stage), ()
 
 
 def _landed(state: State, event: ev.Landed) -> Step | None:
@@ -122,15 +124,15 @@ def _landed(state: State, event: ev.Landed) -> Step | None:
 def _landing_refused(state: State, event: ev.LandingRefused) -> Step | None:
     if state.stage is not Stage.LANDING or event.head != state.head:
         return None
-    return replace(
-        state, stage=Stage.RUNNING, landing_refused=event.reason, landing_hint=event.hint
-    ), ()
+    return replace(state, stage=Stage.RUNNING, landing_refused=event.reason, landing_hint=event.hint), ()
 
 
 def _reported(state: State, event: ev.Reported) -> Step | None:
     if state.stage is not Stage.REPORTING or event.session != state.session:
         return None
-    return replace(state, stage=Stage.OVER, report=event.path, ended_at=event.at), ()
+    retried = state.open and state.stop is Stop.NONE
+    stage = Stage.RUNNING if retried else Stage.OVER
+    return replace(state, stage=stage, report=event.path, ended_at=event.at), ()
 
 
 # One attempt
@@ -142,9 +144,7 @@ def _worker_started(state: State, event: ev.WorkerStarted) -> Step | None:
         return None
     worker = Worker(event.pid, event.identity, event.worktree, event.base, event.at)
     state = _put(state, event.task, replace(task, phase=Phase.RUNNING, worker=worker))
-    effects: tuple[Effect, ...] = (
-        Await(event.task, event.attempt, worker.pid, worker.identity, worker.worktree),
-    )
+    effects: tuple[Effect, ...] = (Await(event.task, event.attempt, worker.pid, worker.identity, worker.worktree),)
     if state.stop in (Stop.NOW, Stop.FORCE):
         effects += (Kill(event.task, event.attempt, state.stop is Stop.FORCE),)
     return state, effects
@@ -336,9 +336,9 @@ def _unskip_dependents(state: State, task_id: str) -> State:
 
 def _reopen_cancelled(state: State) -> State:
     """Reopen what fail-fast gave up because of the task that is now tried again."""
-    for task_id, task in list(state.tasks.items()):
-        if task.outcome is Outcome.CANCELLED:
-            state = _reopen(state, task_id)
+    for task in state.graph.tasks:
+        if state.tasks[task.id].outcome is Outcome.CANCELLED:
+            state = _reopen(state, task.id)
     return state
 
 

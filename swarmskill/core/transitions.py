@@ -26,7 +26,7 @@ from swarmskill.core import events as ev
 from swarmskill.core import retries
 from swarmskill.core.effects import Await, Effect, Integrate, Kill, Validate
 from swarmskill.core.graph import build_graph
-from swarmskill.core.progress import outstanding, proceed
+from swarmskill.core.progress import outstanding, proceed, should_land
 from swarmskill.core.state import Stage, State, Stop, TaskState, Worker
 from swarmskill.model import CheckKind, Claim, Ending, Feedback, OnFailure, Outcome, Phase, Verdict
 
@@ -78,18 +78,12 @@ def _run_started(state: State, event: ev.RunStarted) -> Step | None:
 def _run_resumed(state: State, event: ev.RunResumed) -> Step | None:
     if event.session != state.session + 1:
         return None
-    stage = state.stage
-    if stage in (Stage.REPORTING, Stage.OVER) and state.open:
-        stage = Stage.RUNNING
-    return replace(
-        state,
-        session=event.session,
-        stop=Stop.NONE,
-        stop_reason="",
-        stage=stage,
-        landing_refused="",
-        landing_hint="",
-    ), ()
+    stopped = state.stop is not Stop.NONE
+    state = replace(state, session=event.session, stop=Stop.NONE, stop_reason="", landing_refused="", landing_hint="")
+    unfinished = stopped or state.open or should_land(state)
+    if state.stage in (Stage.REPORTING, Stage.OVER) and unfinished:
+        state = replace(state, stage=Stage.RUNNING)
+    return state, ()
 
 
 def _stop_requested(state: State, event: ev.StopRequested) -> Step | None:

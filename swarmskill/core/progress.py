@@ -54,6 +54,8 @@ def _next_wave(state: State) -> State:
     """Under the wave schedule, let the ready tasks be the next wave once the last one has ended."""
     if state.config.schedule is not Schedule.WAVE or state.wave & state.open or not state.ready:
         return state
+    if state.stop is not Stop.NONE or state.failing:
+        return state
     if state.config.land is LandWhen.WAVE and should_land(state):
         return state
     return replace(state, wave=state.ready, wave_number=state.wave_number + 1)

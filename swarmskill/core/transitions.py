@@ -37,7 +37,8 @@ _STOPS = (Stop.NONE, Stop.GRACEFUL, Stop.NOW, Stop.FORCE)
 
 def step(state: State, event: ev.Event) -> Step:
     """The state after `event`, and what is to be done because of it."""
-    moved = _HANDLERS[type(event)](state, event)
+    begun = bool(state.run_id) or isinstance(event, ev.RunStarted)
+    moved = _HANDLERS[type(event)](state, event) if begun else None
     if moved is None:
         return state, ()
     state, effects = moved
@@ -275,6 +276,8 @@ def _reopen(state: State, task_id: str, *, retries: tuple[tuple[str, int], ...] 
         end=None,
         work="",
         detail="",
+        notes=(),
+        ended_at=0.0,
         retries=task.retries if retries is None else retries,
     )
     ready = state.ready & ~bit if task.waiting_on else state.ready | bit

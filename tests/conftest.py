@@ -22,7 +22,7 @@ def rewrite(request: pytest.FixtureRequest) -> bool:
 
 settings.register_profile(
     "default",
-    max_examples=100,
+    max_examples=400,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,

@@ -53,10 +53,11 @@ def build_graph(tasks: Sequence[Task]) -> Graph:
             waiting[blocker].append(task.id)
     generation: dict[str, int] = {}
     for task_id in order:
-        open_blockers = [b for b in by_id[task_id].blocked_by if not by_id[b].done]
-        generation[task_id] = (
-            0 if by_id[task_id].done else 1 + max(map(generation.__getitem__, open_blockers), default=-1)
-        )
+        if by_id[task_id].done:
+            generation[task_id] = 0
+            continue
+        open_blockers = (blocker for blocker in by_id[task_id].blocked_by if not by_id[blocker].done)
+        generation[task_id] = max((generation[blocker] + 1 for blocker in open_blockers), default=0)
     estimates = _estimates(tasks)
     weight: dict[str, float] = {}
     for task_id in reversed(order):

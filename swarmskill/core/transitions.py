@@ -119,7 +119,8 @@ def _landed(state: State, event: ev.Landed) -> Step | None:
 def _landing_refused(state: State, event: ev.LandingRefused) -> Step | None:
     if state.stage is not Stage.LANDING or event.head != state.head:
         return None
-    return replace(state, stage=Stage.RUNNING, landing_refused=event.reason, landing_hint=event.hint), ()
+    reason = event.reason or "no reason given"  # never empty, or the landing would be asked for again at once
+    return replace(state, stage=Stage.RUNNING, landing_refused=reason, landing_hint=event.hint), ()
 
 
 def _reported(state: State, event: ev.Reported) -> Step | None:

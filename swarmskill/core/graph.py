@@ -22,8 +22,9 @@ from swarmskill.model import Task
 class Graph:
     """Tasks by rank with what follows from their edges.
 
-    `generation` is the length of the longest chain of blockers, `weight` the critical path in
-    seconds: the task's own estimate plus the longest chain of what waits on it.
+    `generation` is the length of the longest chain of blockers that are to be run, `weight` the
+    critical path in seconds: the task's own estimate plus the longest chain of what waits on it.
+    Tasks that are done already wait on nothing and hold nothing up: both are 0 for them.
     """
 
     tasks: tuple[Task, ...]
@@ -48,15 +49,20 @@ def build_graph(tasks: Sequence[Task]) -> Graph:
     order = tuple(TopologicalSorter({task.id: task.blocked_by for task in tasks}).static_order())
     waiting: dict[str, list[str]] = {task.id: [] for task in tasks}
     for task in tasks:
-        for blocker in task.blocked_by:
+        for blocker in set(task.blocked_by):
             waiting[blocker].append(task.id)
     generation: dict[str, int] = {}
     for task_id in order:
-        generation[task_id] = 1 + max((generation[b] for b in by_id[task_id].blocked_by), default=-1)
+        if by_id[task_id].done:
+            generation[task_id] = 0
+            continue
+        open_blockers = (blocker for blocker in by_id[task_id].blocked_by if not by_id[blocker].done)
+        generation[task_id] = max((generation[blocker] + 1 for blocker in open_blockers), default=0)
     estimates = _estimates(tasks)
     weight: dict[str, float] = {}
     for task_id in reversed(order):
-        weight[task_id] = estimates[task_id] + max((weight[d] for d in waiting[task_id]), default=0.0)
+        behind = 0.0 if by_id[task_id].done else max((weight[d] for d in waiting[task_id]), default=0.0)
+        weight[task_id] = estimates[task_id] + behind
     ranked = tuple(sorted(tasks, key=lambda t: (t.priority, -weight[t.id], natural(t.id))))
     rank = {task.id: index for index, task in enumerate(ranked)}
     return Graph(

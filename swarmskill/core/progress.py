@@ -54,7 +54,9 @@ def _next_wave(state: State) -> State:
     """Under the wave schedule, let the ready tasks be the next wave once the last one has ended."""
     if state.config.schedule is not Schedule.WAVE or state.wave & state.open or not state.ready:
         return state
-    if state.config.land is LandWhen.WAVE and _should_land(state):
+    if state.stop is not Stop.NONE or state.failing:
+        return state
+    if state.config.land is LandWhen.WAVE and should_land(state):
         return state
     return replace(state, wave=state.ready, wave_number=state.wave_number + 1)
 
@@ -91,14 +93,15 @@ def _under_way(state: State) -> bool:
 def _conclude(state: State, at: float) -> tuple[State, tuple[Effect, ...]]:
     if state.failing and state.stop is Stop.NONE:
         state = _cancel_open(state, at)
-    if _should_land(state):
+    if should_land(state):
         return replace(state, stage=Stage.LANDING), (Land(state.head),)
     if state.open and state.stop is Stop.NONE:
         raise InternalError("stuck: tasks are open, but none can start and none is under way")
     return replace(state, stage=Stage.REPORTING), (Report(state.session),)
 
 
-def _should_land(state: State) -> bool:
+def should_land(state: State) -> bool:
+    """Whether the user's branch is to be moved now, provided that nothing is under way."""
     if state.stop is not Stop.NONE or state.head in (state.base, state.landed) or state.landing_refused:
         return False
     return state.config.land is LandWhen.WAVE or (state.config.land is LandWhen.END and not state.open)

@@ -25,8 +25,8 @@ from rpds import HashTrieMap
 from swarmskill.core import events as ev
 from swarmskill.core import retries
 from swarmskill.core.effects import Await, Effect, Integrate, Kill, Validate
-from swarmskill.core.graph import bits, build_graph
-from swarmskill.core.progress import outstanding, proceed
+from swarmskill.core.graph import build_graph
+from swarmskill.core.progress import outstanding, proceed, should_land
 from swarmskill.core.state import EMPTY, Stage, State, Stop, TaskState, Worker
 from swarmskill.model import CheckKind, Claim, Ending, Feedback, OnFailure, Outcome, Phase, Verdict
 
@@ -37,7 +37,8 @@ _STOPS = (Stop.NONE, Stop.GRACEFUL, Stop.NOW, Stop.FORCE)
 
 def step(state: State, event: ev.Event) -> Step:
     """The state after `event`, and what is to be done because of it."""
-    moved = _HANDLERS[type(event)](state, event)
+    begun = bool(state.run_id) or isinstance(event, ev.RunStarted)
+    moved = _HANDLERS[type(event)](state, event) if begun else None
     if moved is None:
         return state, ()
     state, effects = moved
@@ -86,17 +87,12 @@ def _run_started(state: State, event: ev.RunStarted) -> Step | None:
 def _run_resumed(state: State, event: ev.RunResumed) -> Step | None:
     if event.session != state.session + 1:
         return None
-    # Landing goes on; a report is written anew, for this session.
-    stage = Stage.LANDING if state.stage is Stage.LANDING else Stage.RUNNING
-    return replace(
-        state,
-        session=event.session,
-        stop=Stop.NONE,
-        stop_reason="",
-        stage=stage,
-        landing_refused="",
-        landing_hint="",
-    ), ()
+    stopped = state.stop is not Stop.NONE
+    state = replace(state, session=event.session, stop=Stop.NONE, stop_reason="", landing_refused="", landing_hint="")
+    unfinished = stopped or state.open or should_land(state)
+    if state.stage in (Stage.REPORTING, Stage.OVER) and unfinished:
+        state = replace(state, stage=Stage.RUNNING)
+    return state, ()
 
 
 def _stop_requested(state: State, event: ev.StopRequested) -> Step | None:
@@ -115,9 +111,11 @@ def _retry_requested(state: State, event: ev.RetryRequested) -> Step | None:
     if task.outcome in (Outcome.COMPLETED, Outcome.SKIPPED):
         return None
     state = _reopen(state, event.task, retries=())
-    state = _reopen_cancelled(_unskip_dependents(state, event.task))
-    stage = Stage.RUNNING if state.stage in (Stage.REPORTING, Stage.OVER) else state.stage
-    return replace(state, failing=False, stage=stage), ()
+    # The cancelled first: while they count as failed, what waits on them as well stays skipped.
+    state = _unskip_dependents(_reopen_cancelled(state), event.task)
+    # A landing or a report that is under way is answered first; a stopped run waits for its resumption.
+    over = state.stage is Stage.OVER and state.stop is Stop.NONE
+    return replace(state, failing=False, stage=Stage.RUNNING if over else state.stage), ()
 
 
 def _landed(state: State, event: ev.Landed) -> Step | None:
@@ -129,13 +127,16 @@ def _landed(state: State, event: ev.Landed) -> Step | None:
 def _landing_refused(state: State, event: ev.LandingRefused) -> Step | None:
     if state.stage is not Stage.LANDING or event.head != state.head:
         return None
-    return replace(state, stage=Stage.RUNNING, landing_refused=event.reason, landing_hint=event.hint), ()
+    reason = event.reason or "no reason given"  # never empty, or the landing would be asked for again at once
+    return replace(state, stage=Stage.RUNNING, landing_refused=reason, landing_hint=event.hint), ()
 
 
 def _reported(state: State, event: ev.Reported) -> Step | None:
     if state.stage is not Stage.REPORTING or event.session != state.session:
         return None
-    return replace(state, stage=Stage.OVER, report=event.path, ended_at=event.at), ()
+    retried = state.open and state.stop is Stop.NONE
+    stage = Stage.RUNNING if retried else Stage.OVER
+    return replace(state, stage=stage, report=event.path, ended_at=event.at), ()
 
 
 # One attempt
@@ -284,6 +285,8 @@ def _reopen(state: State, task_id: str, *, retries: tuple[tuple[str, int], ...] 
         end=None,
         work="",
         detail="",
+        notes=(),
+        ended_at=0.0,
         retries=task.retries if retries is None else retries,
     )
     ready = state.ready & ~bit if task.waiting_on else state.ready | bit
@@ -339,9 +342,9 @@ def _unskip_dependents(state: State, task_id: str) -> State:
 
 def _reopen_cancelled(state: State) -> State:
     """Reopen what fail-fast gave up because of the task that is now tried again."""
-    for task_id, task in list(state.tasks.items()):
-        if task.outcome is Outcome.CANCELLED:
-            state = _reopen(state, task_id)
+    for task in state.graph.tasks:
+        if state.tasks[task.id].outcome is Outcome.CANCELLED:
+            state = _reopen(state, task.id)
     return state
 
 

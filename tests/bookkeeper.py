@@ -1,0 +1,117 @@
+"""A mayor without hands: feeds events to the core, keeps what is not answered yet, and checks the laws."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from swarmskill.core import effects as ef
+from swarmskill.core import events as ev
+from swarmskill.core.invariants import broken
+from swarmskill.core.progress import outstanding
+from swarmskill.core.state import EMPTY, Stage, State
+from swarmskill.core.transitions import step
+from swarmskill.model import Outcome
+
+ANSWERS: dict[type[ef.Effect], tuple[type[ev.Event], ...]] = {
+    ef.Spawn: (ev.WorkerStarted, ev.SpawnFailed),
+    ef.Await: (ev.WorkerExited, ev.WorkerLost),
+    ef.Kill: (ev.WorkerExited, ev.WorkerLost),
+    ef.Validate: (ev.Validated,),
+    ef.Integrate: (ev.Integrated, ev.IntegrationConflicted, ev.IntegrationRejected),
+    ef.Land: (ev.Landed, ev.LandingRefused),
+    ef.Report: (ev.Reported,),
+}
+"""Which events answer which effect, as the effects' docstrings say."""
+
+REQUESTS = (ev.RunStarted, ev.RunResumed, ev.StopRequested, ev.RetryRequested)
+"""Events that answer no effect."""
+
+
+def answers(event: ev.Event, effect: ef.Effect) -> bool:
+    """Whether the event is a legal answer to the effect."""
+    if not isinstance(event, ANSWERS[type(effect)]):
+        return False
+    if isinstance(effect, ef.AttemptEffect):
+        return isinstance(event, ev.AttemptEvent) and (event.task, event.attempt) == (effect.task, effect.attempt)
+    if isinstance(effect, ef.Land):
+        return isinstance(event, ev.Landed | ev.LandingRefused) and event.head == effect.head
+    return isinstance(effect, ef.Report) and isinstance(event, ev.Reported) and event.session == effect.session
+
+
+class Bookkeeper:
+    """A run as a mayor sees it: all events, the state, and the effects that wait for an answer."""
+
+    def __init__(self) -> None:
+        self.state: State = EMPTY
+        self.events: list[ev.Event] = []
+        self.pending: list[ef.Effect] = []
+
+    def feed(self, event: ev.Event) -> tuple[ef.Effect, ...]:
+        """Step, check every law, and return the new effects. Raises AssertionError."""
+        before = self.state
+        after, effects = step(before, event)
+        self.events.append(event)
+        if after is before:
+            assert effects == (), "an event that changes nothing has no effects"
+        self._check_answer(event, changed=after is not before)
+        self._check_current(event, before, changed=after is not before)
+        self.state = after
+        self._keep(event, effects)
+        self._check_sound(event)
+        self._check_completions(event, before)
+        return effects
+
+    def mayor_dies(self) -> None:
+        """A new mayor reads the ledger: it must come to the same state, and takes over what is not answered."""
+        folded = reduce(lambda state, event: step(state, event)[0], self.events, EMPTY)
+        assert folded == self.state, "the fold of the recorded events is another state"
+        self.state = folded
+        self.pending = list(outstanding(folded))
+
+    def _check_answer(self, event: ev.Event, *, changed: bool) -> None:
+        """Law 4: an answer changes the state just if somebody waits for it."""
+        if isinstance(event, REQUESTS):
+            return
+        asked = [effect for effect in self.pending if answers(event, effect)]
+        kills = [effect for effect in asked if isinstance(effect, ef.Kill)]
+        assert changed == bool(asked), f"asked for: {asked}, but changed: {changed}"
+        assert len(asked) - len(kills) <= 1, f"one event answers several effects: {asked}"
+
+    @staticmethod
+    def _check_current(event: ev.Event, before: State, *, changed: bool) -> None:
+        """Law 2: an event about an attempt that is not current changes nothing."""
+        if isinstance(event, ev.AttemptEvent) and changed:
+            assert before.tasks[event.task].attempt == event.attempt, "an event about another attempt had an effect"
+
+    def _keep(self, event: ev.Event, effects: tuple[ef.Effect, ...]) -> None:
+        self.pending = [effect for effect in self.pending if not answers(event, effect)]
+        for effect in effects:
+            if isinstance(effect, ef.Kill):  # the stronger one stands for the weaker
+                self.pending = [other for other in self.pending if not _is_kill_of(other, effect)]
+            self.pending.append(effect)
+        if isinstance(event, ev.RunResumed):
+            self.pending = list(outstanding(self.state))
+
+    def _check_sound(self, event: ev.Event) -> None:
+        again, more = step(self.state, event)
+        assert again is self.state, "law 3: the same event twice changed the state"
+        assert more == (), "law 3: the same event twice had effects"
+        unanswered = list(outstanding(self.state))
+        assert sorted(map(repr, self.pending)) == sorted(map(repr, unanswered)), "law 4: pending is not outstanding"
+        assert broken(self.state) == []
+        waits = self.pending or self.state.stage is Stage.OVER or not self.state.run_id
+        assert waits, "the run waits for nothing and is not over"
+
+    def _check_completions(self, event: ev.Event, before: State) -> None:
+        """Law 5: a task completes only by Integrated, and for good."""
+        if isinstance(event, ev.RunStarted):
+            return
+        for task_id, task in self.state.tasks.items():
+            was = before.tasks[task_id].outcome
+            if (task.outcome is Outcome.COMPLETED) != (was is Outcome.COMPLETED):
+                assert was is not Outcome.COMPLETED, f"{task_id} was completed and is not any more"
+                assert isinstance(event, ev.Integrated) and event.task == task_id, f"{task_id} completed by {event}"
+
+
+def _is_kill_of(effect: ef.Effect, kill: ef.Kill) -> bool:
+    return isinstance(effect, ef.Kill) and (effect.task, effect.attempt) == (kill.task, kill.attempt)

@@ -1,0 +1,196 @@
+"""What the machine is fed with: random runs, and every legal answer to an effect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from swarmskill.core import effects as ef
+from swarmskill.core import events as ev
+from swarmskill.model import (
+    CheckKind,
+    CheckResult,
+    Claim,
+    Ending,
+    Land,
+    OnFailure,
+    RunConfig,
+    Schedule,
+    Task,
+    Verdict,
+    WorkerEnd,
+    WorkerResult,
+)
+
+PATHS = ("a", "a/x", "A/x", "b/*.py", "b/z.py", "**/x", "c")
+
+OVERLAPS = frozenset(
+    {("a", "a/x"), ("a", "A/x"), ("a/x", "A/x"), ("b/*.py", "b/z.py")}
+    | {("**/x", path) for path in PATHS}
+    | {(path, path) for path in PATHS}
+)
+"""Which of `PATHS` overlap, found by thinking and not by the code under test."""
+
+
+def overlapping(one: Task, other: Task) -> bool:
+    """Whether the manifests of both tasks, made of `PATHS`, overlap."""
+    return any((a, b) in OVERLAPS or (b, a) in OVERLAPS for a in one.files for b in other.files)
+
+
+@st.composite
+def task_lists(draw: st.DrawFn) -> tuple[Task, ...]:
+    """1 to 12 tasks without a cycle, in any order, some done already, some blockers named twice."""
+    count = draw(st.integers(1, 12))
+    ids = draw(st.permutations([str(number) for number in range(1, count + 1)]))
+    few = st.one_of(st.none(), st.integers(0, 2))
+    tasks = []
+    for index, task_id in enumerate(ids):
+        blockers = draw(st.lists(st.sampled_from(ids[:index]), max_size=3)) if index else []
+        tasks.append(
+            Task(
+                id=task_id,
+                subject=task_id,
+                blocked_by=tuple(blockers),
+                priority=draw(st.integers(1, 3)),
+                done=draw(st.sampled_from([False] * 7 + [True])),
+                files=tuple(draw(st.lists(st.sampled_from(PATHS), max_size=2))),
+                estimate=draw(st.sampled_from([None, None, 1.0, 5.0])),
+                max_retries=draw(few),
+            )
+        )
+    return tuple(draw(st.permutations(tasks)))
+
+
+def configs() -> st.SearchStrategy[RunConfig]:
+    """Every kind of run."""
+    return st.builds(
+        RunConfig,
+        max_workers=st.integers(1, 4),
+        schedule=st.sampled_from(Schedule),
+        on_failure=st.sampled_from(OnFailure),
+        land=st.sampled_from(Land),
+        max_retries=st.sampled_from([None, 0, 2]),
+    )
+
+
+_GOOD = WorkerEnd(ending=Ending.EXITED, exit_code=0, started_at=0.0, ended_at=60.0)
+
+
+def worker_ends() -> st.SearchStrategy[WorkerEnd]:
+    """Every way in which a worker ends."""
+    claims = [None, *(WorkerResult(status=claim, detail=claim) for claim in Claim)]
+    good = st.builds(
+        WorkerEnd,
+        ending=st.just(Ending.EXITED),
+        exit_code=st.just(0),
+        started_at=st.just(0.0),
+        ended_at=st.just(60.0),
+        result=st.sampled_from(claims),
+    )
+    bad = st.builds(
+        WorkerEnd,
+        ending=st.sampled_from(Ending),
+        exit_code=st.sampled_from([1, 143]),
+        started_at=st.just(0.0),
+        ended_at=st.just(60.0),
+        result=st.sampled_from(claims),
+    )
+    return st.one_of(good, bad)
+
+
+def refusals() -> st.SearchStrategy[Verdict]:
+    """Verdicts against an attempt, for every kind of check."""
+    return st.sampled_from(CheckKind).map(lambda kind: Verdict(failed=CheckResult(kind, kind, passed=False)))
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What an attempt's event is about: when, which task, which attempt."""
+
+    at: float
+    task: str
+    attempt: int
+
+    @property
+    def commit(self) -> str:
+        """A commit that only this attempt has."""
+        return f"commit-{self.task}-{self.attempt}"
+
+
+def success(effect: ef.Effect, at: float) -> ev.Event:
+    """The answer that says that all went well."""
+    if isinstance(effect, ef.Land):
+        return ev.Landed(at=at, head=effect.head, branch="main")
+    if isinstance(effect, ef.Report):
+        return ev.Reported(at=at, session=effect.session, path="/report")
+    assert isinstance(effect, ef.AttemptEffect)
+    about = About(at, effect.task, effect.attempt)
+    if isinstance(effect, ef.Spawn):
+        return _started(about)
+    if isinstance(effect, ef.Await | ef.Kill):
+        return _exited(about, _GOOD)
+    if isinstance(effect, ef.Validate):
+        return _validated(about, Verdict())
+    return _integrated(about)
+
+
+def attempt_events(about: About, kinds: tuple[type[ev.Event], ...]) -> st.SearchStrategy[ev.Event]:
+    """Any event of those kinds about the attempt."""
+    every: dict[type[ev.Event], st.SearchStrategy[ev.Event]] = {
+        ev.WorkerStarted: st.just(_started(about)),
+        ev.SpawnFailed: st.booleans().map(lambda permanent: _spawn_failed(about, permanent)),
+        ev.WorkerExited: worker_ends().map(lambda end: _exited(about, end)),
+        ev.WorkerLost: st.just(_lost(about)),
+        ev.Validated: st.one_of(st.just(Verdict()), refusals()).map(lambda verdict: _validated(about, verdict)),
+        ev.Integrated: st.just(_integrated(about)),
+        ev.IntegrationConflicted: st.just(_conflicted(about)),
+        ev.IntegrationRejected: refusals().map(lambda verdict: _rejected(about, verdict)),
+    }
+    return st.one_of([every[kind] for kind in kinds])
+
+
+def run_events(at: float, head: str, session: int, kinds: tuple[type[ev.Event], ...]) -> st.SearchStrategy[ev.Event]:
+    """Any event of those kinds about the landing or the report."""
+    every: dict[type[ev.Event], st.SearchStrategy[ev.Event]] = {
+        ev.Landed: st.just(ev.Landed(at=at, head=head, branch="main")),
+        ev.LandingRefused: st.sampled_from(["", "dirty"]).map(
+            lambda reason: ev.LandingRefused(at=at, head=head, reason=reason)
+        ),
+        ev.Reported: st.just(ev.Reported(at=at, session=session, path="/report")),
+    }
+    return st.one_of([every[kind] for kind in kinds])
+
+
+def _started(about: About) -> ev.Event:
+    place = {"identity": about.commit, "worktree": f"/{about.task}-{about.attempt}", "base": "base"}
+    return ev.WorkerStarted(at=about.at, task=about.task, attempt=about.attempt, pid=7, **place)
+
+
+def _spawn_failed(about: About, permanent: bool) -> ev.Event:
+    return ev.SpawnFailed(at=about.at, task=about.task, attempt=about.attempt, reason="no", permanent=permanent)
+
+
+def _exited(about: About, end: WorkerEnd) -> ev.Event:
+    return ev.WorkerExited(at=about.at, task=about.task, attempt=about.attempt, end=end)
+
+
+def _lost(about: About) -> ev.Event:
+    return ev.WorkerLost(at=about.at, task=about.task, attempt=about.attempt, reason="gone")
+
+
+def _validated(about: About, verdict: Verdict) -> ev.Event:
+    commit = f"work-{about.task}-{about.attempt}"
+    return ev.Validated(at=about.at, task=about.task, attempt=about.attempt, verdict=verdict, commit=commit)
+
+
+def _integrated(about: About) -> ev.Event:
+    return ev.Integrated(at=about.at, task=about.task, attempt=about.attempt, commit=about.commit)
+
+
+def _conflicted(about: About) -> ev.Event:
+    return ev.IntegrationConflicted(at=about.at, task=about.task, attempt=about.attempt, paths=("a",))
+
+
+def _rejected(about: About, verdict: Verdict) -> ev.Event:
+    return ev.IntegrationRejected(at=about.at, task=about.task, attempt=about.attempt, verdict=verdict)

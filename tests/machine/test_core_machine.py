@@ -1,0 +1,205 @@
+"""A random mayor against the core: any answer, in any order, doubled, late, stray; stopped, killed, resumed.
+
+`Bookkeeper` checks the laws and the invariants after each event, `Oracle` says a second time what
+should have happened, and every run is driven to its end at last.
+"""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from swarmskill.core import effects as ef
+from swarmskill.core import events as ev
+from swarmskill.core.state import Stage, Stop
+from swarmskill.model import Outcome, Phase, RunConfig, Task
+from tests.bookkeeper import ANSWERS, Bookkeeper
+from tests.machine.oracle import Oracle
+from tests.machine.runs import About, attempt_events, configs, run_events, success, task_lists
+
+ATTEMPT_EVENTS = tuple(kind for kinds in ANSWERS.values() for kind in kinds if issubclass(kind, ev.AttemptEvent))
+
+
+class Mayor(RuleBasedStateMachine):
+    """Everything that a mayor and the world around it may do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.book = Bookkeeper()
+        self.oracle = Oracle()
+        self.taken: list[ev.Event] = []
+        self.held: list[ev.Event] = []
+        self.clock = 0.0
+
+    # Rules
+
+    @initialize(tasks=task_lists(), config=configs(), early=st.booleans())
+    def start(self, tasks: tuple[Task, ...], config: RunConfig, early: bool) -> None:
+        if early:
+            for event in (
+                ev.StopRequested(at=self._now(), session=1),
+                ev.RunResumed(at=self._now(), session=2),
+                ev.Reported(at=self._now(), session=1, path="/early"),
+            ):
+                assert not self._feed(event), "something happened before the run began"
+        self._feed(ev.RunStarted(at=self._now(), run_id="run", tasks=tasks, config=config, base="base"))
+
+    @precondition(lambda self: self.book.pending)
+    @rule(data=st.data())
+    def answer(self, data: st.DataObject) -> None:
+        """Any effect is answered in any legal way."""
+        assert self._feed(self._draw_answer(data)), "a legal answer was not taken"
+
+    @precondition(lambda self: self.book.pending)
+    @rule(picks=st.lists(st.integers(0, 99), min_size=1, max_size=15))
+    def go_well(self, picks: list[int]) -> None:
+        """Some effects are answered with success, in any order."""
+        for pick in picks:
+            if self.book.pending:
+                self._feed(success(self.book.pending[pick % len(self.book.pending)], self._now()))
+
+    @precondition(lambda self: self.book.pending)
+    @rule(data=st.data())
+    def hold_back(self, data: st.DataObject) -> None:
+        """An answer is on its way, and others overtake it."""
+        self.held.append(self._draw_answer(data))
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data())
+    def arrive(self, data: st.DataObject) -> None:
+        """An answer that was held back arrives."""
+        self._feed(self.held.pop(data.draw(st.integers(0, len(self.held) - 1))))
+
+    @precondition(lambda self: self.taken)
+    @rule(data=st.data())
+    def double(self, data: st.DataObject) -> None:
+        """An event that was taken comes once more, however late."""
+        event = data.draw(st.sampled_from(self.taken))
+        asked_again = self._is_asked_again(event)
+        assert self._feed(event) == asked_again, "a doubled event had an effect"
+
+    @rule(data=st.data())
+    def stray(self, data: st.DataObject) -> None:
+        """An event that nobody waits for: an unknown task, another attempt, another phase, another head."""
+        task = data.draw(st.sampled_from([*self._ids(), "nobody"]))
+        known = self.book.state.tasks.get(task)
+        attempt = data.draw(st.integers(0, known.attempt + 1 if known else 1))
+        about = About(self._now(), task, attempt)
+        everything = attempt_events(about, ATTEMPT_EVENTS)
+        head = data.draw(st.sampled_from(["base", "other"]))
+        of_run = run_events(self._now(), head, self.book.state.session - 1, (ev.Landed, ev.LandingRefused, ev.Reported))
+        self._feed(data.draw(st.one_of(everything, of_run)))
+
+    @rule(now=st.booleans(), force=st.booleans(), ago=st.sampled_from([0, 0, 0, 1]))
+    def stop(self, now: bool, force: bool, ago: int) -> None:
+        """Somebody stops this session, or one that is gone."""
+        self._feed(ev.StopRequested(at=self._now(), session=self.book.state.session - ago, now=now, force=force))
+
+    @rule(step=st.sampled_from([1, 1, 1, 0, 2]))
+    def resume(self, step: int) -> None:
+        """A new mayor takes over; or something that cannot be one says so."""
+        if step == 1:
+            self.book.mayor_dies()
+        taken = self._feed(ev.RunResumed(at=self._now(), session=self.book.state.session + step))
+        assert taken == (step == 1)
+
+    @rule()
+    def die(self) -> None:
+        """The mayor dies, and the next one reads the same ledger."""
+        self.book.mayor_dies()
+
+    @rule(data=st.data(), behind=st.sampled_from([0, 0, 1]))
+    def retry(self, data: st.DataObject, behind: int) -> None:
+        """Somebody wants a task tried again, whether or not it has ended."""
+        task = data.draw(st.sampled_from(self._ids()))
+        now = self.book.state.tasks[task]
+        mine = now.outcome not in (None, Outcome.COMPLETED, Outcome.SKIPPED)
+        event = ev.RetryRequested(at=self._now(), task=task, attempt=now.attempt - behind)
+        assert self._feed(event) == (mine and not behind)
+
+    # The end
+
+    def teardown(self) -> None:
+        if not self.book.state.run_id:
+            return
+        self._drive()
+        if self.book.state.stop is not Stop.NONE:
+            self._feed(ev.RunResumed(at=self._now(), session=self.book.state.session + 1))
+            self._drive()
+        assert all(task.phase is Phase.ENDED for task in self.book.state.tasks.values())
+        self._retry_all()
+        outcomes = {task.outcome for task in self.book.state.tasks.values()}
+        assert outcomes == {Outcome.COMPLETED}, "with nothing but successes the run did not complete"
+        self._check_integrations()
+        self.book.mayor_dies()
+
+    def _drive(self) -> None:
+        """Answer everything with success until the run is over."""
+        tasks = len(self.book.state.tasks)
+        for _ in range(5 * tasks + 5):  # 4 effects a task, a landing a wave, and two reports
+            if self.book.state.stage is Stage.OVER:
+                return
+            self._feed(success(self.book.pending[0], self._now()))
+        raise AssertionError("the run does not end")
+
+    def _retry_all(self) -> None:
+        for task_id in self._ids():
+            now = self.book.state.tasks[task_id]
+            if now.outcome not in (None, Outcome.COMPLETED, Outcome.SKIPPED):
+                self._feed(ev.RetryRequested(at=self._now(), task=task_id, attempt=now.attempt))
+        if self.book.state.stage is not Stage.OVER:
+            self._drive()
+
+    def _check_integrations(self) -> None:
+        for task in self.book.state.graph.tasks:
+            assert self.oracle.integrated[task.id] == (not task.done), f"{task.id} was not integrated once"
+
+    # Help
+
+    def _ids(self) -> list[str]:
+        return [task.id for task in self.book.state.graph.tasks]  # the map of tasks has no stable order
+
+    def _now(self) -> float:
+        self.clock += 1
+        return self.clock
+
+    def _feed(self, event: ev.Event) -> bool:
+        """Feed one event, watched by the oracle, and tell whether it changed anything."""
+        before = self.book.state
+        effects = self.book.feed(event)
+        self.oracle.observe(before, event, self.book.state, effects)
+        self._check_kills()
+        changed = self.book.state is not before
+        if changed:
+            self.taken.append(event)
+        return changed
+
+    def _check_kills(self) -> None:
+        stop = self.book.state.stop
+        kills = {(effect.task, effect.force) for effect in self.book.pending if isinstance(effect, ef.Kill)}
+        running = {task for task, now in self.book.state.tasks.items() if now.phase is Phase.RUNNING}
+        wanted = running if stop in (Stop.NOW, Stop.FORCE) else set()
+        assert kills == {(task, stop is Stop.FORCE) for task in wanted}
+
+    def _draw_answer(self, data: st.DataObject) -> ev.Event:
+        effect = data.draw(st.sampled_from(self.book.pending))
+        kinds = ANSWERS[type(effect)]
+        if isinstance(effect, ef.AttemptEffect):
+            return data.draw(attempt_events(About(self._now(), effect.task, effect.attempt), kinds))
+        state = self.book.state
+        return data.draw(run_events(self._now(), state.head, state.session, kinds))
+
+    def _is_asked_again(self, event: ev.Event) -> bool:
+        """Whether the double is a new word: the same was asked for again since (law 3)."""
+        state = self.book.state
+        if isinstance(event, ev.Reported):
+            return state.stage is Stage.REPORTING and event.session == state.session
+        if isinstance(event, ev.LandingRefused):
+            return state.stage is Stage.LANDING and event.head == state.head
+        if isinstance(event, ev.RetryRequested):
+            now = state.tasks[event.task]
+            return now.outcome is Outcome.CANCELLED and now.attempt == event.attempt
+        return False
+
+
+TestMayor = Mayor.TestCase

@@ -1,1 +1,1 @@
-"""The user's git repository. All of git goes through here."""
+"""The user's git repository: worktrees, changes, integration, landing. The only place that knows GitPython."""

@@ -35,6 +35,15 @@ _FIXES: Final = {
 }
 _FIX: Final = "Make this check pass. Change the cause, not the check."
 
+_CONFLICTED: Final = (
+    "The attempt before was right by itself, but other work was merged in the meantime. "
+    "Your worktree starts from that new base. These paths did not merge:"
+)
+_MERGE: Final = (
+    "Read these files as they are now, and make the earlier changes again so that both sides stay. "
+    "Drop no line that the other work added."
+)
+
 _LINE: Final = 300
 
 
@@ -126,11 +135,9 @@ def _retry(task: Task, feedback: Feedback, previous_diff: str) -> str:
 def _conflict(task: Task, feedback: Feedback, previous_diff: str) -> str:
     parts = [
         f"## RETRY {_line(task.id)}: conflict",
-        "The attempt before was right by itself, but other work was merged in the meantime. Your worktree "
-        "starts from that new base. These paths did not merge:",
+        _CONFLICTED,
         _fence("\n".join(feedback.conflicts), "text"),
-        "What to do: read these files as they are now, and make the earlier changes again so that both sides "
-        "stay: drop no line that the other work added.",
+        f"What to do: {_MERGE}",
     ]
     return "\n\n".join(parts + _earlier_work(feedback, previous_diff))
 

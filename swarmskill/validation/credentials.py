@@ -27,8 +27,10 @@ _FORMATS: Final = (
     ("private key", r"-----BEGIN (?:[0-9A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----(?=\s*$|\\n)"),
 )
 
+# A token begins after anything but a letter or digit, or after an escape that ends in one: \n, %3D.
+_BEGINNING: Final = r"(?:(?<![0-9A-Za-z])|(?<=\\[nrt])|(?<=%[0-9A-F]{2}))"
 _TOKEN: Final = re.compile(
-    r"(?<![0-9A-Za-z])(?:" + "|".join(f"({pattern})" for _, pattern in _FORMATS) + ")(?![0-9A-Za-z])", re.MULTILINE
+    _BEGINNING + "(?:" + "|".join(f"({pattern})" for _, pattern in _FORMATS) + ")(?![0-9A-Za-z])", re.MULTILINE
 )
 _KEY_BLOCK: Final = re.compile(
     r"-----BEGIN (?:[0-9A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----(?:\s*$|\\n).*?(?:-----END [0-9A-Z ]+-----|\Z)",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from swarmskill.core import events as ev
 from swarmskill.model import CheckResult, WorkerEnd
 from swarmskill.views.events import event_text
+from swarmskill.views.follow import last_lines
+from swarmskill.views.marks import safe_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,14 @@ class Attempt:
     problem: str = ""
     validated_at: float = 0.0
     decided_at: float = 0.0
+
+    def output(self, log: Path, most: int) -> list[str]:
+        """The last lines of what shows best why it was not taken: the failed check's output, else the log."""
+        if self.failed is not None:
+            return safe_lines(self.failed.output)[-most:]
+        if not self.problem or self.end is None:
+            return []
+        return safe_lines("\n".join(last_lines(log, most)))
 
     @property
     def waited_to_merge(self) -> float | None:

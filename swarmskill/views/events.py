@@ -60,7 +60,8 @@ def verdict_text(verdict: Verdict) -> str:
     """A judgement in a few words."""
     failed = verdict.failed
     if failed is None:
-        return "; ".join(("checks passed", *verdict.notes))
+        notes = verdict.notes or (("nothing was changed",) if verdict.empty else ())
+        return "; ".join(("checks passed", *notes))
     detail = failed.detail or failed.name
     return f"{failed.kind} failed: {detail}"
 

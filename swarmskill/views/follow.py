@@ -37,6 +37,18 @@ def follow_lines(
         tail.close()
 
 
+def last_lines(path: Path, most: int) -> list[str]:
+    """The file's last lines, at most `most`, from its last 64 KiB; [] if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _BLOCK))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return []
+    return lines[-most:] if most else []
+
+
 class _Tail:
     def __init__(self, path: Path) -> None:
         self._path = path

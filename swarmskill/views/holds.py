@@ -10,14 +10,18 @@ from swarmskill.core.graph import Graph, bits
 from swarmskill.core.state import State, Stop
 from swarmskill.views.reasons import Hold
 
-_NAMED = 6
+LATER, SEVERAL = -1, -2
+
+_NAMED = 4
+_HOLDERS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Tasks that are held for the same reason. `holder` is the rank of the task that holds them, or -1.
+    """Tasks that are held for the same reason.
 
-    `first` are the ranks of the first few of them.
+    `holder` is the rank of the task that holds them, SEVERAL for more than two of those, LATER when none
+    of the tasks under way does. `first` are the ranks of the first few of them.
     """
 
     hold: Hold
@@ -33,23 +37,22 @@ class Holds:
         self._graph: Graph | None = None
         self._behind: dict[int, int] = {}
 
-    def groups(self, state: State) -> Iterator[Group]:
-        """Those held by files first, then by a blocker under way, then ready ones, then all the rest."""
+    def groups(self, state: State) -> list[Group]:
+        """Those held by files first, then those that lack a worker, by a blocker under way, and the rest."""
         if state.graph is not self._graph:
             self._graph, self._behind = state.graph, {}
         eligible = eligible_tasks(state)
-        left = eligible
-        for rank in bits(state.active):
-            yield from _group(Hold.FILES, left & state.graph.overlaps[rank], rank)
-            left &= ~state.graph.overlaps[rank]
-        yield from _group(Hold.WORKERS, left)
-        waiting = state.open & ~state.ready & ~state.active
-        for rank in bits(state.active):
-            behind = self._dependents(state.graph, rank)
-            yield from _group(Hold.BLOCKERS, waiting & behind, rank)
-            waiting &= ~behind
-        yield from _group(_not_eligible(state), state.ready & ~eligible)
-        yield from _group(Hold.BLOCKERS, waiting)
+        overlaps = {rank: state.graph.overlaps[rank] for rank in bits(state.active)}
+        files, left = _held(Hold.FILES, overlaps, eligible)
+        behind = {rank: self._dependents(state.graph, rank) for rank in bits(state.active)}
+        blocked, later = _held(Hold.BLOCKERS, behind, state.open & ~state.ready & ~state.active)
+        return [
+            *files,
+            *_group(Hold.WORKERS, left),
+            *blocked,
+            *_group(_not_eligible(state), state.ready & ~eligible),
+            *_group(Hold.BLOCKERS, later),
+        ]
 
     def _dependents(self, graph: Graph, rank: int) -> int:
         found = self._behind.get(rank)
@@ -64,8 +67,20 @@ def fold(groups: list[Group], most: int) -> list[Group]:
         return groups
     rest = groups[max(0, most - 1) :]
     first = tuple(rank for group in rest for rank in group.first)[:_NAMED]
-    folded = Group(Hold.BLOCKERS, sum(group.count for group in rest), -1, first)
+    folded = Group(Hold.BLOCKERS, sum(group.count for group in rest), LATER, first)
     return [*groups[: most - 1], folded] if most > 0 else []
+
+
+def _held(hold: Hold, holders: dict[int, int], members: int) -> tuple[list[Group], int]:
+    """The members that each holder holds, those of many holders as one group; and those that none holds."""
+    found: list[Group] = []
+    held = 0
+    for rank, reach in holders.items():
+        found += _group(hold, members & reach & ~held, rank)
+        held |= members & reach
+    if len(found) > _HOLDERS:
+        found = list(_group(hold, held, SEVERAL))
+    return found, members & ~held
 
 
 def _not_eligible(state: State) -> Hold:
@@ -74,7 +89,7 @@ def _not_eligible(state: State) -> Hold:
     return Hold.FAILING if state.failing else Hold.WAVE
 
 
-def _group(hold: Hold, members: int, holder: int = -1) -> Iterator[Group]:
+def _group(hold: Hold, members: int, holder: int = LATER) -> Iterator[Group]:
     if members:
         first = tuple(rank for rank, _ in zip(bits(members), range(_NAMED), strict=False))
         yield Group(hold, members.bit_count(), holder, first)

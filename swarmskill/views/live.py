@@ -11,7 +11,7 @@ from swarmskill.core.graph import bits
 from swarmskill.core.state import EMPTY, Stage, State, Stop, TaskState
 from swarmskill.model import Outcome, Phase
 from swarmskill.views.base import Progress, Progresses
-from swarmskill.views.holds import Group, Holds, fold
+from swarmskill.views.holds import LATER, SEVERAL, Group, Holds, fold
 from swarmskill.views.marks import (
     Look,
     Stream,
@@ -21,9 +21,10 @@ from swarmskill.views.marks import (
     columns,
     count,
     duration,
+    elapsed,
     money,
-    pad,
     short,
+    shorten,
     style_of,
 )
 from swarmskill.views.outcome import run_seconds
@@ -39,6 +40,8 @@ FRAME = 0.12
 _RECENT, _GROUPS = 4, 5
 _LASTING = frozenset({"retry", "halted", "stopping", "reopened", "resumed", "landed", "unlanded"})
 _LASTING_OUTCOMES = frozenset(Outcome) - {Outcome.COMPLETED, Outcome.SKIPPED, Outcome.CANCELLED}
+_COLUMNS = ("", "", "dim", "dim", "", "dim")
+_ID, _SUBJECT, _AGENT, _TIME, _ACTION, _SPENT = range(6)
 _DOING = {Phase.ASSIGNED: "starting", Phase.VALIDATING: "checking", Phase.INTEGRATING: "merging"}
 
 
@@ -111,9 +114,8 @@ class LiveView:
 
     def _head(self, width: int) -> Iterator[Text]:
         state = self._tally.state
-        parts = [f"{duration(run_seconds(state, self._now))}", self._doing(state)]
-        title = Text(f"swarm {state.run_id}", "bold")
-        title.append(f"  {'  '.join(parts)}", "not bold")
+        parts = [f"{elapsed(run_seconds(state, self._now))}", self._doing(state)]
+        title = Text().append(f"swarm {state.run_id}", "bold").append(f"  {'  '.join(parts)}")
         yield self._cut(title, width)
         yield self._cut(self._bar(state, width), width)
 
@@ -146,10 +148,8 @@ class LiveView:
         sign = self._look.sign("━")
         if not self._look.colour:
             return Text(f"[{sign * filled}{'x' * lost}{' ' * (room - filled - lost)}]")
-        bar = Text(sign * filled, "green")
-        bar.append(sign * lost, "red")
-        bar.append(sign * (room - filled - lost), "dim")
-        return bar
+        bar = Text().append(sign * filled, "green").append(sign * lost, "red")
+        return bar.append(sign * (room - filled - lost), "dim")
 
     def _body(self, width: int, room: int) -> Iterator[Text]:
         """What ended last, what is under way, what waits, in at most `room` lines.
@@ -157,7 +157,7 @@ class LiveView:
         What is under way gets its lines first, then what waits, then what ended.
         """
         active = sorted(bits(self._tally.state.active), key=lambda rank: (self._task(rank).assigned_at, rank))
-        groups = list(self._holds.groups(self._tally.state))
+        groups = self._holds.groups(self._tally.state)
         most = max(1, room - min(len(groups), 2))
         shown = active if len(active) <= most else active[: most - 1]
         room -= min(len(active), most)
@@ -171,57 +171,67 @@ class LiveView:
         yield from (self._group_line(group, width) for group in groups)
 
     def _active_lines(self, ranks: list[int], width: int) -> Iterator[Text]:
-        ids = [self._look.fit(self._id(rank), 16) for rank in ranks]
-        agents = [self._look.fit(agent_name(self._tally.state, self._id(rank)), 10) for rank in ranks]
-        id_width, agent_width = max(map(columns, ids), default=0), max(map(columns, agents), default=0)
-        for rank, name, agent in zip(ranks, ids, agents, strict=True):
-            yield self._active_line(rank, pad(name, id_width), pad(agent, agent_width), width)
+        rows = [self._active_row(rank) for rank in ranks]
+        widths = [max((columns(row[i]) for row in rows), default=0) for i in range(len(_COLUMNS))]
+        fixed = sum(widths[i] for i in (_ID, _AGENT, _TIME, _SPENT)) + 2 * (len(_COLUMNS) - (not widths[_SPENT]))
+        room = max(16, width - 3 - fixed)
+        if widths[_SUBJECT] + widths[_ACTION] > room:
+            widths[_SUBJECT] = min(widths[_SUBJECT], max(room * 11 // 20, room - widths[_ACTION]))
+        widths[_ACTION] = room - widths[_SUBJECT]
+        for rank, row in zip(ranks, rows, strict=True):
+            line = Text().append(f"  {self._look.mark(self._task(rank))} ", style_of(self._task(rank)))
+            for i, style in enumerate(_COLUMNS):
+                cell = shorten(row[i], widths[i], self._look.sign("…"))
+                space = " " * (widths[i] - columns(cell))
+                line.append(f"{space}{cell}  " if i == _TIME else f"{cell}{space}  ", style)
+            line.rstrip()
+            yield self._cut(line, width)
 
-    def _active_line(self, rank: int, name: str, agent: str, width: int) -> Text:
+    def _active_row(self, rank: int) -> tuple[str, ...]:
+        """Id, subject, agent, time, action and what was spent, as text of any width."""
         state, task = self._tally.state, self._task(rank)
         progress = self._progress.get(self._id(rank), Progress())
+        action = _DOING.get(task.phase) or progress.last_action
+        if task.attempt > 1:
+            action = f"try {task.attempt}: {action}" if action else f"try {task.attempt}"
         spent = [amount(progress.tokens)] if progress.tokens is not None else []
         spent += [money(progress.cost_usd)] if progress.cost_usd is not None else []
-        tail = "  ".join(spent)
-        took = f"{duration(self._now - task.assigned_at):>7}"
-        subject = state.graph.tasks[rank].subject + (f" (attempt {task.attempt})" if task.attempt > 1 else "")
-        room = width - columns(name) - columns(agent) - len(took) - (len(tail) + 2 if tail else 0) - 10
-        subject_room = max(8, room * 11 // 20)
-        action = _DOING.get(task.phase) or progress.last_action
-        line = Text(f"  {self._look.mark(task)} ", style_of(task))
-        line.append(f"{name}  {pad(self._look.fit(subject, subject_room), subject_room)}  ", "default")
-        line.append(f"{agent}{took}  ", "dim")
-        action_room = max(0, room - subject_room)
-        line.append(pad(self._look.fit(action, action_room), action_room), "default")
-        line.append(f"  {tail}" if tail else "", "dim")
-        line.rstrip()
-        return self._cut(line, width)
+        return (
+            self._look.fit(self._id(rank), 16),
+            self._look.fit(state.graph.tasks[rank].subject, 60),
+            self._look.fit(agent_name(state, self._id(rank)), 10),
+            elapsed(self._now - task.assigned_at),
+            self._look.fit(action, 200),
+            "  ".join(spent),
+        )
 
     def _ended_line(self, rank: int, width: int) -> Text:
         task, spec = self._task(rank), self._tally.state.graph.tasks[rank]
         end = short(task.commit) if task.outcome is Outcome.COMPLETED else why_ended(task)
-        line = Text(f"  {self._look.mark(task)} ", style_of(task))
-        line.append(f"{self._look.fit(spec.id, 16)}  {self._look.fit(spec.subject, width // 2)}  ", "default")
+        line = Text().append(f"  {self._look.mark(task)} ", style_of(task))
+        line.append(f"{self._look.fit(spec.id, 16)}  {self._look.fit(spec.subject, width // 2)}  ")
         line.append(f"{duration(task.ended_at - task.assigned_at)}  {self._look.clean(end)}", "dim")
         return self._cut(line, width)
 
     def _group_line(self, group: Group, width: int) -> Text:
-        names = ", ".join(self._look.fit(self._id(rank), 16) for rank in group.first)
-        more = f", {self._look.sign('…')}" if group.count > len(group.first) else ""
-        text = f"{group.count} {self._holding(group)}: {names}{more}"
+        names = [self._look.fit(self._id(rank), 16) for rank in group.first]
+        more = f" and {group.count - len(names)} more" if group.count > len(names) else ""
+        text = f"{', '.join(names)}{more} {self._holding(group)}"
         return self._cut(Text(f"  {self._look.mark_of(Phase.WAITING)} {text}", "dim"), width)
 
     def _holding(self, group: Group) -> str:
         one = group.count == 1
         wait = "waits" if one else "wait"
-        if group.holder >= 0:
+        if group.holder != LATER:
             files = "files held by " if group.hold is Hold.FILES else ""
-            return f"{wait} for {files}{self._look.fit(self._id(group.holder), 16)}"
+            several = group.holder == SEVERAL
+            holder = "tasks under way" if several else self._look.fit(self._id(group.holder), 16)
+            return f"{wait} for {files}{holder}"
         return {
             Hold.WORKERS: f"{wait} for a free worker",
             Hold.WAVE: f"{wait} for the next wave",
-            Hold.STOPPED: "not started, the run is stopping",
-            Hold.FAILING: "not started, a task failed",
+            Hold.STOPPED: "will not start: the run is stopping",
+            Hold.FAILING: "will not start: a task failed",
         }.get(group.hold, "comes later" if one else "come later")
 
     def _cut(self, line: Text, width: int) -> Text:

@@ -176,6 +176,11 @@ def duration(seconds: float) -> str:
     return f"{whole // 86400}d {whole % 86400 // 3600:02d}h"
 
 
+def elapsed(seconds: float) -> str:
+    """A duration that is still growing: whole seconds, so that it does not flicker."""
+    return f"{int(seconds)}s" if seconds < 60 else duration(int(seconds))
+
+
 def about(seconds: float) -> str:
     """A guessed duration, no more exact than a guess is."""
     if seconds < 55:

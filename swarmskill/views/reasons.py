@@ -79,16 +79,16 @@ def open_blockers(state: State, task_id: str) -> list[str]:
 def blocking_chain(state: State, task_id: str) -> list[str]:
     """From the task through its blockers to one that waits for no other: what all the others hang on.
 
-    At each step the first blocker that failed is taken, else the first that is not completed.
+    At each step the first blocker that ended is taken, else the one with the longest way to go.
     At most 50 ids.
     """
-    chain = [task_id]
+    chain, graph = [task_id], state.graph
     while len(chain) < _CHAIN:
         blockers = open_blockers(state, chain[-1])
         if not blockers:
             break
         ended = [blocker for blocker in blockers if state.tasks[blocker].phase is Phase.ENDED]
-        chain.append((ended or blockers)[0])
+        chain.append(ended[0] if ended else max(blockers, key=lambda b: graph.generation[graph.rank[b]]))
     return chain
 
 

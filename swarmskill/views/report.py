@@ -12,7 +12,7 @@ from swarmskill.model import Outcome
 from swarmskill.places import RunFolder, attempt_key
 from swarmskill.views import commands
 from swarmskill.views.attempts import Attempt, attempts_by_task
-from swarmskill.views.marks import count, date, duration, safe, safe_lines, short
+from swarmskill.views.marks import count, date, duration, safe, short
 from swarmskill.views.outcome import Status, counts, counts_text, run_outcome, run_seconds, task_seconds, task_status
 from swarmskill.views.reasons import why_ended
 from swarmskill.views.run_json import detail, ordered
@@ -117,9 +117,10 @@ def _failure(state: State, task_id: str, attempts: list[Attempt], folder: RunFol
     yield ""
     yield f"{escape((task.outcome or '').replace('_', ' ').capitalize())}: {escape(why_ended(task))}"
     last = attempts[-1] if attempts else None
-    if last is not None and last.failed is not None and last.failed.output:
+    output = last.output(folder.log(attempt_key(task_id, last.number)), _TAIL) if last else []
+    if output:
         yield ""
-        yield from _block(safe_lines(last.failed.output)[-_TAIL:])
+        yield from _block(output)
     yield ""
     yield from _block(list(_failure_commands(state, task_id, last, folder)), "sh")
 

@@ -25,7 +25,7 @@ from swarmskill.views.outcome import (
     run_seconds,
     task_seconds,
 )
-from swarmskill.views.reasons import reason, why_ended
+from swarmskill.views.reasons import feedback_text, reason, why_ended
 
 _NO_PROGRESS = Progress()
 
@@ -84,13 +84,13 @@ def task_row(state: State, task_id: str, now: float, progress: Progress = _NO_PR
 
 
 def detail(state: State, task_id: str) -> str:
-    """What there is to say about a task: why it waits, why it ended, what to note; "" for nothing."""
+    """What there is to say about a task: why it waits, is tried again or ended, what to note; "" for nothing."""
     task = state.tasks[task_id]
     hold = reason(state, task_id)
     if hold is not None:
         return hold.text
     if task.phase is not Phase.ENDED:
-        return ""
+        return f"again, because {feedback_text(task.feedback)}" if task.feedback else ""
     if task.outcome is not Outcome.COMPLETED:
         return why_ended(task)
     if not task.attempt:

@@ -112,7 +112,7 @@ def _table(state: State, now: float, look: Look, progress: Progresses, show_all:
 def _row(state: State, task_id: str, now: float, look: Look, progress: Progress) -> tuple[str, ...]:
     task = state.tasks[task_id]
     seconds = task_seconds(task, now)
-    said = detail(state, task_id) or (progress.last_action if task.phase is Phase.RUNNING else "")
+    doing = progress.last_action if task.phase is Phase.RUNNING else ""
     return (
         look.mark(task),
         look.fit(task_id, 20),
@@ -121,7 +121,7 @@ def _row(state: State, task_id: str, now: float, look: Look, progress: Progress)
         str(task.attempt or ""),
         "" if seconds is None else duration(seconds),
         short(task.commit),
-        look.clean(said),
+        look.clean(doing or detail(state, task_id)),
     )
 
 

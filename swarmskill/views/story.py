@@ -14,7 +14,7 @@ from swarmskill.places import RunFolder, attempt_key
 from swarmskill.views import commands
 from swarmskill.views.attempts import Attempt, attempts_of, task_events
 from swarmskill.views.events import event_text
-from swarmskill.views.marks import PLAIN, Look, clock, count, duration, safe_lines, style_of
+from swarmskill.views.marks import PLAIN, Look, clock, count, duration, style_of
 from swarmskill.views.outcome import task_seconds, word
 from swarmskill.views.reasons import blocking_chain, chain_text, retries_left
 from swarmskill.views.run_json import detail, task_row
@@ -97,17 +97,27 @@ def why_document(
 def _heading(story: Story, look: Look) -> list[str]:
     state, task_id = story.state, story.task_id
     task, spec = state.tasks[task_id], state.graph.task(task_id)
-    seconds = task_seconds(task, story.now)
+    seconds = _seconds(story)
     mark = look.paint(look.mark(task), style_of(task))
-    tries = f" after {count(task.attempt, 'attempt')}" if task.phase is Phase.ENDED and task.attempt > 1 else ""
-    took = f" in {duration(seconds)}" if seconds is not None else ""
+    ended = task.phase is Phase.ENDED
+    tries = f" after {count(task.attempt, 'attempt')}" if ended and task.attempt > 1 else ""
+    took = f" {'in' if ended else 'for'} {duration(seconds)}" if seconds is not None else ""
     lines = [f'{mark} {look.clean(task_id)} "{look.clean(spec.subject)}": {word(task).replace("_", " ")}{tries}{took}']
     said = detail(state, task_id)
-    if said and said != task.commit:
+    if said:
         lines.append(f"  {look.clean(said)}")
-    if task.outcome in (None, Outcome.SKIPPED) and story.chain:
+    if len(story.chain) > 2 or (story.chain and state.tasks[story.chain[-1]].phase is Phase.ENDED):
         lines.append(f"  {look.clean(chain_text(state, list(story.chain)))}")
     return lines
+
+
+def _seconds(story: Story) -> float | None:
+    """From the first worker's start to the task's end, or to now; None when none has started."""
+    task = story.state.tasks[story.task_id]
+    started = [attempt.started_at for attempt in story.attempts if attempt.started_at]
+    if not started or task_seconds(task, story.now) is None:
+        return None
+    return (task.ended_at if task.phase is Phase.ENDED else story.now) - min(started)
 
 
 def _happened(story: Story, look: Look) -> list[str]:
@@ -121,16 +131,16 @@ def _happened(story: Story, look: Look) -> list[str]:
 def _attempt_lines(story: Story, attempt: Attempt, look: Look) -> list[str]:
     lines = [f"attempt {attempt.number}"]
     for name, path in _files(story, attempt):
-        lines.append(f"  {name:<9} {look.clean(str(path))}{'' if path.exists() else ' (not there)'}")
+        lines.append(f"  {name:<9} {look.clean(str(path))}{'' if path.exists() else ' (gone)'}")
     if attempt.work:
         lines.append(f"  {'work':<9} {look.clean(commands.diff(attempt.base, attempt.work))}")
     failed = attempt.failed
-    if failed is None:
-        return lines
-    name = "" if failed.name == failed.kind else f" ({failed.name})"
-    lines.append(f"  {'failed':<9} {look.clean(f'{failed.kind}{name}: {failed.detail}')}")
-    lines += [f"    {look.sign('│')} {look.clean(line)}" for line in safe_lines(failed.output)[-TAIL:]]
-    if failed.log:
+    if failed is not None:
+        name = "" if failed.name == failed.kind else f" ({failed.name})"
+        lines.append(f"  {'failed':<9} {look.clean(f'{failed.kind}{name}: {failed.detail}')}")
+    log = story.folder.log(attempt_key(story.task_id, attempt.number))
+    lines += [f"    {look.sign('│')} {look.clean(line)}" for line in attempt.output(log, TAIL)]
+    if failed is not None and failed.log:
         lines.append(f"  {'output':<9} {look.clean(failed.log)}")
     return lines
 

@@ -1,1 +1,1 @@
-"""What a person or program sees: pure functions from tasks, graph and state to text and JSON."""
+"""Everything a person sees of a run: functions from its state and events to text, rows and JSON."""

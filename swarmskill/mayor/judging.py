@@ -14,9 +14,12 @@ from swarmskill.core.state import State
 from swarmskill.mayor.context import RunContext
 from swarmskill.model import Check, CheckKind, CheckResult, Task, Verdict
 from swarmskill.places import attempt_key
-from swarmskill.repo.changes import added_text, changes, snapshot, tree_has
+from swarmskill.repo.changes import added_text, changes, tree_has
 from swarmskill.repo.git import GitFailed
+from swarmskill.repo.integrate import keep_attempt
 from swarmskill.repo.message import commit_message
+from swarmskill.repo.setup import setup_paths
+from swarmskill.repo.snapshot import snapshot
 from swarmskill.validation.commands import Ran, RunCommand
 from swarmskill.validation.contract import judge, judge_merged
 from swarmskill.validation.evidence import LogFor, check_again, gather
@@ -49,13 +52,18 @@ class Judge:
         repository, run_id = self.run.repository, self.run.folder.run_id
         message = commit_message(task, run_id, effect.attempt)
         literal = tuple(entry for entry in task.files if not is_glob(entry))
+        left_out = setup_paths(self.run.config.worktree)
         try:
-            commit = snapshot(repository, worktree, effect.base, message, extra_paths=literal)
+            taken = snapshot(repository, worktree, effect.base, message, extra_paths=literal, left_out=left_out)
         except GitFailed as error:
             # Workers can wreck their worktree; that is their failure, not the run's.
-            failed = CheckResult(CheckKind.CLAIM, "worktree", False, f"the worktree cannot be read: {error}")
-            return Verdict(failed=failed), ""
-        repository.keep_attempt(run_id, attempt_key(task.id, effect.attempt), commit)
+            return _unreadable(f"the worktree cannot be read: {error.message}"), ""
+        commit = taken.commit
+        keep_attempt(repository, run_id, attempt_key(task.id, effect.attempt), commit)
+        if taken.nested:
+            return _unreadable("git repositories inside the worktree cannot be committed: " + ", ".join(taken.nested)), commit
+        if taken.problems:
+            return _unreadable("git could not take all that was left: " + "; ".join(taken.problems)), commit
         evidence = gather(
             task,
             worktree,
@@ -80,3 +88,8 @@ class Judge:
     def _logs(self, task: Task, attempt: int, *, merged: bool) -> LogFor:
         key = attempt_key(task.id, attempt)
         return lambda number: self.run.folder.check_log(key, number, merged=merged)
+
+
+def _unreadable(detail: str) -> Verdict:
+    """The verdict on work that cannot be taken as it was left."""
+    return Verdict(failed=CheckResult(kind=CheckKind.CLAIM, name="worktree", passed=False, detail=detail))

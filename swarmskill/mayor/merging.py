@@ -18,7 +18,7 @@ from swarmskill.mayor.context import RunContext
 from swarmskill.mayor.judging import Judge
 from swarmskill.model import Check, Task, Verdict
 from swarmskill.places import branch_ref
-from swarmskill.repo.integrate import commit_tree, find_integrated, merge
+from swarmskill.repo.integrate import advance, commit_tree, find_integrated, merge
 from swarmskill.repo.message import commit_message
 
 _MERGED = "merged"
@@ -47,7 +47,7 @@ class Merger:
         repository, run_id = self.run.repository, self.run.folder.run_id
         task, tip = state.graph.task(effect.task), repository.run_tip(run_id)
         commit, moved = effect.commit, tip != effect.base
-        if moved:
+        if moved or repository.signs:
             merged = merge(repository, tip, effect.commit)
             if merged.conflicts:
                 return IntegrationConflicted(
@@ -57,7 +57,7 @@ class Merger:
         verdict = self._check(effect, state, task, commit, moved=moved)
         if not verdict.accepted:
             return IntegrationRejected(at=time.time(), task=effect.task, attempt=effect.attempt, verdict=verdict)
-        if not repository.advance(branch_ref(run_id), commit, tip):
+        if not advance(repository, branch_ref(run_id), commit, tip):
             return None
         return Integrated(
             at=time.time(), task=effect.task, attempt=effect.attempt, commit=commit, merged=moved, verdict=verdict

@@ -22,6 +22,7 @@ from swarmskill.mayor.merging import Merger
 from swarmskill.mayor.reporting import write_report
 from swarmskill.mayor.workers import Workers
 from swarmskill.repo.land import land
+from swarmskill.views.commands import branch_name
 
 _STARTERS = 4
 """Workers that are set up at once: git makes a worktree mostly with the disk."""
@@ -86,9 +87,10 @@ class ThreadedPerformer:
             self._receive(error)
 
     def _land(self, effect: ef.Land, state: State) -> ev.Event:
-        result = land(self._run.repository, state.config.branch, effect.head)
+        repository, branch = self._run.repository, state.config.branch
+        result = land(repository, branch, state.base, effect.head, rev=branch_name(self._run.folder.run_id))
         if result.landed:
-            return ev.Landed(at=time.time(), head=effect.head, branch=state.config.branch)
+            return ev.Landed(at=time.time(), head=effect.head, branch=branch)
         return ev.LandingRefused(at=time.time(), head=effect.head, reason=result.reason, hint=result.hint)
 
     def _report(self, effect: ef.Report, state: State) -> ev.Event:

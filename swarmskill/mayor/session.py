@@ -108,10 +108,11 @@ def _base(first: RunStarted | RunResumed) -> str:
 
 
 def _worktrees(folder: RunFolder, repository: Repository, config: RunConfig, state: State) -> Worktrees:
-    worktrees = Worktrees(repository, folder.run_id, worktrees_folder(repository.top, folder.run_id), config.worktree)
+    root = worktrees_folder(repository.top, folder.run_id)
+    worktrees = Worktrees(repository, folder.run_id, root, config.worktree, run_command=run_command)
     if not config.keep:
         done = [task for task in state.tasks.values() if task.phase is Phase.ENDED and task.commit and task.worker]
-        worktrees.adopt(Path(task.worker.worktree) for task in done if task.worker)
+        worktrees.adopt(*(Path(task.worker.worktree) for task in done if task.worker))
     return worktrees
 
 

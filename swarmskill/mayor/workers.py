@@ -23,7 +23,8 @@ from swarmskill.model import Feedback, Task, WorkerEnd
 from swarmskill.places import RESULT_FILE, attempt_key
 from swarmskill.prompt import BlockerSummary, render_prompt
 from swarmskill.repo.changes import diffstat, patch
-from swarmskill.repo.worktree import Acquired, SetupFailed
+from swarmskill.repo.setup import SetupFailed
+from swarmskill.repo.worktree import Acquired
 from swarmskill.validation.result_file import read_result
 
 
@@ -100,9 +101,9 @@ class Workers:
             task,
             run_id=self.run.folder.run_id,
             attempt=effect.attempt,
-            worktree=str(worktree),
-            result_file=str(worktree / RESULT_FILE),
-            repo=str(self.run.repository.top),
+            worktree=worktree,
+            result_file=worktree / RESULT_FILE,
+            repo=self.run.repository.top,
             blockers=list(self._blockers(task, state)),
             feedback=effect.feedback,
             previous_diff=self._previous_diff(key, effect.feedback),

@@ -4,152 +4,78 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from swarmskill.errors import InputError, UsageError
 from swarmskill.model import Check, Land, OnFailure, RunConfig, Schedule, WorktreeSetup
-from swarmskill.sources.checks import decode_cross_cutting
-from swarmskill.sources.fields import parse_duration
+from swarmskill.sources.contract import decode_cross_cutting
+from swarmskill.sources.fields import decode_duration, decode_flag, decode_line, decode_list, decode_timeout
+from swarmskill.sources.findings import Findings, found
+from swarmskill.sources.keys import nearest
 
 E = TypeVar("E", Schedule, OnFailure, Land)
+Decode = Callable[[Any, str, Findings], Any]
 
 _VARIABLE: Final = "SWARM_"
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One effective value and where it came from, such as "flag", "SWARM_AGENT" or "swarm.toml"."""
+    """One effective value and where it came from, such as "command line", "SWARM_AGENT" or "swarm.toml"."""
 
-    name: str
     value: Any
     origin: str
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Values from one place, raw. `name` is how messages call it."""
+    """Raw values from one place. `textual` ones are words from the environment, not values of TOML."""
 
     name: str
     values: Mapping[str, Any]
     textual: bool = False
-    """Whether the values are words to be parsed, as from the environment, and not TOML values."""
-
-
-def _whole(value: Any, least: int = 0) -> int:
-    if isinstance(value, str) and re.fullmatch(r"[0-9]+", value):
-        value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(f"needs a whole number, {least} or more")
-    return value
-
-
-def _yes_no(value: Any) -> bool:
-    words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
-    if isinstance(value, str):
-        value = words.get(value.lower(), value)
-    if not isinstance(value, bool):
-        raise ValueError("needs true or false")
-    return value
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("needs a text")
-    return value
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str):
-        value = [part.strip() for part in value.split(",") if part.strip()]
-    if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
-        raise ValueError("needs a list of texts")
-    return tuple(value)
-
-
-def _seconds(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise ValueError("needs seconds, or a text such as 90s, 30m or 2h")
-    return parse_duration(value)
-
-
-def _choice(kind: type[E]) -> Callable[[Any], E]:
-    def parse(value: Any) -> E:
-        try:
-            return kind(value)
-        except ValueError:
-            raise ValueError("needs one of " + ", ".join(kind)) from None
-
-    return parse
-
-
-_PARSERS: Final[dict[str, Callable[[Any], Any]]] = {
-    "max_workers": lambda value: _whole(value, 1),
-    "schedule": _choice(Schedule),
-    "on_failure": _choice(OnFailure),
-    "max_retries": _whole,
-    "timeout": _seconds,
-    "deadline": _seconds,
-    "grace": _seconds,
-    "agent": _text,
-    "agent_cmd": _text,
-    "model": _text,
-    "backend": _text,
-    "land": _choice(Land),
-    "env": _texts,
-    "max_file_bytes": lambda value: _whole(value, 1),
-    "keep": _yes_no,
-}
-_WORKTREE: Final = tuple(field.name for field in fields(WorktreeSetup))
-_TABLES: Final = ("worktree", "cross_cutting")
 
 
 def load_sources(
     flags: Mapping[str, Any], environment: Mapping[str, str], top: Path, user_folder: Path
 ) -> list[Source]:
-    """All places that set something, strongest first.
-
-    Raises InputError for a configuration file that is not sound TOML.
-    """
-    found = [Source("flag", {name: value for name, value in flags.items() if value is not None})]
-    variables = {name.upper(): name for name in _PARSERS}
-    for variable, name in variables.items():
-        if value := environment.get(_VARIABLE + variable):
-            found.append(Source(_VARIABLE + variable, {name: value}, textual=True))
+    """All places that set something, strongest first. Raises InputError for a file that is no sound TOML."""
+    sources = [Source("command line", {name: value for name, value in flags.items() if value is not None})]
+    for name in _DECODERS:
+        variable = _VARIABLE + name.upper()
+        if value := environment.get(variable):
+            sources.append(Source(variable, {name: value}, textual=True))
     if (top / "swarm.toml").is_file():
-        found.append(_toml(top / "swarm.toml", "swarm.toml"))
+        sources.append(_read_toml(top / "swarm.toml", "swarm.toml"))
     elif (top / "pyproject.toml").is_file():
-        found.append(_toml(top / "pyproject.toml", "pyproject.toml", "tool", "swarm"))
+        sources.append(_read_toml(top / "pyproject.toml", "pyproject.toml", "tool", "swarm"))
     if (user_folder / "swarm.toml").is_file():
-        found.append(_toml(user_folder / "swarm.toml", str(user_folder / "swarm.toml")))
-    return found
+        sources.append(_read_toml(user_folder / "swarm.toml", str(user_folder / "swarm.toml")))
+    return sources
 
 
-def effective(sources: list[Source]) -> dict[str, Setting]:
+def effective(sources: Iterable[Source]) -> dict[str, Setting]:
     """The value of every setting that some source sets.
 
-    Raises UsageError or InputError that names the source, the key and the fix.
+    Raises InputError that names the source, the key and the fix.
     """
     settings: dict[str, Setting] = {}
-    for source in reversed(sources):
+    for source in reversed(list(sources)):
+        findings = Findings(source.name)
         for name, raw in source.values.items():
-            if name in _TABLES and not source.textual:
-                parsed = _table(source, name, raw)
-            elif name in _PARSERS:
-                parsed = _parse(source, name, raw)
-            else:
-                raise _unknown(source, name, (*_PARSERS, *_TABLES))
-            settings[name] = Setting(name, parsed, source.name)
+            place = f"--{name.replace('_', '-')}" if source.name == "command line" else f"/{name}"
+            settings[name] = Setting(_decode(source, name, raw, place, findings), source.name)
+        findings.refuse()
     return settings
 
 
 def run_config(settings: Mapping[str, Setting], *, branch: str, cross_cutting: tuple[Check, ...]) -> RunConfig:
-    """The run's configuration; `cross_cutting` are the task list's own checks, made after the repository's."""
+    """The run's configuration; the task list's own run-wide checks come after the repository's."""
     values = {name: setting.value for name, setting in settings.items()}
     checks = (*values.pop("cross_cutting", ()), *cross_cutting)
     config = RunConfig(**values, branch=branch, cross_cutting=checks)
@@ -158,51 +84,109 @@ def run_config(settings: Mapping[str, Setting], *, branch: str, cross_cutting: t
     return config
 
 
-def _parse(source: Source, name: str, raw: Any) -> Any:
-    try:
-        return _PARSERS[name](raw)
-    except ValueError as error:
-        raise _wrong(source, name, f"{error}, not {raw!r}") from None
+def _decode(source: Source, name: str, raw: Any, place: str, findings: Findings) -> Any:
+    decode = _DECODERS.get(name)
+    if decode is None:
+        hint = nearest(name, _DECODERS)
+        findings.problem(place, "unknown key", f"did you mean {hint}?" if hint else "remove it")
+        return None
+    if source.textual and name in _FROM_TEXT:
+        raw = _FROM_TEXT[name](raw)
+    return decode(raw, place, findings)
 
 
-def _table(source: Source, name: str, raw: Any) -> Any:
-    if name == "cross_cutting":
-        return decode_cross_cutting(raw, source=source.name, place="/cross_cutting")
-    if not isinstance(raw, dict):
-        raise _wrong(source, name, "needs to be a table, [worktree]")
-    for key in raw:
-        if key not in _WORKTREE:
-            raise _unknown(source, key, _WORKTREE)
-    try:
-        return WorktreeSetup(**{key: _texts(value) for key, value in raw.items()})
-    except ValueError as error:
-        raise _wrong(source, name, str(error)) from None
+def _number(least: int) -> Decode:
+    def decode(value: Any, place: str, findings: Findings) -> int | None:
+        if isinstance(value, int) and not isinstance(value, bool) and value >= least:
+            return value
+        findings.problem(place, f"needs a whole number of {least} or more, found {found(value)}", f"write {least}")
+        return None
+
+    return decode
 
 
-def _wrong(source: Source, name: str, problem: str) -> UsageError | InputError:
-    if source.name == "flag":
-        return UsageError(f"--{name.replace('_', '-')} {problem}", hint="see: swarm run --help")
-    if source.textual:
-        return UsageError(f"{source.name} {problem}", hint=f"set it right or unset it: unset {source.name}")
-    return InputError(f"{name} {problem}", source=source.name, place=f"/{name}", hint="see references/configuration.md")
+def _choice(kind: type[E]) -> Decode:
+    def decode(value: Any, place: str, findings: Findings) -> E | None:
+        try:
+            return kind(value)
+        except ValueError:
+            findings.problem(place, f"found {found(value)}", "write one of: " + ", ".join(kind))
+            return None
+
+    return decode
 
 
-def _unknown(source: Source, name: str, known: tuple[str, ...]) -> InputError:
-    nearest = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {nearest[0]}?" if nearest else "known keys: " + ", ".join(known)
-    return InputError(f"unknown key {name}", source=source.name, place=f"/{name}", hint=hint)
+def _lines(value: Any, place: str, findings: Findings) -> tuple[str, ...] | None:
+    return decode_list(value, place, findings, decode_line, "texts")
 
 
-def _toml(path: Path, name: str, *tables: str) -> Source:
+def _worktree(value: Any, place: str, findings: Findings) -> WorktreeSetup | None:
+    if not isinstance(value, dict):
+        findings.problem(place, f"needs a table, found {found(value)}", "write [worktree]")
+        return None
+    known = [field.name for field in fields(WorktreeSetup)]
+    for key in value:
+        if key not in known:
+            findings.problem(f"{place}/{key}", "unknown key", "known are: " + ", ".join(known))
+    lists = {key: _lines(value[key], f"{place}/{key}", findings) or () for key in known if key in value}
+    return WorktreeSetup(**lists)
+
+
+_DECODERS: Final[dict[str, Decode]] = {
+    "max_workers": _number(1),
+    "schedule": _choice(Schedule),
+    "on_failure": _choice(OnFailure),
+    "max_retries": _number(0),
+    "timeout": decode_timeout,
+    "deadline": decode_timeout,
+    "grace": decode_duration,
+    "agent": decode_line,
+    "agent_cmd": decode_line,
+    "model": decode_line,
+    "backend": decode_line,
+    "land": _choice(Land),
+    "env": _lines,
+    "max_file_bytes": _number(1),
+    "keep": decode_flag,
+    "worktree": _worktree,
+    "cross_cutting": decode_cross_cutting,
+}
+
+
+def _maybe_number(text: str) -> int | str:
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else text
+
+
+def _maybe_flag(text: str) -> bool | str:
+    return {"1": True, "true": True, "0": False, "false": False}.get(text.lower(), text)
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+_FROM_TEXT: Final[dict[str, Callable[[str], Any]]] = {
+    "max_workers": _maybe_number,
+    "max_retries": _maybe_number,
+    "max_file_bytes": _maybe_number,
+    "timeout": _maybe_number,
+    "deadline": _maybe_number,
+    "grace": _maybe_number,
+    "keep": _maybe_flag,
+    "env": _split,
+}
+"""How the words of a variable become what TOML would have given."""
+
+
+def _read_toml(path: Path, name: str, *tables: str) -> Source:
     try:
         values = tomllib.loads(path.read_bytes().decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         place = re.search(r"line \d+, column \d+", str(error))
-        raise InputError(
-            str(error).split(" (at ")[0], source=str(path), place=place[0] if place else "", hint="mend the TOML"
-        ) from error
+        problem = re.sub(r" \(at .*\)$", "", str(error))
+        raise InputError(problem, source=name, place=place[0] if place else "", hint="mend the TOML") from error
     except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", source=str(path)) from error
+        raise InputError(f"cannot be read: {error.strerror}", source=name) from error
     for table in tables:
         values = values.get(table, {})
     return Source(name, values)

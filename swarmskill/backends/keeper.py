@@ -52,6 +52,7 @@ class Keeper:
             "watch": self._watch,
             "kill": self._kill,
             "list": self._list,
+            "find": self._find,
             "bye": self._bye,
         }
         self._timers = Timers()
@@ -160,6 +161,12 @@ class Keeper:
     def _list(self, visitor: Visitor, message: dict[str, Any]) -> None:
         jobs = [{**job.where, "started_at": job.started_at} for job in self._holding.jobs.values()]
         visitor.say({"is": "jobs", "id": message["id"], "jobs": jobs})
+
+    def _find(self, visitor: Visitor, message: dict[str, Any]) -> None:
+        job, end = self._holding.jobs.get(message["name"]), self._journal.ends.get(message["name"])
+        known = job.where if job else end
+        where = {key: known[key] for key in ("name", "pid", "identity")} if known else {}
+        visitor.say({"is": "found", "id": message["id"], **where})
 
     def _bye(self, visitor: Visitor, _message: dict[str, Any]) -> None:
         visitor.close()

@@ -59,6 +59,11 @@ class ProcessBackend:
             raise CannotStart(str(reply["reason"]))
         return Started(_number(reply["pid"]), str(reply["identity"]))
 
+    def find(self, name: str) -> Started | None:
+        """The job of that name that was started before, running or ended; None if there is none."""
+        reply = self._ask({"do": "find", "name": name})
+        return Started(_number(reply["pid"]), str(reply["identity"])) if "pid" in reply else None
+
     def end(self, name: str, started: Started) -> Future[JobEnd]:
         """The job's end, as soon as it and all processes of its family are gone.
 
@@ -146,7 +151,7 @@ class ProcessBackend:
 
     def _take(self, link: Link, message: Message) -> None:
         """One message came. Runs in the link's thread."""
-        if message["is"] in ("started", "cannot_start", "jobs"):
+        if message["is"] in ("started", "cannot_start", "jobs", "found"):
             self._take_reply(link, message)
         elif message["is"] == "lost":
             self._give_up(_key(message))

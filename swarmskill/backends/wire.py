@@ -53,7 +53,7 @@ class Lines:
 def _decode(line: bytes) -> Message:
     message = json.loads(line)
     if not isinstance(message, dict):
-        raise ValueError(f"not an object: {line[:80]!r}")  # noqa: TRY004
+        raise ValueError(f"not an object: {line[:80]!r}")
     return message
 
 

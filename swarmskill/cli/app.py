@@ -5,7 +5,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Final
 
-import click
 import typer
 
 _VERBS: Final = {
@@ -28,7 +27,7 @@ _VERBS: Final = {
 """Verb -> module and function. One file per family of verbs."""
 
 
-def command() -> click.Command:
+def application() -> typer.Typer:
     """The `swarm` command with every verb."""
     app = typer.Typer(
         name="swarm",
@@ -42,4 +41,4 @@ def command() -> click.Command:
     )
     for verb, (module, function) in _VERBS.items():
         app.command(verb)(getattr(import_module(f"swarmskill.cli.{module}"), function))
-    return typer.main.get_command(app)
+    return app

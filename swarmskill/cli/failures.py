@@ -41,18 +41,18 @@ def run_guarded(words: Sequence[str]) -> int:
 
 
 def _run(words: Sequence[str]) -> int:
-    import click
+    import typer
+    from typer.exceptions import TyperException
 
-    from swarmskill.cli.app import command
+    from swarmskill.cli.app import application
 
     try:
-        code = command().main(args=list(words), prog_name="swarm", standalone_mode=False)
-    except click.UsageError as error:
-        verb = error.ctx.command_path if error.ctx else "swarm"
+        code = application()(args=list(words), prog_name="swarm", standalone_mode=False)
+    except TyperException as error:
+        context = getattr(error, "ctx", None)
+        verb = context.command_path if context else "swarm"
         raise UsageError(error.format_message(), hint=f"see: {verb} --help") from error
-    except click.ClickException as error:
-        raise UsageError(error.format_message()) from error
-    except click.Abort as error:
+    except typer.Abort as error:
         raise KeyboardInterrupt from error
     return int(code or 0)
 

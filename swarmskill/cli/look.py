@@ -64,9 +64,7 @@ def status(run: RunArgument = "", everything: _ALL = False, json: JsonOption = F
     if json:
         print_json(run_document(recalled.state, time.time(), held=recalled.held))
     else:
-        text = status_text(
-            recalled.state, time.time(), look=look_here(), held=recalled.held, show_all=everything
-        )
+        text = status_text(recalled.state, time.time(), look=look_here(), held=recalled.held, show_all=everything)
         print_text(text)
     return 0
 

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from swarmskill.views.marks import Look
 
 RunArgument = Annotated[str, typer.Argument(metavar="[RUN]", help="Run id or a part of it; the newest by default.")]
-RunOption = Annotated[
-    str, typer.Option("--run", metavar="RUN", help="Run id or a part of it; the newest by default.")
-]
+RunOption = Annotated[str, typer.Option("--run", metavar="RUN", help="Run id or a part of it; the newest by default.")]
 TaskArgument = Annotated[str, typer.Argument(metavar="TASK", help="Task id.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 

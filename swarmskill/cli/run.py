@@ -112,9 +112,9 @@ def show_run(folder: RunFolder, drive: Callable[[Watching], State], *, as_json: 
 
 
 def _tell_end(folder: RunFolder, state: State, *, as_json: bool) -> int:
+    from swarmskill.mayor.session import CTRL_C
     from swarmskill.views.ending import ending_text
     from swarmskill.views.outcome import exit_code
-    from swarmskill.mayor.session import CTRL_C
     from swarmskill.views.run_json import run_document
 
     if as_json:

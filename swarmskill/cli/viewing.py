@@ -7,10 +7,6 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from swarmskill.core.state import State
-    from swarmskill.places import RunFolder
     from swarmskill.views.base import View
 
 

@@ -61,7 +61,9 @@ class Judge:
         commit = taken.commit
         keep_attempt(repository, run_id, attempt_key(task.id, effect.attempt), commit)
         if taken.nested:
-            return _unreadable("git repositories inside the worktree cannot be committed: " + ", ".join(taken.nested)), commit
+            return _unreadable(
+                "git repositories inside the worktree cannot be committed: " + ", ".join(taken.nested)
+            ), commit
         if taken.problems:
             return _unreadable("git could not take all that was left: " + "; ".join(taken.problems)), commit
         evidence = gather(

@@ -21,7 +21,7 @@ from swarmskill.places import branch_ref
 from swarmskill.repo.integrate import advance, commit_tree, find_integrated, merge
 from swarmskill.repo.message import commit_message
 
-_MERGED = "merged"
+MERGED = "merged"
 """Key of the worktree in which merged results are checked."""
 
 
@@ -34,13 +34,20 @@ class Merger:
 
     def integrate(self, effect: Integrate, state: State) -> AttemptEvent:
         """Merge, check the merged result, move the run branch; or find that this was done already."""
-        done = find_integrated(self.run.repository, self.run.folder.run_id, effect.base)
-        if commit := done.get((effect.task, effect.attempt)):
+        commit = self._found(effect, state)
+        if commit:
             return Integrated(at=time.time(), task=effect.task, attempt=effect.attempt, commit=commit)
         answer = None
         while answer is None:
             answer = self._try(effect, state)
         return answer
+
+    def _found(self, effect: Integrate, state: State) -> str:
+        """The attempt's commit, if an earlier mayor died between moving the run branch and recording it."""
+        if state.session == 1:
+            return ""
+        found = find_integrated(self.run.repository, self.run.folder.run_id, effect.base)
+        return found.get((effect.task, effect.attempt), "")
 
     def _try(self, effect: Integrate, state: State) -> AttemptEvent | None:
         """One try; None if somebody else moved the run branch meanwhile."""
@@ -69,7 +76,7 @@ class Merger:
             return Verdict()
         worker = state.tasks[effect.task].worker
         if moved or worker is None:
-            folder = self.run.worktrees.acquire(_MERGED, commit).path
+            folder = self.run.worktrees.acquire(MERGED, commit).path
         else:
             folder = Path(worker.worktree)
         return self.judge.judge_merged(task, effect.attempt, checks, folder, commit)

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import wait
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
 
+from swarmskill.agents.environment import worker_environment
 from swarmskill.backends.process import ProcessBackend
 from swarmskill.backends.processes import identity
 from swarmskill.core.events import Event, RunResumed, RunStarted, StopRequested
 from swarmskill.core.state import EMPTY, State
+from swarmskill.core.transitions import fold
 from swarmskill.errors import Refused
 from swarmskill.ledger import Holder, Ledger, this_host
 from swarmskill.mayor.commands import Commands
 from swarmskill.mayor.context import RunContext
-from swarmskill.core.transitions import fold
 from swarmskill.mayor.loop import WAKE, Mayor, Watcher
+from swarmskill.mayor.merging import MERGED
 from swarmskill.mayor.performer import ThreadedPerformer
-from swarmskill.model import Phase, RunConfig, Task
+from swarmskill.model import RunConfig, Task
 from swarmskill.places import RunFolder, worktrees_folder
 from swarmskill.repo.repository import Repository
 from swarmskill.repo.worktree import Worktrees
@@ -30,6 +34,9 @@ from swarmskill.requests import RequestBox
 
 CTRL_C = "Ctrl-C"
 """Reason of a stop that was asked for at the terminal."""
+
+_KILL_MARGIN = 10.0
+"""Seconds beyond the grace that left-over workers get to be gone."""
 
 
 def start_run(
@@ -69,6 +76,22 @@ def resume_run(
         return _drive(folder, repository, ledger, state, first, watcher, environment)
 
 
+def kill_left_over(folder: RunFolder, state: State, *, force: bool) -> int:
+    """End the workers of a run whose mayor is gone; returns how many there were. The next mayor hears of it."""
+    with Ledger(folder, _this_process()):
+        backend = ProcessBackend(folder.keeper)
+        backend.open()
+        try:
+            running = backend.running()
+            ends = [backend.end(name, started) for name, started in running.items()]
+            for name in running:
+                backend.kill(name, force=force)
+            wait(ends, timeout=state.config.grace + _KILL_MARGIN)
+        finally:
+            backend.close()
+    return len(running)
+
+
 def _drive(
     folder: RunFolder,
     repository: Repository,
@@ -80,38 +103,52 @@ def _drive(
 ) -> State:
     config = first.config if isinstance(first, RunStarted) else state.config
     session = first.session if isinstance(first, RunResumed) else 1
-    backend = ProcessBackend(folder.keeper)
-    backend.open()
-    try:
+    _prepare_repository(repository, folder.run_id, state.head or (first.base if isinstance(first, RunStarted) else ""))
+    with closing(ProcessBackend(folder.keeper)) as backend:
+        backend.open()
         commands = Commands(backend, session, config.grace)
-        worktrees = _worktrees(folder, repository, config, state)
+        worktrees = _worktrees(folder, repository, config, state, commands, environment)
         run = RunContext(folder, config, repository, worktrees, backend, commands, environment)
         box = RequestBox(folder)
         mayor = Mayor(book=ledger, watcher=watcher, requests=box.take, state=state)
-        performer = ThreadedPerformer(run, mayor.receive)
-        repository.ensure_run_branch(folder.run_id, state.head or _base(first))
-        try:
+        with closing(ThreadedPerformer(run, mayor.receive)) as performer:
             with _signals(mayor, session, watcher), _deadline(mayor, config, session, state):
                 state = mayor.run(performer, first)
             box.settle()
-        finally:
-            performer.close()
-    finally:
-        backend.close()
     if not config.keep:
-        worktrees.remove_released()
+        worktrees.release(worktrees.root / MERGED)
+        worktrees.drain()
     return state
 
 
-def _base(first: RunStarted | RunResumed) -> str:
-    return first.base if isinstance(first, RunStarted) else ""
+def _prepare_repository(repository: Repository, run_id: str, head: str) -> None:
+    repository.exclude_worker_folder()
+    repository.clear_stale_locks(run_id)
+    repository.ensure_run_branch(run_id, head)
 
 
-def _worktrees(folder: RunFolder, repository: Repository, config: RunConfig, state: State) -> Worktrees:
+def _worktrees(
+    folder: RunFolder,
+    repository: Repository,
+    config: RunConfig,
+    state: State,
+    commands: Commands,
+    environment: Mapping[str, str],
+) -> Worktrees:
+    """The run's worktrees; those of integrated attempts can be used again."""
+    numbers = itertools.count(1)
+    variables = worker_environment(environment, allow=config.env, extra={"SWARM_RUN_ID": folder.run_id})
+
+    def run_setup(words: Sequence[str], worktree: Path) -> tuple[int, str]:
+        log = folder.path / "setup" / f"{commands.session}-{next(numbers)}.log"
+        ran = commands.run(words, variables, cwd=worktree, timeout=config.timeout, log=log)
+        return ran.exit_code, ran.cannot_start or ran.output
+
     root = worktrees_folder(repository.top, folder.run_id)
-    worktrees = Worktrees(repository, folder.run_id, root, config.worktree, run_command=run_command)
+    worktrees = Worktrees(repository, folder.run_id, root, config.worktree, run_command=run_setup)
+    worktrees.prune()
     if not config.keep:
-        done = [task for task in state.tasks.values() if task.phase is Phase.ENDED and task.commit and task.worker]
+        done = [task for task in state.tasks.values() if task.commit and task.worker]
         worktrees.adopt(*(Path(task.worker.worktree) for task in done if task.worker))
     return worktrees
 

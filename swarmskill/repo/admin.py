@@ -19,9 +19,7 @@ PRISTINE = "swarm-index"
 
 _CONFIG = "config.worktree"
 _CONFIG_COPY = "swarm-config"
-_LASTING = frozenset(
-    {"HEAD", "commondir", "gitdir", "index", "locked", "info", _CONFIG, _CONFIG_COPY}
-)
+_LASTING = frozenset({"HEAD", "commondir", "gitdir", "index", "locked", "info", _CONFIG, _CONFIG_COPY})
 
 
 def records(common_dir: Path) -> dict[Path, Path]:
@@ -30,12 +28,8 @@ def records(common_dir: Path) -> dict[Path, Path]:
     with contextlib.suppress(FileNotFoundError):
         for record in os.scandir(common_dir / "worktrees"):
             with contextlib.suppress(OSError):
-                named = os.fsdecode((Path(record.path) / "gitdir").read_bytes()).rstrip(
-                    "\n"
-                )
-                found[
-                    Path(os.path.normpath(os.path.join(record.path, named))).parent
-                ] = Path(record.path)
+                named = os.fsdecode((Path(record.path) / "gitdir").read_bytes()).rstrip("\n")
+                found[Path(os.path.normpath(os.path.join(record.path, named))).parent] = Path(record.path)
     return found
 
 

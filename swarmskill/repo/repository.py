@@ -67,9 +67,7 @@ class Repository:
     def hooks(self) -> Path:
         """The folder of the user's hooks; it need not exist."""
         named = self.config.get("core.hookspath", "")
-        return (
-            self.top / os.path.expanduser(named) if named else self.common_dir / "hooks"
-        )
+        return self.top / os.path.expanduser(named) if named else self.common_dir / "hooks"
 
     def resolve(self, rev: str) -> str:
         """The commit that `rev` names. Raises Refused if it names none."""
@@ -114,24 +112,18 @@ class Repository:
         try:
             repo = Repo(self.top, expand_vars=False)
             return str(SymbolicReference.dereference_recursive(repo, ref))
-        except (
-            Exception
-        ):  # its parser raises whatever it meets; git itself is asked next
+        except Exception:  # its parser raises whatever it meets; git itself is asked next
             return ""
 
     def create_run_branch(self, run_id: str, base: str) -> None:
         """Make the run branch at `base`. Raises Refused if it exists or another branch is in its way."""
         ref = branch_ref(run_id)
         try:
-            self.git.run(
-                "update-ref", "-m", "swarm: run started", ref, base, "0" * len(base)
-            )
+            self.git.run("update-ref", "-m", "swarm: run started", ref, base, "0" * len(base))
         except GitFailed as failed:
             if self.read_ref(ref):
                 short = ref.removeprefix("refs/heads/")
-                raise Refused(
-                    f"branch {short} exists already", hint=f"git branch -D {short}"
-                ) from failed
+                raise Refused(f"branch {short} exists already", hint=f"git branch -D {short}") from failed
             blocking = _IN_THE_WAY.search(failed.stderr)
             if blocking:
                 short = blocking[1].removeprefix("refs/heads/")
@@ -140,6 +132,11 @@ class Repository:
                     hint=f"git branch -m {short} {short}-old",
                 ) from failed
             raise
+
+    def ensure_run_branch(self, run_id: str, commit: str) -> None:
+        """Make the run branch at `commit` unless it is there. Raises Refused as `create_run_branch` does."""
+        if not self.read_ref(branch_ref(run_id)):
+            self.create_run_branch(run_id, commit)
 
     def run_tip(self, run_id: str) -> str:
         """The run branch's commit. Raises Refused if the branch is gone."""
@@ -189,9 +186,7 @@ class Repository:
             return
         for who in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
             # A name made up from the host's would go into every commit; git would allow it, users would not.
-            found = self.git.run(
-                "var", who, config=("user.useConfigOnly=true",), accept=range(256)
-            )
+            found = self.git.run("var", who, config=("user.useConfigOnly=true",), accept=range(256))
             if found.status:
                 raise Refused(
                     "git does not know who you are, and the commits need an author",
@@ -204,26 +199,18 @@ def _discover(start: Path) -> Path:
     try:
         from git import InvalidGitRepositoryError, NoSuchPathError, Repo
     except ImportError as error:
-        raise Refused(
-            "git is not installed, or not on PATH", hint="install git 2.38 or newer"
-        ) from error
+        raise Refused("git is not installed, or not on PATH", hint="install git 2.38 or newer") from error
     try:
-        repo = Repo(
-            os.path.realpath(start), search_parent_directories=True, expand_vars=False
-        )
+        repo = Repo(os.path.realpath(start), search_parent_directories=True, expand_vars=False)
     except NoSuchPathError as error:
-        raise Refused(
-            f"there is no folder {start}", hint="name the repository's folder"
-        ) from error
+        raise Refused(f"there is no folder {start}", hint="name the repository's folder") from error
     except InvalidGitRepositoryError as error:
         raise Refused(
             f"{start} is not in a git repository",
             hint="git init && git add -A && git commit -m start",
         ) from error
     except (OSError, ValueError) as error:
-        raise Refused(
-            f"the repository of {start} cannot be read: {error}", hint="git status"
-        ) from error
+        raise Refused(f"the repository of {start} cannot be read: {error}", hint="git status") from error
     if repo.bare:
         raise Refused(
             f"{repo.git_dir} is a bare repository",
@@ -253,9 +240,7 @@ def _look(git: Git) -> tuple[Path, Path, Path, str, str]:
         "--git-dir",
         "--git-common-dir",
     )
-    found = git.run(
-        *words, "HEAD^{commit}", "--symbolic-full-name", "HEAD", accept=range(256)
-    )
+    found = git.run(*words, "HEAD^{commit}", "--symbolic-full-name", "HEAD", accept=range(256))
     if found.status:
         raise _unusable(git, found.stderr)
     top, git_dir, common_dir, head, name = found.text.rsplit("\n", 4)
@@ -277,9 +262,7 @@ def _unusable(git: Git, stderr: str) -> Refused:
             hint="run it in the checkout, not in its .git folder",
         )
     if "HEAD^{commit}" in stderr or "bad revision" in stderr:
-        return Refused(
-            "the repository has no commit yet", hint="git add -A && git commit -m start"
-        )
+        return Refused("the repository has no commit yet", hint="git add -A && git commit -m start")
     return GitFailed(("rev-parse",), 128, stderr, hint="git status")
 
 

@@ -132,7 +132,7 @@ def _explain_value(message: str, text: str, position: int) -> tuple[str, int, st
 
 
 def _around(text: str, position: int) -> str:
-    words = text[position : position + 20].split("\n")[0].split()
+    words = text[position : position + 20].split("\n", maxsplit=1)[0].split()
     return show(words[0]) if words else "a line break"
 
 

@@ -253,7 +253,7 @@ def test_unknown_keys_are_kept_with_a_warning_that_names_the_nearest(tmp_path: P
     assert loaded.warnings == (
         '/0/blokedBy: "blokedBy" is not a known key; kept in the metadata; did you mean "blockedBy"?',
         '/0/depends_on: "depends_on" is not a known key; kept in the metadata; did you mean "blockedBy"?',
-        '/0/zzz: "zzz" is not a known key; kept in the metadata (and at 1 more places)',
+        '/0/zzz: "zzz" is not a known key; kept in the metadata (and 1 more like it)',
     )
 
 
@@ -272,6 +272,13 @@ def test_unknown_keys_are_kept_with_a_warning_that_names_the_nearest(tmp_path: P
 def test_what_may_be_a_slip_is_warned_of(tmp_path: Path, keys: dict[str, Any], warning: str) -> None:
     (said,) = load_value(tmp_path, [{"id": 1, "subject": "s"} | keys]).warnings
     assert warning in said
+
+
+def test_of_very_many_warnings_a_hundred_are_told(tmp_path: Path) -> None:
+    loaded = load_value(tmp_path, [{"id": 1, "subject": "s"} | {f"k{n}": n for n in range(150)}])
+    assert len(loaded.warnings) == 101
+    assert loaded.warnings[-1] == "... and 50 more warnings"
+    assert len(loaded.tasks[0].metadata) == 150
 
 
 def test_yaml_dates_and_words_stay_text(tmp_path: Path) -> None:

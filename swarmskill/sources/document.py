@@ -10,9 +10,10 @@ from __future__ import annotations
 import difflib
 import sys
 from dataclasses import dataclass
+from functools import reduce
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from swarmskill.errors import InputError
 from swarmskill.sources import syntax
@@ -24,6 +25,9 @@ MAX_NODES = 2_000_000
 
 _INT_RANGE = range(-(2**63), 2**64)
 """What other programs' JSON readers, the ledger's among them, take for a whole number."""
+
+_Trail: TypeAlias = "tuple[()] | tuple[_Trail, Any]"
+"""How a value was reached: the trail of what holds it, and its key or index. Written out only for problems."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,51 +119,58 @@ def _inspect(root: Any, findings: Findings) -> None:
     tree, or one without an end.
     """
     nodes = 0
-    stack: list[tuple[Any, str, int]] = [(root, "", 1)]
+    stack: list[tuple[Any, _Trail, int]] = [(root, (), 1)]
     while stack:
-        value, place, depth = stack.pop()
+        value, trail, depth = stack.pop()
         nodes += 1
         if nodes > MAX_NODES:
             syntax.refuse_size(findings.source, MAX_NODES)
         if depth > MAX_DEPTH:
-            findings.problem(place, f"is nested more than {MAX_DEPTH} levels deep", "make it flatter")
+            findings.problem(_place(trail), f"is nested more than {MAX_DEPTH} levels deep", "make it flatter")
             return
         if isinstance(value, dict):
-            _inspect_keys(value, place, findings)
-            stack += [(item, pointer(place, str(key)), depth + 1) for key, item in reversed(value.items())]
+            _inspect_keys(value, trail, findings)
+            stack += [(item, (trail, key), depth + 1) for key, item in reversed(value.items())]
         elif isinstance(value, list):
-            stack += [(value[i], pointer(place, i), depth + 1) for i in range(len(value) - 1, -1, -1)]
+            stack += [(value[index], (trail, index), depth + 1) for index in range(len(value) - 1, -1, -1)]
         else:
-            _inspect_scalar(value, place, findings)
+            _inspect_scalar(value, trail, findings)
 
 
-def _inspect_keys(value: dict[Any, Any], place: str, findings: Findings) -> None:
+def _place(trail: _Trail) -> str:
+    steps = []
+    while trail:
+        trail, step = trail
+        steps.append(step)
+    return reduce(lambda place, step: pointer(place, step if isinstance(step, int) else str(step)), steps[::-1], "")
+
+
+def _inspect_keys(value: dict[Any, Any], trail: _Trail, findings: Findings) -> None:
     for key in getattr(value, "repeated", ()):
-        findings.problem(pointer(place, key), "this key is there more than once", "keep one of them")
+        findings.problem(pointer(_place(trail), key), "this key is there more than once", "keep one of them")
     for key in value:
         if not isinstance(key, str):
-            findings.problem(place, f"wants text as a key, found {found(key)}", f'quote it: "{key}"')
+            findings.problem(_place(trail), f"wants text as a key, found {found(key)}", f'quote it: "{key}"')
         elif not _is_unicode(key):
-            findings.problem(place, f"the key {show(key)} is not valid Unicode", "remove the lone surrogate")
+            findings.problem(_place(trail), f"the key {show(key)} is not valid Unicode", "remove the lone surrogate")
 
 
-def _inspect_scalar(value: Any, place: str, findings: Findings) -> None:
+def _inspect_scalar(value: Any, trail: _Trail, findings: Findings) -> None:
     match value:
         case None | bool():
             pass
         case str():
             if not _is_unicode(value):
-                findings.problem(place, f"{show(value)} is not valid Unicode", "remove the lone surrogate")
+                findings.problem(_place(trail), f"{show(value)} is not valid Unicode", "remove the lone surrogate")
         case int():
             if value not in _INT_RANGE:
-                findings.problem(place, "is a number of more than 64 bits", "write it as text, in quotes")
+                findings.problem(_place(trail), "is a number of more than 64 bits", "write it as text, in quotes")
         case float():
             if not isfinite(value):
-                findings.problem(place, "is not a finite number", "write a number, or null")
+                findings.problem(_place(trail), "is not a finite number", "write a number, or null")
         case _:
-            findings.problem(
-                place, f"is a {type(value).__name__}, which JSON does not know", "write it as text, in quotes"
-            )
+            text = f"is a {type(value).__name__}, which JSON does not know"
+            findings.problem(_place(trail), text, "write it as text, in quotes")
 
 
 def _is_unicode(text: str) -> bool:

@@ -100,8 +100,9 @@ def decode_list(
     if not isinstance(value, list):
         _wrong(value, place, findings, f"a list of {what}", _as_list(value))
         return None
-    items = (decode(item, pointer(place, index), findings) for index, item in enumerate(value))
-    return tuple(item for item in items if item is not None)
+    items = [decode(item, pointer(place, index), findings) for index, item in enumerate(value)]
+    sound = tuple(item for item in items if item is not None)
+    return sound if len(sound) == len(items) else None
 
 
 def decode_object(value: Any, place: str, findings: Findings) -> dict[str, Any] | None:

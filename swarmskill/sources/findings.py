@@ -13,6 +13,8 @@ from swarmskill.errors import InputError
 MAX_SHOWN = 10
 """So many problems are told at once; a list with more has usually one cause."""
 
+MAX_WARNINGS = 100
+
 STDIN = "stdin"
 """What standard input is called in messages."""
 
@@ -41,6 +43,7 @@ class Findings:
         self._problems: list[Problem] = []
         self._count = 0
         self._warnings: dict[str, tuple[str, int]] = {}
+        self._more_warnings = 0
 
     def problem(self, place: str, text: str, fix: str) -> None:
         """Note a reason to refuse the file."""
@@ -50,6 +53,9 @@ class Findings:
 
     def warn(self, place: str, text: str) -> None:
         """Note something that is odd but does no harm. The same text at many places is told once."""
+        if text not in self._warnings and len(self._warnings) >= MAX_WARNINGS:
+            self._more_warnings += 1
+            return
         first, count = self._warnings.get(text, (place, 0))
         self._warnings[text] = (first, count + 1)
 
@@ -66,10 +72,11 @@ class Findings:
     @property
     def warnings(self) -> tuple[str, ...]:
         """The warnings as sentences with their places."""
-        return tuple(
-            f"{_shorten(place, _MAX_PLACE)}: {text}" + (f" (and at {count - 1} more places)" if count > 1 else "")
+        told = [
+            f"{_shorten(place, _MAX_PLACE)}: {text}" + (f" (and {count - 1} more like it)" if count > 1 else "")
             for text, (place, count) in self._warnings.items()
-        )
+        ]
+        return (*told, f"... and {self._more_warnings} more warnings") if self._more_warnings else tuple(told)
 
     def refuse(self) -> None:
         """Raise InputError if there are problems.

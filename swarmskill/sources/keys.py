@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from swarmskill.sources.findings import Findings, pointer, show
@@ -77,7 +78,8 @@ def warn_unknown(fields: Mapping[str, Any], names: Iterable[str], place: str, fi
             )
 
 
-def nearest(key: str, names: Iterable[str]) -> str:
+@lru_cache(maxsize=4096)
+def nearest(key: str, names: tuple[str, ...]) -> str:
     """`; did you mean "..."?` for the known key that looks most like this one, or ""."""
     spellings = list(dict.fromkeys(spelling for name in names for spelling in (name, camel(name))))
     close = difflib.get_close_matches(key, spellings, n=1)

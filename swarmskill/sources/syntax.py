@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections import Counter
 from math import inf
@@ -10,6 +11,9 @@ from typing import Any, NoReturn
 
 from swarmskill.errors import InputError
 from swarmskill.sources.findings import printable, show
+
+_YAML_CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+"""What YAML 1.2 does not allow in a document; a byte order mark in the middle is told so, too."""
 
 
 class Repeated(dict[str, Any]):
@@ -66,7 +70,7 @@ def parse_yaml(text: str, source: str, max_nodes: int) -> Any:
     except RecursionError:
         raise _too_deep(source) from None
     except Exception as error:  # noqa: BLE001 - beside YAMLError, ValueError, TypeError and more escape the parser
-        raise _yaml_error(error, source) from None
+        raise _yaml_error(error, text, source) from None
 
 
 def refuse_size(source: str, max_nodes: int) -> NoReturn:
@@ -168,8 +172,13 @@ def _children(node: Any) -> list[Any]:
     return [part for item in node.value for part in (item if isinstance(item, tuple) else (item,))]
 
 
-def _yaml_error(error: Exception, source: str) -> InputError:
+def _yaml_error(error: Exception, document: str, source: str) -> InputError:
     """The parser's error in one line; `problem` and `problem_mark` are there for most."""
+    control = _YAML_CONTROL.search(document)
+    if type(error).__name__ == "ReaderError" and control is not None:
+        problem = f"not valid YAML: the control character U+{ord(control.group()):04X}"
+        place = _line_and_column(document, control.start())
+        return InputError(problem, source=source, place=place, hint="remove it, or write it as an escape in quotes")
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     place = f"line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
     text = getattr(error, "problem", None) or str(error) or type(error).__name__
@@ -184,7 +193,6 @@ def _yaml_error(error: Exception, source: str) -> InputError:
         "mapping values are not allowed": 'put text that holds ": " in quotes',
         "could not determine a constructor": "remove the !tag",
         "undefined alias": "define it before: &name",
-        "special characters are not allowed": "remove the control character",
     }
     hint = next((hint for words_of, hint in hints.items() if words_of in str(error)), "mend the YAML at this place")
     return InputError(f"not valid YAML: {words}", source=source, place=place, hint=hint)

@@ -214,12 +214,7 @@ def _keep_unknown(
 def _read_edges(drafts: Sequence[_Draft], findings: Findings) -> Mapping[str, tuple[str, ...]]:
     """Every task's blockers, from `blockedBy` and `blocks` of all tasks."""
     nodes = [
-        Node(
-            draft.values["id"],
-            draft.places["id"],
-            draft.values.get("blocked_by", ()),
-            draft.values.get("blocks", ()),
-        )
+        Node(draft.values["id"], draft.places["id"], draft.values.get("blocked_by", ()), draft.values.get("blocks", ()))
         for draft in drafts
         if "id" in draft.values
     ]

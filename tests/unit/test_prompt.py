@@ -177,6 +177,10 @@ def test_a_task_without_a_description_shows_its_subject() -> None:
     assert "```text\nLogin\n```" in prompt(Task(id="3", subject="Login"))
 
 
+def test_values_on_a_line_cannot_begin_code() -> None:
+    assert "- Subject: a ''b' c\n" in prompt(Task(id="3", subject="a ``b` c"))
+
+
 def test_a_path_with_spaces_stays_as_it_is() -> None:
     assert "`/r/my  repo`" in prompt(repo=Path("/r/my  repo"))
 

@@ -73,6 +73,7 @@ def test_a_conflict_block_is_found(text: str) -> None:
     [
         "Title\n=======\n\ntext\n",
         "<<<<<<< HEAD\nno middle\n>>>>>>> b",
+        "=======\n>>>>>>> quoted mail",
         "=======\n<<<<<<< HEAD\n>>>>>>> b",
         ">>>>>>> a\n=======\n<<<<<<< b",
         "    <<<<<<< indented\n=======\n    >>>>>>> b",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,14 +21,14 @@ pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is no
 class Tmux:
     """One tmux server of our own with one window."""
 
-    def __init__(self, width: int, height: int, *environ: str) -> None:
-        self._socket = f"swarm-view-{os.getpid()}-{time.monotonic_ns()}"
+    def __init__(self, folder: str, width: int, height: int, *environ: str) -> None:
+        self._socket = f"{folder}/tmux"
         size = ["-x", str(width), "-y", str(height)]
         command = ["env", f"PYTHONPATH={TOP}", *environ, sys.executable, str(DEMO)]
         self("new-session", "-d", *size, *command)
 
     def __call__(self, *words: str) -> str:
-        argv = ["tmux", "-L", self._socket, "-f", "/dev/null", *words]
+        argv = ["tmux", "-S", self._socket, "-f", "/dev/null", *words]
         return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=10).stdout
 
     def until(self, fits: Callable[[str], bool]) -> str:
@@ -45,14 +45,16 @@ class Tmux:
 @pytest.fixture
 def tmux() -> Iterator[Callable[..., Tmux]]:
     servers: list[Tmux] = []
+    # not tmp_path: the path of a socket may have about 100 characters only
+    with tempfile.TemporaryDirectory(prefix="swarm-") as folder:
 
-    def open_server(width: int, height: int, *environ: str) -> Tmux:
-        servers.append(Tmux(width, height, "LC_ALL=C.UTF-8", *environ))
-        return servers[-1]
+        def open_server(width: int, height: int, *environ: str) -> Tmux:
+            servers.append(Tmux(folder, width, height, "LC_ALL=C.UTF-8", *environ))
+            return servers[-1]
 
-    yield open_server
-    for server in servers:
-        server("kill-server")
+        yield open_server
+        for server in servers:
+            server("kill-server")
 
 
 def trees(screen: str) -> int:

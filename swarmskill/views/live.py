@@ -40,8 +40,10 @@ FRAME = 0.12
 _RECENT, _GROUPS = 4, 5
 _LASTING = frozenset({"retry", "halted", "stopping", "reopened", "resumed", "landed", "unlanded"})
 _LASTING_OUTCOMES = frozenset(Outcome) - {Outcome.COMPLETED, Outcome.SKIPPED, Outcome.CANCELLED}
-_COLUMNS = ("", "", "dim", "dim", "", "dim")
-_ID, _SUBJECT, _AGENT, _TIME, _ACTION, _SPENT = range(6)
+_COLUMNS = ("", "", "dim", "dim", "", "dim", "dim")
+_ID, _SUBJECT, _AGENT, _TIME, _ACTION, _TOKENS, _COST = range(len(_COLUMNS))
+_RIGHT = (_TIME, _TOKENS, _COST)
+_WIDEST_ACTION = 60
 _DOING = {Phase.ASSIGNED: "starting", Phase.VALIDATING: "checking", Phase.INTEGRATING: "merging"}
 
 
@@ -172,37 +174,33 @@ class LiveView:
 
     def _active_lines(self, ranks: list[int], width: int) -> Iterator[Text]:
         rows = [self._active_row(rank) for rank in ranks]
-        widths = [max((columns(row[i]) for row in rows), default=0) for i in range(len(_COLUMNS))]
-        fixed = sum(widths[i] for i in (_ID, _AGENT, _TIME, _SPENT)) + 2 * (len(_COLUMNS) - (not widths[_SPENT]))
-        room = max(16, width - 3 - fixed)
-        if widths[_SUBJECT] + widths[_ACTION] > room:
-            widths[_SUBJECT] = min(widths[_SUBJECT], max(room * 11 // 20, room - widths[_ACTION]))
-        widths[_ACTION] = room - widths[_SUBJECT]
+        widths = _fit_columns(rows, width - 4)
         for rank, row in zip(ranks, rows, strict=True):
             line = Text().append(f"  {self._look.mark(self._task(rank))} ", style_of(self._task(rank)))
             for i, style in enumerate(_COLUMNS):
+                if not widths[i]:
+                    continue
                 cell = shorten(row[i], widths[i], self._look.sign("…"))
                 space = " " * (widths[i] - columns(cell))
-                line.append(f"{space}{cell}  " if i == _TIME else f"{cell}{space}  ", style)
+                line.append(f"{space}{cell}  " if i in _RIGHT else f"{cell}{space}  ", style)
             line.rstrip()
             yield self._cut(line, width)
 
     def _active_row(self, rank: int) -> tuple[str, ...]:
-        """Id, subject, agent, time, action and what was spent, as text of any width."""
+        """The columns as text of any width."""
         state, task = self._tally.state, self._task(rank)
         progress = self._progress.get(self._id(rank), Progress())
         action = _DOING.get(task.phase) or progress.last_action
         if task.attempt > 1:
             action = f"try {task.attempt}: {action}" if action else f"try {task.attempt}"
-        spent = [amount(progress.tokens)] if progress.tokens is not None else []
-        spent += [money(progress.cost_usd)] if progress.cost_usd is not None else []
         return (
             self._look.fit(self._id(rank), 16),
             self._look.fit(state.graph.tasks[rank].subject, 60),
             self._look.fit(agent_name(state, self._id(rank)), 10),
             elapsed(self._now - task.assigned_at),
             self._look.fit(action, 200),
-            "  ".join(spent),
+            "" if progress.tokens is None else amount(progress.tokens),
+            "" if progress.cost_usd is None else money(progress.cost_usd),
         )
 
     def _ended_line(self, rank: int, width: int) -> Text:
@@ -246,3 +244,15 @@ class LiveView:
 
     def _task(self, rank: int) -> TaskState:
         return self._tally.state.tasks[self._id(rank)]
+
+
+def _fit_columns(rows: list[tuple[str, ...]], room: int) -> list[int]:
+    """Widths of the columns: subject and action share what the others leave, the action of a fixed width
+    where there is room, so that what stands right of it does not jump about."""
+    widths = [max((columns(row[i]) for row in rows), default=0) for i in range(len(_COLUMNS))]
+    others = [width for i, width in enumerate(widths) if i not in (_SUBJECT, _ACTION)]
+    left = max(16, room - sum(others) - 2 * sum(width > 0 for width in others) - 4)
+    if widths[_SUBJECT] + widths[_ACTION] > left:
+        widths[_SUBJECT] = min(widths[_SUBJECT], max(left * 11 // 20, left - widths[_ACTION]))
+    widths[_ACTION] = min(left - widths[_SUBJECT], _WIDEST_ACTION)
+    return widths

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from statistics import median
 
 from swarmskill.core.events import Event
-from swarmskill.core.state import State
+from swarmskill.core.state import Stage, State
 from swarmskill.model import Outcome
 from swarmskill.places import RunFolder, attempt_key
 from swarmskill.views import commands
@@ -55,10 +56,6 @@ def _heading(state: State, now: float) -> Iterator[str]:
 
 def _outcome(state: State) -> str:
     """The outcome that the run has once this report is written."""
-    from dataclasses import replace
-
-    from swarmskill.core.state import Stage
-
     return run_outcome(replace(state, stage=Stage.OVER)).value
 
 

@@ -156,6 +156,8 @@ def _files(story: Story, attempt: Attempt) -> Iterator[tuple[str, Path]]:
 
 
 def _retry_lines(story: Story) -> list[str]:
+    if story.state.tasks[story.task_id].outcome is Outcome.COMPLETED:
+        return []
     return [f"retries   {kind}: {used} used, {left or 'none'} left" for kind, (used, left) in story.retries.items()]
 
 

@@ -33,7 +33,8 @@ def state_of(
 def test_the_best_that_fit_are_chosen(manifests: list[tuple[str, ...]], phases: list[str], workers: int) -> None:
     places = {name: {i for i in range(len(manifests)) if phases[i] == name} for name in set(phases)}
     running, merging = places.get("running", set()), places.get("merging", set())
-    taken, chosen = [*running, *merging], []
+    taken = [*running, *merging]
+    chosen: list[int] = []
     for number in sorted(places.get("ready", set())):
         clash = any(overlap(a, b) for other in taken for a in manifests[number] for b in manifests[other])
         if len(running) + len(chosen) < workers and not clash:

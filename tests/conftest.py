@@ -22,13 +22,13 @@ def rewrite(request: pytest.FixtureRequest) -> bool:
 
 settings.register_profile(
     "default",
-    max_examples=400,
+    max_examples=50,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-settings.register_profile("deep", settings.get_profile("default"), max_examples=1500, derandomize=False)
+settings.register_profile("deep", settings.get_profile("default"), max_examples=200, derandomize=False)
 settings.register_profile("mutants", settings.get_profile("default"), phases=[Phase.explicit, Phase.generate])
 settings.load_profile("default")

@@ -7,8 +7,8 @@ from itertools import combinations
 
 from swarmskill.core.graph import bits
 from swarmskill.core.manifest import overlap
-from swarmskill.core.state import State, TaskState
-from swarmskill.model import Outcome, Phase, Schedule
+from swarmskill.core.state import Stage, State, Stop, TaskState
+from swarmskill.model import OnFailure, Outcome, Phase, Schedule
 
 _ACTIVE = frozenset({Phase.ASSIGNED, Phase.RUNNING, Phase.VALIDATING, Phase.INTEGRATING})
 _BUSY = frozenset({Phase.ASSIGNED, Phase.RUNNING})
@@ -16,7 +16,7 @@ _BUSY = frozenset({Phase.ASSIGNED, Phase.RUNNING})
 
 def broken(state: State) -> list[str]:
     """The invariants that do not hold, each as a sentence with the task's id; [] for a sound state."""
-    found = [*_run(state), *_manifests(state)]
+    found = [*_run(state), *_stage(state), *_manifests(state)]
     for rank, task in enumerate(state.graph.tasks):
         found += (f"{task.id}: {problem}" for problem in _task(state, rank, state.tasks[task.id]))
     return found
@@ -32,6 +32,22 @@ def _run(state: State) -> Iterator[str]:
     commits = [task.commit for task in state.tasks.values() if task.commit]
     if len(commits) != len(set(commits)):
         yield "two tasks share one commit"
+    if state.head not in (state.base, *commits):
+        yield "the head is no commit of this run"
+    if state.failing and state.config.on_failure is not OnFailure.FAIL_FAST:
+        yield "the run fails although it goes on after a failure"
+
+
+def _stage(state: State) -> Iterator[str]:
+    stopping = state.stop is not Stop.NONE
+    if state.stage is not Stage.RUNNING and state.busy:
+        yield f"the run is {state.stage} while workers run"
+    if state.stage is not Stage.RUNNING and state.active and state.stop is not Stop.FORCE:
+        yield f"the run is {state.stage} while tasks are active"
+    if state.stage is Stage.OVER and state.open and not stopping:
+        yield "the run is over although tasks are open and nobody stopped it"
+    if state.stage is Stage.LANDING and state.head in (state.base, state.landed):
+        yield "nothing is there to be landed"
 
 
 def _manifests(state: State) -> Iterator[str]:
@@ -66,6 +82,8 @@ def _edges(state: State, rank: int, task: TaskState) -> Iterator[str]:
         yield "under way before its blockers completed"
     if not missing and task.phase is Phase.WAITING:
         yield "waits on nothing"
+    if task.phase is Phase.ENDED and task.outcome is not Outcome.SKIPPED and missing and task.attempt:
+        yield "attempted before its blockers completed"
     failed = any(b.phase is Phase.ENDED and b.outcome is not Outcome.COMPLETED for b in blockers)
     if failed and task.phase is Phase.WAITING:
         yield "waits on a blocker that did not complete"
@@ -79,7 +97,13 @@ def _attempt(state: State, rank: int, task: TaskState) -> Iterator[str]:
         yield "completed and having a commit on the run branch belong together"
     if task.phase in _ACTIVE and task.attempt < 1:
         yield "under way without an attempt"
-    if (task.phase in _ACTIVE - {Phase.ASSIGNED}) and task.worker is None:
+    if task.phase in (Phase.WAITING, Phase.READY, Phase.ASSIGNED) and (task.worker or task.end or task.work):
+        yield "holds on to what belongs to an earlier attempt"
+    if task.phase in _ACTIVE - {Phase.ASSIGNED} and task.worker is None:
         yield "under way without a worker"
+    if task.phase in (Phase.VALIDATING, Phase.INTEGRATING) and task.end is None:
+        yield "judged before its worker ended"
     if task.phase is Phase.INTEGRATING and not task.work:
         yield "integrating without a commit of the work"
+    if task.outcome is Outcome.CANCELLED and state.config.on_failure is not OnFailure.FAIL_FAST:
+        yield "cancelled although the run goes on after a failure"

@@ -1,28 +1,37 @@
 """Manifests: the paths a task may write, and when two of them overlap.
 
-A manifest entry is a path or a glob relative to the repository's top. A path claims itself and all
-below it. In a glob `*` and `?` stay within one segment, `**` spans any number of them, and `[...]`
-is any one character (so an overlap is rather seen than missed).
+A manifest entry is a path or a glob relative to the repository's top. It claims whatever matches and
+all below that. In a glob `*` and `?` stay within one segment, `**` spans any number of them, and
+`[...]` is one character of a set. Since frameworks give files names like `[slug].tsx`, an entry also
+claims what it literally spells.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
 from functools import lru_cache
+from itertools import takewhile
 
 _ANY = "**"
 
 
 def overlap(one: str, other: str) -> bool:
-    """Whether some path may be claimed by both entries, letter case aside."""
-    return _meet((*segments(one.casefold()), _ANY), (*segments(other.casefold()), _ANY))
+    """Whether some path may be claimed by both entries, letter case aside.
+
+    A set `[...]` counts as any one character, so that an overlap is rather seen than missed.
+    """
+    if _meet(_stem(one.casefold()), _stem(other.casefold())):
+        return True
+    # Folding may change lengths ("ß" becomes "ss"), which matters to "?".
+    return not (one.isascii() and other.isascii()) and _meet(_stem(one), _stem(other))
 
 
 def covers(files: Iterable[str], path: str) -> bool:
-    """Whether one of the entries claims `path`, letter case regarded."""
+    """Whether one of the entries claims `path`, letter case regarded. `path` is no pattern."""
     parts = segments(path)
-    return any(_meet((*segments(entry), _ANY), parts) for entry in files)
+    return any(_claims(segments(entry), parts) for entry in files)
 
 
 def is_glob(entry: str) -> bool:
@@ -94,39 +103,65 @@ def _overlapping(entries: Iterable[str]) -> Iterable[tuple[str, str]]:
 
 
 def _literal_start(entry: str) -> tuple[str, ...]:
-    start = []
-    for part in segments(entry.casefold()):
-        if is_glob(part):
-            break
-        start.append(part)
-    return tuple(start)
+    return tuple(takewhile(lambda part: not is_glob(part), segments(entry.casefold())))
 
 
 @lru_cache(maxsize=65536)
+def _stem(entry: str) -> tuple[str, ...]:
+    """The segments before the first `**`.
+
+    What comes behind does not matter to an overlap: if the other entry claims a path at or below the
+    stem, it claims all below that path as well, and there is what the rest of the glob asks for.
+    """
+    return tuple(takewhile(lambda part: part != _ANY, segments(entry)))
+
+
 def _meet(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Whether some sequence of segments matches both patterns."""
-    if not one or not other:
-        return all(part == _ANY for part in (*one, *other))
-    if one[0] == _ANY:
-        return _meet(one[1:], other) or _meet(one, other[1:])
-    if other[0] == _ANY:
-        return _meet(other, one)
-    return _segments_meet(one[0], other[0]) and _meet(one[1:], other[1:])
+    """Whether some path lies at or below matches of both stems."""
+    return all(map(_segments_meet, one, other))
+
+
+def _claims(entry: tuple[str, ...], path: tuple[str, ...]) -> bool:
+    """Whether the path or a folder above it matches, by going through all ways to read `**` at once."""
+    reached = _past_any(entry, {0})
+    for part in path:
+        if len(entry) in reached:
+            return True
+        stay = {index for index in reached if entry[index] == _ANY}
+        go = {index + 1 for index in reached - stay if _matches(entry[index], part)}
+        reached = _past_any(entry, stay | go)
+    return len(entry) in reached
+
+
+def _past_any(entry: tuple[str, ...], reached: set[int]) -> set[int]:
+    """The places reached when each `**` may also stand for nothing."""
+    found = set(reached)
+    for index, part in enumerate(entry):
+        if part == _ANY and index in found:
+            found.add(index + 1)
+    return found
+
+
+def _matches(pattern: str, name: str) -> bool:
+    return pattern == name or (is_glob(pattern) and fnmatchcase(name, pattern))
 
 
 @lru_cache(maxsize=65536)
 def _segments_meet(one: str, other: str) -> bool:
-    """Whether some name matches both segment patterns."""
+    """Whether some name matches both segment patterns, each read as a glob or literally."""
+    if one == other:
+        return True
     if not is_glob(one) and not is_glob(other):
-        return one == other
-    return _glyphs_meet(_glyphs(one), _glyphs(other))
+        return False
+    return any(_glyphs_meet(a, b) for a in (_glyphs(one), tuple(one)) for b in (_glyphs(other), tuple(other)))
 
 
 def _glyphs(segment: str) -> tuple[str, ...]:
     """The segment's characters, with a whole `[...]` as one `?`."""
     glyphs, rest = [], segment
     while rest:
-        end = rest.find("]", 2) if rest[0] == "[" else -1
+        first_member = 2 if rest[1:2] == "!" else 1
+        end = rest.find("]", first_member + 1) if rest[0] == "[" else -1
         glyphs.append("?" if end > 0 else rest[0])
         rest = rest[end + 1 :] if end > 0 else rest[1:]
     return tuple(glyphs)

@@ -26,7 +26,11 @@ def proceed(state: State, at: float) -> tuple[State, tuple[Effect, ...]]:
 
 
 def outstanding(state: State) -> Iterator[Effect]:
-    """Every effect that no event has answered yet: what recovery has to perform again."""
+    """Every effect that no event has answered yet: what recovery has to perform again.
+
+    After each step these are just the effects that were returned so far and not answered (law 4). A
+    forced stop ends the run while Validate and Integrate may be outstanding: they are for the next mayor.
+    """
     for rank in bits(state.active):
         task_id = state.graph.tasks[rank].id
         yield from _unanswered(state, task_id, state.tasks[task_id])

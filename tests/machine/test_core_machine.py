@@ -6,6 +6,7 @@ should have happened, and every run is driven to its end at last.
 
 from __future__ import annotations
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -203,3 +204,4 @@ class Mayor(RuleBasedStateMachine):
 
 
 TestMayor = Mayor.TestCase
+TestMayor.settings = settings(max_examples=8 * settings().max_examples)  # of the profile that is in force

@@ -19,9 +19,7 @@ PRISTINE = "swarm-index"
 
 _CONFIG = "config.worktree"
 _CONFIG_COPY = "swarm-config"
-_LASTING = frozenset(
-    {"HEAD", "commondir", "gitdir", "index", "locked", "info", _CONFIG, _CONFIG_COPY}
-)
+_LASTING = frozenset({"HEAD", "commondir", "gitdir", "index", "locked", "info", _CONFIG, _CONFIG_COPY})
 
 
 def records(common_dir: Path) -> dict[Path, Path]:
@@ -30,12 +28,8 @@ def records(common_dir: Path) -> dict[Path, Path]:
     with contextlib.suppress(FileNotFoundError):
         for record in os.scandir(common_dir / "worktrees"):
             with contextlib.suppress(OSError):
-                named = os.fsdecode((Path(record.path) / "gitdir").read_bytes()).rstrip(
-                    "\n"
-                )
-                found[
-                    Path(os.path.normpath(os.path.join(record.path, named))).parent
-                ] = Path(record.path)
+                named = os.fsdecode((Path(record.path) / "gitdir").read_bytes()).rstrip("\n")
+                found[Path(os.path.normpath(os.path.join(record.path, named))).parent] = Path(record.path)
     return found
 
 
@@ -45,7 +39,12 @@ def record_of(common_dir: Path, folder: Path) -> Path | None:
 
 
 def point(record: Path, folder: Path) -> None:
-    """Make record and folder name each other, whatever they said before."""
+    """Make record and folder name each other, whatever they said before.
+
+    Raises NotADirectoryError if the folder is a link: we would write into another checkout.
+    """
+    if folder.is_symlink():
+        raise NotADirectoryError(f"{folder} is a symbolic link")
     link = folder / ".git"
     wanted = b"gitdir: " + os.fsencode(record) + b"\n"
     if link.is_symlink() or not link.is_file() or link.read_bytes() != wanted:

@@ -49,32 +49,22 @@ def changes(repository: Repository, base: str, commit: str) -> tuple[Change, ...
     """
     found = entries(repository, base, commit)
     sizes = _sizes(repository, {entry.object for entry in found if _is_content(entry)})
-    return tuple(
-        Change(entry.path, entry.kind, sizes.get(entry.object, 0)) for entry in found
-    )
+    return tuple(Change(entry.path, entry.kind, sizes.get(entry.object, 0)) for entry in found)
 
 
-def added_text(
-    repository: Repository, base: str, commit: str
-) -> Iterator[tuple[str, int, str]]:
+def added_text(repository: Repository, base: str, commit: str) -> Iterator[tuple[str, int, str]]:
     """Every added line as (path, line number from 1, line without its end). Binary files are passed over.
 
     Lines come as git prints them, so the difference is never held as a whole. Two processes. Raises GitFailed.
     """
-    paths = [
-        path for entry in entries(repository, base, commit) for path in _sections(entry)
-    ]
-    with repository.git.stream(
-        "diff-tree", "-r", "-p", "-U0", "--no-renames", *_PATCH, base, commit, "--"
-    ) as stream:
+    paths = [path for entry in entries(repository, base, commit) for path in _sections(entry)]
+    with repository.git.stream("diff-tree", "-r", "-p", "-U0", "--no-renames", *_PATCH, base, commit, "--") as stream:
         yield from _added(stream, paths)
 
 
 def diffstat(repository: Repository, base: str, commit: str) -> str:
     """The size of a change, short: "3 files, +40 -2"; "no change" if there is none."""
-    text = repository.git.run(
-        "diff-tree", "-r", "--no-renames", "--shortstat", base, commit, "--"
-    ).text
+    text = repository.git.run("diff-tree", "-r", "--no-renames", "--shortstat", base, commit, "--").text
     counts = {what: int(number) for number, what in _NUMBER.findall(text)}
     files = counts.get("file", 0)
     if not files:
@@ -100,10 +90,7 @@ def patch(repository: Repository, base: str, commit: str) -> bytes:
 def parse_raw(data: bytes) -> list[Entry]:
     """The records of a `--raw -z --no-renames` difference."""
     fields = data.split(b"\0")
-    return [
-        _entry(fields[i].decode(), decode(fields[i + 1]))
-        for i in range(0, len(fields) - 1, 2)
-    ]
+    return [_entry(fields[i].decode(), decode(fields[i + 1])) for i in range(0, len(fields) - 1, 2)]
 
 
 def _entry(head: str, path: str) -> Entry:
@@ -119,9 +106,7 @@ def _sizes(repository: Repository, names: set[str]) -> dict[str, int]:
     if not names:
         return {}
     asked = "".join(f"{name}\n" for name in names).encode()
-    lines = repository.git.run(
-        "cat-file", "--batch-check=%(objectname) %(objectsize)", stdin=asked
-    ).text.split("\n")
+    lines = repository.git.run("cat-file", "--batch-check=%(objectname) %(objectsize)", stdin=asked).text.split("\n")
     pairs = (line.split(" ") for line in lines)
     return {name: int(size) for name, size in pairs if size.isdecimal()}
 
@@ -143,16 +128,12 @@ def _added(stream: IO[bytes], paths: list[str]) -> Iterator[tuple[str, int, str]
         if line.startswith(b"diff --git "):
             path = next(waiting, path)
         elif hunk:
-            removed, first, count = (
-                1 if number is None else int(number) for number in hunk.groups()
-            )
+            removed, first, count = (1 if number is None else int(number) for number in hunk.groups())
             for number, text in _hunk_lines(stream, removed, count):
                 yield path, first + number, text
 
 
-def _hunk_lines(
-    stream: IO[bytes], removed: int, added: int
-) -> Iterator[tuple[int, str]]:
+def _hunk_lines(stream: IO[bytes], removed: int, added: int) -> Iterator[tuple[int, str]]:
     number = 0
     while removed or number < added:
         line = stream.readline()
@@ -163,9 +144,6 @@ def _hunk_lines(
         elif line.startswith(b"+"):
             yield (
                 number,
-                line[1:]
-                .removesuffix(b"\n")
-                .removesuffix(b"\r")
-                .decode("utf-8", "replace"),
+                line[1:].removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "replace"),
             )
             number += 1

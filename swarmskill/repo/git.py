@@ -84,9 +84,7 @@ class GitFailed(Refused):
 
     code = "git_failed"
 
-    def __init__(
-        self, command: Sequence[str], status: int, stderr: str, *, hint: str = ""
-    ) -> None:
+    def __init__(self, command: Sequence[str], status: int, stderr: str, *, hint: str = "") -> None:
         self.command = tuple(mask(word) for word in command)
         self.status = status
         self.stderr = mask(stderr.strip())[-_TAIL:]
@@ -189,9 +187,7 @@ def environment(more: Mapping[str, str] | None) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("GIT_")
-        or name in _KEPT
-        or name.startswith(_KEPT_PREFIXES)
+        if not name.startswith("GIT_") or name in _KEPT or name.startswith(_KEPT_PREFIXES)
     }
     return {**kept, **_FIXED, **(more or {})}
 
@@ -225,14 +221,10 @@ def _explained(words: Sequence[str]) -> Iterator[None]:
     try:
         yield
     except ImportError as error:  # GitPython refuses to be imported without git
-        raise GitFailed(
-            words, 127, str(error), hint="install git 2.38 or newer"
-        ) from error
+        raise GitFailed(words, 127, str(error), hint="install git 2.38 or newer") from error
     except FileNotFoundError as error:
         raise GitFailed(words, 127, f"{error.strerror}: {error.filename}") from error
     except OSError as error:
         raise GitFailed(words, 126, str(error)) from error
     except subprocess.TimeoutExpired as error:
-        raise GitFailed(
-            words, 124, f"it did not end within {error.timeout:g} s"
-        ) from error
+        raise GitFailed(words, 124, f"it did not end within {error.timeout:g} s") from error

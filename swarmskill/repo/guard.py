@@ -96,9 +96,7 @@ def _stat(top: Path, path: str) -> str:
 
 
 def _refs(repository: Repository) -> Iterator[tuple[str, str]]:
-    listed = repository.git.run(
-        "for-each-ref", "--format=%(objectname)%(symref) %(refname)"
-    ).text
+    listed = repository.git.run("for-each-ref", "--format=%(objectname)%(symref) %(refname)").text
     for line in listed.splitlines():
         value, _, ref = line.partition(" ")
         if not ref.startswith((BRANCH_PREFIX, ATTEMPT_PREFIX, *_FETCHED)):
@@ -120,9 +118,7 @@ def _settings(repository: Repository) -> Iterator[tuple[str, str]]:
         except OSError:
             continue
     for folder in {common / "hooks", repository.hooks}:
-        yield from (
-            (str(hook), _stat(hook.parent, hook.name)) for hook in _entries(folder)
-        )
+        yield from ((str(hook), _stat(hook.parent, hook.name)) for hook in _entries(folder))
 
 
 def _entries(folder: Path) -> list[Path]:

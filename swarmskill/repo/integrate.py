@@ -6,7 +6,7 @@ import random
 import time
 from dataclasses import dataclass
 
-from swarmskill.places import attempt_ref, branch_ref
+from swarmskill.places import attempt_ref
 from swarmskill.repo.files import inside
 from swarmskill.repo.git import GitFailed, Output, decode
 from swarmskill.repo.message import read_trailers
@@ -45,11 +45,7 @@ def merge(repository: Repository, tip: str, commit: str) -> Merged:
     merged = repository.git.run(*words, config=config, accept=(_CLEAN, _CONFLICTS))
     tree, _, rest = merged.stdout.partition(b"\0")
     if merged.status == _CLEAN:
-        collisions = (
-            _case_collisions(repository, tip, decode(tree))
-            if repository.flag("core.ignorecase")
-            else ()
-        )
+        collisions = _case_collisions(repository, tip, decode(tree)) if repository.flag("core.ignorecase") else ()
         return Merged(
             decode(tree),
             collisions,
@@ -69,9 +65,7 @@ def commit_tree(repository: Repository, tree: str, parent: str, message: str) ->
     sign = ("-S",) if repository.signs else ()
     text = message.encode("utf-8", "replace").replace(b"\0", b"")
     try:
-        return repository.git.run(
-            "commit-tree", *sign, "-p", parent, tree, stdin=text
-        ).text
+        return repository.git.run("commit-tree", *sign, "-p", parent, tree, stdin=text).text
     except GitFailed as failed:
         if sign:
             failed.hint = "unlock your signing key, or: git config commit.gpgsign false"
@@ -103,22 +97,16 @@ def advance(repository: Repository, ref: str, new: str, old: str) -> bool:
         if attempt == _TRIES or ".lock" not in done.stderr:
             break
         time.sleep(random.uniform(0.02, 0.06) * attempt)
-    hint = (
-        f"if no git runs: rm '{repository.common_dir / ref}.lock'"
-        if ".lock" in done.stderr
-        else ""
-    )
+    hint = f"if no git runs: rm '{repository.common_dir / ref}.lock'" if ".lock" in done.stderr else ""
     raise GitFailed(("update-ref", ref, new, old), done.status, done.stderr, hint=hint)
 
 
-def find_integrated(
-    repository: Repository, run_id: str, base: str
-) -> dict[tuple[str, int], str]:
+def find_integrated(repository: Repository, run_id: str, base: str) -> dict[tuple[str, int], str]:
     """(task id, attempt) -> commit for everything of this run that the run branch has on top of `base`.
 
     One process. Raises Refused if the run branch is gone.
     """
-    tip = repository.read_ref(branch_ref(run_id)) or repository.run_tip(run_id)
+    tip = repository.run_tip(run_id)
     words = (
         "log",
         "-z",
@@ -129,9 +117,7 @@ def find_integrated(
         "--format=%H%n%B",
     )
     found = {}
-    for record in repository.git.run(*words, f"{base}..{tip}", "--").stdout.split(
-        b"\0"
-    ):
+    for record in repository.git.run(*words, f"{base}..{tip}", "--").stdout.split(b"\0"):
         commit, _, message = record.decode("utf-8", "replace").partition("\n")
         trailers = read_trailers(message)
         if trailers is not None and trailers[0] == run_id:
@@ -151,9 +137,7 @@ def drop_attempt(repository: Repository, run_id: str, key: str) -> None:
     repository.git.run("update-ref", "--no-deref", "-d", attempt_ref(run_id, key))
 
 
-def _conflicts(
-    rest: bytes, commits: tuple[str, str]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _conflicts(rest: bytes, commits: tuple[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Paths and messages out of what follows the tree: entries by stage, an empty field, messages."""
     fields = iter(rest.split(b"\0"))
     paths = {}
@@ -198,6 +182,4 @@ def _case_collisions(repository: Repository, tip: str, tree: str) -> tuple[str, 
     seen: dict[str, set[str]] = {}
     for name in repository.git.run("ls-tree", "-r", "-z", "--name-only", tree).fields:
         seen.setdefault(name.casefold(), set()).add(name)
-    return tuple(
-        sorted(name for name in added.fields if len(seen[name.casefold()]) > 1)
-    )
+    return tuple(sorted(name for name in added.fields if len(seen[name.casefold()]) > 1))

@@ -47,9 +47,7 @@ class _Checkout:
     branch: str
 
 
-def land(
-    repository: Repository, branch: str, base: str, head: str, *, rev: str = ""
-) -> LandResult:
+def land(repository: Repository, branch: str, base: str, head: str, *, rev: str = "") -> LandResult:
     """Fast-forward the user's `branch` (short name) to `head`, or leave it alone and say why.
 
     `base` is where the branch was at the run's start; `rev` is what hints call `head` (the run branch).
@@ -75,9 +73,7 @@ def land(
         busy = _busy_with(checkout, ref)
         if busy:
             finish = f"finish or abort it, then: {_command(checkout, repository, name)}"
-            return LandResult(
-                False, f"{busy} is in progress in {checkout.folder}", finish
-            )
+            return LandResult(False, f"{busy} is in progress in {checkout.folder}", finish)
     holders = [checkout for checkout in checkouts if checkout.branch == ref]
     if not holders:
         return _move(repository, ref, head, current, name)
@@ -107,9 +103,7 @@ def _refuse_moved(
     if on_the_way and (current == base or _is_ancestor(repository, base, current)):
         return None
     if on_the_way:
-        return LandResult(
-            False, f"{branch} was set back to before the run's start", _merge_here(name)
-        )
+        return LandResult(False, f"{branch} was set back to before the run's start", _merge_here(name))
     return LandResult(
         False,
         f"{branch} has moved on since the run started",
@@ -118,17 +112,10 @@ def _refuse_moved(
 
 
 def _is_ancestor(repository: Repository, one: str, other: str) -> bool:
-    return (
-        repository.git.run(
-            "merge-base", "--is-ancestor", one, other, accept=(0, 1)
-        ).status
-        == 0
-    )
+    return repository.git.run("merge-base", "--is-ancestor", one, other, accept=(0, 1)).status == 0
 
 
-def _move(
-    repository: Repository, ref: str, head: str, current: str, name: str
-) -> LandResult:
+def _move(repository: Repository, ref: str, head: str, current: str, name: str) -> LandResult:
     """The branch is checked out nowhere: its ref alone moves."""
     short = ref.removeprefix("refs/heads/")
     hint = f"git fetch . {name}:{shlex.quote(short)}"
@@ -136,15 +123,11 @@ def _move(
         if advance(repository, ref, head, current):
             return LandResult(True)
     except GitFailed as failed:
-        return LandResult(
-            False, f"{short} could not be moved: {failed.stderr}", failed.hint or hint
-        )
+        return LandResult(False, f"{short} could not be moved: {failed.stderr}", failed.hint or hint)
     return LandResult(False, f"{short} moved while it was being landed", hint)
 
 
-def _fast_forward(
-    repository: Repository, checkout: _Checkout, head: str, name: str
-) -> LandResult:
+def _fast_forward(repository: Repository, checkout: _Checkout, head: str, name: str) -> LandResult:
     """Let git fast-forward a checkout, then run the user's post-merge hook.
 
     Hooks are off meanwhile: a `reference-transaction` hook that says no after the files were updated would
@@ -166,9 +149,7 @@ def _fast_forward(
         "--no-stat",
         "--no-verify-signatures",
     )
-    done = repository.git.run(
-        *words, "--quiet", head, folder=checkout.folder, accept=range(256)
-    )
+    done = repository.git.run(*words, "--quiet", head, folder=checkout.folder, accept=range(256))
     if done.status:
         return LandResult(False, _reason(done, checkout), command)
     return LandResult(True, note=_post_merge(repository, checkout))
@@ -179,12 +160,8 @@ def _reason(done: Output, checkout: _Checkout) -> str:
     blocks = _OVERWRITTEN.findall(done.stderr)
     if blocks:
         paths = [line.strip() for block in blocks for line in block.splitlines()]
-        shown = ", ".join(paths[:5]) + (
-            f" and {len(paths) - 5} more" if len(paths) > 5 else ""
-        )
-        kind = (
-            "untracked files are" if "untracked" in done.stderr else "your changes are"
-        )
+        shown = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
+        kind = "untracked files are" if "untracked" in done.stderr else "your changes are"
         return f"{kind} in the way in {checkout.folder}: {shown}"
     said = " ".join(done.stderr.split()).removeprefix("error: ").removeprefix("fatal: ")
     return f"git cannot fast-forward {checkout.folder}: {said[:300]}"
@@ -206,26 +183,18 @@ def _post_merge(repository: Repository, checkout: _Checkout) -> str:
         )
     except GitFailed as failed:
         return f"your post-merge hook: {failed.stderr}"
-    return (
-        f"your post-merge hook failed ({ran.status}): {ran.stderr.strip()[-300:]}"
-        if ran.status
-        else ""
-    )
+    return f"your post-merge hook failed ({ran.status}): {ran.stderr.strip()[-300:]}" if ran.status else ""
 
 
 def _checkouts(repository: Repository) -> list[_Checkout]:
     """All checkouts of the repository; bare and missing ones left out."""
-    listed = repository.git.run("worktree", "list", "--porcelain", "-z").stdout.decode(
-        "utf-8", "surrogateescape"
-    )
+    listed = repository.git.run("worktree", "list", "--porcelain", "-z").stdout.decode("utf-8", "surrogateescape")
     found = []
     for block in listed.split("\0\0"):
         facts = dict(line.partition(" ")[::2] for line in block.split("\0") if line)
         folder = Path(facts.get("worktree", ""))
         if facts and "bare" not in facts and folder.is_dir():
-            found.append(
-                _Checkout(folder, _git_dir(repository, folder), facts.get("branch", ""))
-            )
+            found.append(_Checkout(folder, _git_dir(repository, folder), facts.get("branch", "")))
     return found
 
 
@@ -236,9 +205,7 @@ def _git_dir(repository: Repository, folder: Path) -> Path:
 def _busy_with(checkout: _Checkout, ref: str) -> str:
     """What is in progress in a checkout and concerns the branch; "" if nothing does."""
     for name, what in _BUSY.items():
-        if (checkout.git_dir / name).exists() and (
-            checkout.branch == ref or _returns_to(checkout, ref)
-        ):
+        if (checkout.git_dir / name).exists() and (checkout.branch == ref or _returns_to(checkout, ref)):
             return what
     return ""
 

@@ -18,9 +18,7 @@ ATTEMPT = "Swarm-Attempt"
 
 _SUBJECT_LENGTH = 72
 _BODY_LENGTH = 10_000
-_TRAILERS = re.compile(
-    rf"{RUN}: (?P<run>[^\n]*)\n{TASK}: (?P<task>[^\n]*)\n{ATTEMPT}: (?P<attempt>[0-9]+)"
-)
+_TRAILERS = re.compile(rf"{RUN}: (?P<run>[^\n]*)\n{TASK}: (?P<task>[^\n]*)\n{ATTEMPT}: (?P<attempt>[0-9]+)")
 
 
 def commit_message(task: Task, run_id: str, attempt: int) -> str:
@@ -63,9 +61,7 @@ def encode_id(text: str) -> str:
 
 def decode_id(text: str) -> str:
     """What `encode_id` was given."""
-    return unquote_to_bytes(text.encode("utf-8", "surrogatepass")).decode(
-        "utf-8", "surrogatepass"
-    )
+    return unquote_to_bytes(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
 
 
 def _plain(char: str) -> bool:
@@ -83,14 +79,7 @@ def _one_line(text: str) -> str:
 def _clean(text: str) -> str:
     """Newlines and tabs stay; other control characters, lone surrogates and direction marks go."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    kept = (
-        "".join(
-            char
-            for char in line
-            if char == "\t" or unicodedata.category(char)[0] != "C"
-        )
-        for line in lines
-    )
+    kept = ("".join(char for char in line if char == "\t" or unicodedata.category(char)[0] != "C") for line in lines)
     return "\n".join(line.rstrip() for line in kept).strip("\n")
 
 

@@ -71,19 +71,13 @@ def _bring(repository: Repository, worktree: Path, setup: WorktreeSetup) -> list
     for key, path, deed in bring:
         source = repository.top / path
         if path in tracked:
-            warnings.append(
-                f"{key}: {path} is tracked by git, so the checkout has its own"
-            )
+            warnings.append(f"{key}: {path} is tracked by git, so the checkout has its own")
         elif not source.exists():
             warnings.append(f"{key}: {path} is not in {repository.top}")
         elif not source.resolve().is_relative_to(repository.top):
-            warnings.append(
-                f"{key}: {path} leads out of {repository.top}, so it was left out"
-            )
+            warnings.append(f"{key}: {path} leads out of {repository.top}, so it was left out")
         elif behind_link(worktree, path):
-            warnings.append(
-                f"{key}: {path} lies behind a symbolic link, so it was left out"
-            )
+            warnings.append(f"{key}: {path} lies behind a symbolic link, so it was left out")
         else:
             deed(source, worktree / path)
     return warnings
@@ -94,11 +88,7 @@ def _tracked(repository: Repository, worktree: Path, paths: Sequence[str]) -> se
     if not paths:
         return set()
     found = repository.git.run("ls-files", "-z", "--", *paths, folder=worktree).fields
-    return {
-        path
-        for path in paths
-        if any(name == path or name.startswith(f"{path}/") for name in found)
-    }
+    return {path for path in paths if any(name == path or name.startswith(f"{path}/") for name in found)}
 
 
 def _copy(source: Path, target: Path) -> None:

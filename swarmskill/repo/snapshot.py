@@ -56,7 +56,7 @@ def snapshot(
     `left_out` (see `setup.setup_paths`) and `.swarm/` stay as they are in `base`. The commit's only parent
     is `base`; it is not signed and runs no hook. Raises GitFailed, also when the worktree is gone.
     """
-    if not worktree.is_dir():
+    if worktree.is_symlink() or not worktree.is_dir():
         raise GitFailed(("add", "-A"), 128, f"the worktree {worktree} is gone")
     with tempfile.TemporaryDirectory(prefix="swarm-index-") as folder:
         index = _Index(repository, worktree, base, Path(folder))
@@ -65,24 +65,16 @@ def snapshot(
         index.add_ignored([*extra_paths, *index.staged_by_worker()], left_out)
         nested = index.take_out((WORKER_FOLDER, *left_out))
         tree = index.run("write-tree").text
-    commit = repository.git.run(
-        "commit-tree", "-p", base, tree, stdin=encode(message)
-    ).text
-    unborn = {
-        path for problem in problems for path in _UNBORN.findall(f"error: {problem}")
-    }
-    others = tuple(
-        problem for problem in problems if not _UNBORN.match(f"error: {problem}")
-    )
+    commit = repository.git.run("commit-tree", "-p", base, tree, stdin=encode(message)).text
+    unborn = {path for problem in problems for path in _UNBORN.findall(f"error: {problem}")}
+    others = tuple(problem for problem in problems if not _UNBORN.match(f"error: {problem}"))
     return Snapshot(commit, tree, tuple(sorted({*nested, *unborn})), others)
 
 
 class _Index:
     """The private index of one snapshot."""
 
-    def __init__(
-        self, repository: Repository, worktree: Path, base: str, folder: Path
-    ) -> None:
+    def __init__(self, repository: Repository, worktree: Path, base: str, folder: Path) -> None:
         self.repository = repository
         self.worktree = worktree
         self.base = base
@@ -102,9 +94,7 @@ class _Index:
             "GIT_WORK_TREE": str(self.worktree),
             "GIT_INDEX_FILE": str(index or self.path),
         }
-        return self.repository.git.run(
-            *words, stdin=stdin, env=env, folder=self.worktree, accept=accept
-        )
+        return self.repository.git.run(*words, stdin=stdin, env=env, folder=self.worktree, accept=accept)
 
     def seed(self) -> None:
         """Start from the copy made at checkout, which knows the files' times; else from the commit alone."""
@@ -117,17 +107,11 @@ class _Index:
     def add(self) -> list[str]:
         """Take the worktree's files in; returns what git could not take, in its words."""
         for attempt in range(1, _TRIES + 1):
-            added = self.run(
-                "add", "--all", "--sparse", "--ignore-errors", accept=(0, 1, 128)
-            )
+            added = self.run("add", "--all", "--sparse", "--ignore-errors", accept=(0, 1, 128))
             if added.status == 0:
                 return []
             errors = _ERROR.findall(added.stderr)
-            if (
-                added.status == 1
-                and errors
-                and (attempt == _TRIES or all(map(_permanent, errors)))
-            ):
+            if added.status == 1 and errors and (attempt == _TRIES or all(map(_permanent, errors))):
                 return errors
             if attempt == _TRIES:
                 raise GitFailed(("add", "--all"), added.status, added.stderr)
@@ -180,18 +164,12 @@ class _Index:
             "--diff-filter=A",
             "--end-of-options",
         )
-        found = self.repository.git.run(
-            *words, self.base, f"{rev}^{{commit}}", accept=range(256)
-        )
+        found = self.repository.git.run(*words, self.base, f"{rev}^{{commit}}", accept=range(256))
         return found.fields if found.status == 0 else []
 
     def add_ignored(self, paths: Iterable[str], left_out: Sequence[str]) -> None:
         """Take these files in though they are ignored; those that are not there, or not inside, are passed over."""
-        wanted = [
-            path
-            for path in dict.fromkeys(paths)
-            if self._addable(path) and not _below(path, left_out)
-        ]
+        wanted = [path for path in dict.fromkeys(paths) if self._addable(path) and not _below(path, left_out)]
         if not wanted:
             return
         listing = b"".join(encode(path) + b"\0" for path in wanted)
@@ -206,11 +184,7 @@ class _Index:
         self.run(*words, stdin=listing, accept=(0, 1))
 
     def _addable(self, path: str) -> bool:
-        if (
-            not inside(path)
-            or _below(path, (WORKER_FOLDER,))
-            or behind_link(self.worktree, path)
-        ):
+        if not inside(path) or _below(path, (WORKER_FOLDER,)) or behind_link(self.worktree, path):
             return False
         file = self.worktree / path
         return file.is_symlink() or file.is_file() or file.is_dir()
@@ -227,14 +201,8 @@ class _Index:
             self.base,
         )
         entries = parse_raw(found.stdout)
-        nested = [
-            entry
-            for entry in entries
-            if entry.mode == GITLINK and entry.old_mode != GITLINK
-        ]
-        undone = [
-            entry for entry in entries if entry in nested or _below(entry.path, paths)
-        ]
+        nested = [entry for entry in entries if entry.mode == GITLINK and entry.old_mode != GITLINK]
+        undone = [entry for entry in entries if entry in nested or _below(entry.path, paths)]
         if undone:
             self.run(
                 "update-index",
@@ -247,9 +215,7 @@ class _Index:
 
 def _as_before(entry: Entry) -> bytes:
     """The line of `update-index --index-info` that undoes a change."""
-    return (
-        f"{entry.old_mode} {entry.old_object}\t".encode() + encode(entry.path) + b"\0"
-    )
+    return f"{entry.old_mode} {entry.old_object}\t".encode() + encode(entry.path) + b"\0"
 
 
 def _below(path: str, folders: Sequence[str]) -> bool:

@@ -73,23 +73,20 @@ class Worktrees:
             self._free = [free for free in self._free if free != path]
         if not (self._reset(path, base) or self._reuse(path, base)):
             self._add(path, base)
-        return Acquired(
-            path, set_up(self.repository, path, self._setup, self._run_command)
-        )
+        return Acquired(path, set_up(self.repository, path, self._setup, self._run_command))
 
     def release(self, path: Path) -> None:
-        """Give a worktree back; it is cleaned when it is next acquired."""
-        self.adopt(path)
+        """Give a worktree back; it is cleaned when it is next acquired. One that is gone is forgotten."""
+        if _is_folder(path):
+            self.adopt(path)
+        else:
+            self.remove(path)
 
     def adopt(self, *paths: Path) -> None:
         """Fill the pool, after a resume, with worktrees that nobody needs any more. Strange folders are ignored."""
         with self._lock:
             known = set(self._free)
-            self._free += [
-                p
-                for p in dict.fromkeys(paths)
-                if p.parent == self.root and p.is_dir() and p not in known
-            ]
+            self._free += [p for p in dict.fromkeys(paths) if p.parent == self.root and p.is_dir() and p not in known]
 
     def remove(self, path: Path) -> None:
         """Remove a worktree, its folder and git's record of it, whatever state they are in. Raises OSError."""
@@ -119,8 +116,7 @@ class Worktrees:
             return sorted(
                 Path(entry.path)
                 for entry in os.scandir(self.root)
-                if entry.is_dir(follow_symlinks=False)
-                and not entry.name.startswith(_TRASH)
+                if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(_TRASH)
             )
         return []
 
@@ -143,7 +139,7 @@ class Worktrees:
         thrown away.
         """
         record = admin.record_of(self.repository.common_dir, old)
-        if record is None or (record / "modules").exists():
+        if record is None or not _is_folder(old) or (record / "modules").exists():
             # Checked-out submodules stay at the old task's commits and would look like a change: start afresh.
             self._discard(old)
             return False
@@ -154,26 +150,15 @@ class Worktrees:
     def _reset(self, path: Path, base: str) -> bool:
         """Make the worktree at `path` a clean checkout of `base`; False when it has to be made anew."""
         record = admin.record_of(self.repository.common_dir, path)
-        if (
-            record is None
-            or path.is_symlink()
-            or not path.is_dir()
-            or (record / "modules").exists()
-        ):
+        if record is None or path.is_symlink() or not path.is_dir() or (record / "modules").exists():
             return False
         try:
             admin.point(record, path)
             admin.scrub(record, base)
-            keep = [
-                word
-                for kept in self._setup.keep
-                for word in ("-e", f"/{kept.strip('/')}")
-            ]
+            keep = [word for kept in self._setup.keep for word in ("-e", f"/{kept.strip('/')}")]
             # Clean first, by the index of the old checkout: then nothing is in the new one's way.
             self.repository.git.run("clean", "-ffdxq", *keep, folder=path)
-            self.repository.git.run(
-                "checkout", "--force", "--detach", "--quiet", base, "--", folder=path
-            )
+            self.repository.git.run("checkout", "--force", "--detach", "--quiet", base, "--", folder=path)
             admin.save_index(record, base)
         except (GitFailed, OSError):
             return False
@@ -199,16 +184,12 @@ class Worktrees:
                 break
             except GitFailed as failed:
                 # Adds at the same time meet at git's lock files; anything else will not get better.
-                if attempt == _TRIES or not (
-                    "lock" in failed.stderr or "File exists" in failed.stderr
-                ):
+                if attempt == _TRIES or not ("lock" in failed.stderr or "File exists" in failed.stderr):
                     raise
             time.sleep(random.uniform(0.01, 0.05) * attempt)
         record = admin.record_of(self.repository.common_dir, path)
         if record is None:
-            raise GitFailed(
-                words, 0, f"git made no record of {path}", hint="git worktree list"
-            )
+            raise GitFailed(words, 0, f"git made no record of {path}", hint="git worktree list")
         admin.save_config(record)
         admin.save_index(record, base)
 
@@ -232,3 +213,8 @@ class Worktrees:
             remove_tree(trash)
         else:
             admin.forget(self.repository.common_dir, path)
+
+
+def _is_folder(path: Path) -> bool:
+    """A folder itself: a link to one, perhaps to the user's checkout, must never be cleaned or written to."""
+    return path.is_dir() and not path.is_symlink()

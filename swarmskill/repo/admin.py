@@ -39,7 +39,12 @@ def record_of(common_dir: Path, folder: Path) -> Path | None:
 
 
 def point(record: Path, folder: Path) -> None:
-    """Make record and folder name each other, whatever they said before."""
+    """Make record and folder name each other, whatever they said before.
+
+    Raises NotADirectoryError if the folder is a link: we would write into another checkout.
+    """
+    if folder.is_symlink():
+        raise NotADirectoryError(f"{folder} is a symbolic link")
     link = folder / ".git"
     wanted = b"gitdir: " + os.fsencode(record) + b"\n"
     if link.is_symlink() or not link.is_file() or link.read_bytes() != wanted:

@@ -6,7 +6,7 @@ import random
 import time
 from dataclasses import dataclass
 
-from swarmskill.places import attempt_ref, branch_ref
+from swarmskill.places import attempt_ref
 from swarmskill.repo.files import inside
 from swarmskill.repo.git import GitFailed, Output, decode
 from swarmskill.repo.message import read_trailers
@@ -106,7 +106,7 @@ def find_integrated(repository: Repository, run_id: str, base: str) -> dict[tupl
 
     One process. Raises Refused if the run branch is gone.
     """
-    tip = repository.read_ref(branch_ref(run_id)) or repository.run_tip(run_id)
+    tip = repository.run_tip(run_id)
     words = (
         "log",
         "-z",

@@ -9,14 +9,16 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from swarmskill.errors import Refused
 from swarmskill.places import ATTEMPT_PREFIX, WORKER_FOLDER, branch_ref
+from swarmskill.repo.discovery import discover
 from swarmskill.repo.files import write_whole
-from swarmskill.repo.git import OUR_KEYS, Git, GitFailed
+from swarmskill.repo.git import Git, GitFailed
 
-OLDEST_GIT = (2, 38)
-"""The first with `git merge-tree --write-tree`."""
+if TYPE_CHECKING:
+    from git import Repo
 
 _IN_THE_WAY = re.compile(r"'(refs/[^']+)' exists; cannot create")
 
@@ -37,6 +39,8 @@ class Repository:
     head: str
     config: Mapping[str, str] = field(repr=False)
     git: Git = field(repr=False)
+    files: Repo | None = field(repr=False)
+    """GitPython's view, to read refs from their files; None when it sees another repository than git does."""
 
     @classmethod
     def open(cls, start: Path) -> Repository:
@@ -45,14 +49,17 @@ class Repository:
         Raises Refused, with what to do, if a run could not commit there: no repository, a bare one, no commit
         yet, git too old, a folder that git does not trust, or no name and address for commits.
         """
-        folder = _discover(start)
-        git = Git(folder)
-        _refuse_old(git)
-        top, git_dir, common_dir, head, branch = _look(git)
-        config = _read_config(git)
-        repository = cls(top, git_dir, common_dir, branch, head, config, Git(top))
-        repository._refuse_nameless()
-        return repository
+        found = discover(start)
+        return cls(
+            found.top,
+            found.git_dir,
+            found.common_dir,
+            found.branch,
+            found.head,
+            found.config,
+            Git(found.top),
+            _gitpython(found.top, found.common_dir),
+        )
 
     @property
     def signs(self) -> bool:
@@ -106,12 +113,12 @@ class Repository:
 
         It knows neither reftable nor SHA-256, so its no is never believed.
         """
-        from git import Repo
+        if self.files is None:
+            return ""
         from git.refs import SymbolicReference
 
         try:
-            repo = Repo(self.top, expand_vars=False)
-            return str(SymbolicReference.dereference_recursive(repo, ref))
+            return str(SymbolicReference.dereference_recursive(self.files, ref))
         except Exception:  # its parser raises whatever it meets; git itself is asked next
             return ""
 
@@ -180,100 +187,13 @@ class Repository:
                     removed.append(lock)
         return removed
 
-    def _refuse_nameless(self) -> None:
-        known = self.config.get("user.name") and self.config.get("user.email")
-        if known:
-            return
-        for who in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
-            # A name made up from the host's would go into every commit; git would allow it, users would not.
-            found = self.git.run("var", who, config=("user.useConfigOnly=true",), accept=range(256))
-            if found.status:
-                raise Refused(
-                    "git does not know who you are, and the commits need an author",
-                    hint='git config --global user.name "Your Name" && git config --global user.email you@example.com',
-                )
 
+def _gitpython(top: Path, common_dir: Path) -> Repo | None:
+    """GitPython's repository, if it is the same one: it heeds GIT_COMMON_DIR of our environment."""
+    from git import Repo
 
-def _discover(start: Path) -> Path:
-    """The folder that git commands are started in. Raises Refused if no checkout is there."""
     try:
-        from git import InvalidGitRepositoryError, NoSuchPathError, Repo
-    except ImportError as error:
-        raise Refused("git is not installed, or not on PATH", hint="install git 2.38 or newer") from error
-    try:
-        repo = Repo(os.path.realpath(start), search_parent_directories=True, expand_vars=False)
-    except NoSuchPathError as error:
-        raise Refused(f"there is no folder {start}", hint="name the repository's folder") from error
-    except InvalidGitRepositoryError as error:
-        raise Refused(
-            f"{start} is not in a git repository",
-            hint="git init && git add -A && git commit -m start",
-        ) from error
-    except (OSError, ValueError) as error:
-        raise Refused(f"the repository of {start} cannot be read: {error}", hint="git status") from error
-    if repo.bare:
-        raise Refused(
-            f"{repo.git_dir} is a bare repository",
-            hint=f"git worktree add ../work, then run there (or: git clone {repo.git_dir})",
-        )
-    folder = Path(os.path.realpath(start))
-    return folder if folder.is_dir() else folder.parent
-
-
-def _refuse_old(git: Git) -> None:
-    text = git.run("version").text
-    found = re.search(r"(\d+)\.(\d+)", text)
-    if found is None or (int(found[1]), int(found[2])) < OLDEST_GIT:
-        oldest = ".".join(map(str, OLDEST_GIT))
-        raise Refused(
-            f"{text} is too old: merging without a work tree needs {oldest}",
-            hint=f"install git {oldest} or newer",
-        )
-
-
-def _look(git: Git) -> tuple[Path, Path, Path, str, str]:
-    """Top, git folder, common folder, commit and branch of a checkout, in one process."""
-    words = (
-        "rev-parse",
-        "--path-format=absolute",
-        "--show-toplevel",
-        "--git-dir",
-        "--git-common-dir",
-    )
-    found = git.run(*words, "HEAD^{commit}", "--symbolic-full-name", "HEAD", accept=range(256))
-    if found.status:
-        raise _unusable(git, found.stderr)
-    top, git_dir, common_dir, head, name = found.text.rsplit("\n", 4)
-    branch = name.removeprefix("refs/heads/") if name.startswith("refs/heads/") else ""
-    return Path(top), Path(git_dir), Path(common_dir), head, branch
-
-
-def _unusable(git: Git, stderr: str) -> Refused:
-    """Why git will not work here, told so that the user can go on."""
-    if "dubious ownership" in stderr:
-        fix = re.search(r"git config --global --add safe\.directory .*", stderr)
-        return Refused(
-            "git does not trust this repository: another user owns it",
-            hint=fix[0] if fix else stderr.strip(),
-        )
-    if "must be run in a work tree" in stderr:
-        return Refused(
-            f"{git.folder} has no files checked out",
-            hint="run it in the checkout, not in its .git folder",
-        )
-    if "HEAD^{commit}" in stderr or "bad revision" in stderr:
-        return Refused("the repository has no commit yet", hint="git add -A && git commit -m start")
-    return GitFailed(("rev-parse",), 128, stderr, hint="git status")
-
-
-def _read_config(git: Git) -> dict[str, str]:
-    """All settings. git is asked since GitPython's reader knows no GIT_CONFIG_GLOBAL, no GIT_CONFIG_COUNT."""
-    config: dict[str, str] = {}
-    # Scope tells our own `-c` settings from the user's.
-    fields = iter(git.run("config", "--null", "--list", "--show-scope").fields)
-    for scope, entry in zip(fields, fields, strict=True):
-        key, found, value = entry.partition("\n")
-        if scope == "command" and key.lower() in OUR_KEYS:
-            continue
-        config[key] = value if found else "true"
-    return config
+        repo = Repo(top, expand_vars=False)
+    except Exception:  # whatever it cannot read, git can
+        return None
+    return repo if os.path.realpath(repo.common_dir) == os.path.realpath(common_dir) else None

@@ -56,7 +56,7 @@ def snapshot(
     `left_out` (see `setup.setup_paths`) and `.swarm/` stay as they are in `base`. The commit's only parent
     is `base`; it is not signed and runs no hook. Raises GitFailed, also when the worktree is gone.
     """
-    if not worktree.is_dir():
+    if worktree.is_symlink() or not worktree.is_dir():
         raise GitFailed(("add", "-A"), 128, f"the worktree {worktree} is gone")
     with tempfile.TemporaryDirectory(prefix="swarm-index-") as folder:
         index = _Index(repository, worktree, base, Path(folder))

@@ -76,8 +76,11 @@ class Worktrees:
         return Acquired(path, set_up(self.repository, path, self._setup, self._run_command))
 
     def release(self, path: Path) -> None:
-        """Give a worktree back; it is cleaned when it is next acquired."""
-        self.adopt(path)
+        """Give a worktree back; it is cleaned when it is next acquired. One that is gone is forgotten."""
+        if _is_folder(path):
+            self.adopt(path)
+        else:
+            self.remove(path)
 
     def adopt(self, *paths: Path) -> None:
         """Fill the pool, after a resume, with worktrees that nobody needs any more. Strange folders are ignored."""
@@ -143,7 +146,7 @@ class Worktrees:
         thrown away.
         """
         record = admin.record_of(self.repository.common_dir, old)
-        if record is None or (record / "modules").exists():
+        if record is None or not _is_folder(old) or (record / "modules").exists():
             # Checked-out submodules stay at the old task's commits and would look like a change: start afresh.
             self._discard(old)
             return False
@@ -217,3 +220,8 @@ class Worktrees:
             remove_tree(trash)
         else:
             admin.forget(self.repository.common_dir, path)
+
+
+def _is_folder(path: Path) -> bool:
+    """A folder itself: a link to one, perhaps to the user's checkout, must never be cleaned or written to."""
+    return path.is_dir() and not path.is_symlink()

@@ -1,9 +1,7 @@
 """The jobs of a keeper, from their start until the last process of their family is gone.
 
 A job ends in this order: its main process exits (by itself, or after TERM and later KILL); what it
-left behind gets TERM and after a short grace KILL; then its log is closed and its end is told. On
-Linux the keeper is a subreaper, so whatever a job's processes do, those that lose their parent
-become the keeper's children: strays. That makes looking for leftovers one read in the usual case.
+left behind gets TERM and after a short grace KILL; then its log is closed and its end is told.
 Imported by the keeper: standard library only.
 """
 
@@ -17,11 +15,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from swarmskill.backends.families import Families
+from swarmskill.backends.held import EXITED, KILLED, TIMED_OUT, Held
 from swarmskill.backends.joblog import JobLog
 from swarmskill.backends.journal import Journal
-from swarmskill.backends.processes import LINUX, Process, children, family, identity, look, mark_of, send, strike, table
+from swarmskill.backends.processes import send, strike
 from swarmskill.backends.spawn import Spawner, Unstartable
-from swarmskill.backends.timers import Timer, Timers
+from swarmskill.backends.timers import Timers
 from swarmskill.backends.wire import Message
 
 LEFTOVER_GRACE = 2.0
@@ -36,54 +36,6 @@ _READS_PER_TURN = 4
 _READS_AT_END = 32
 """More than a pipe holds at most: 1 MiB."""
 
-EXITED, TIMED_OUT, KILLED = "exited", "timed_out", "killed"
-
-
-class Held:
-    """One job that is not over."""
-
-    __slots__ = (
-        "ending",
-        "exit_code",
-        "grace",
-        "identity",
-        "log",
-        "mark",
-        "name",
-        "owner",
-        "pid",
-        "pipe",
-        "started_at",
-        "survives",
-        "sweeping",
-        "timer",
-        "watchers",
-    )
-
-    def __init__(self, fields: Mapping[str, Any], pid: int, pipe: int, log: JobLog, mark: int, at: float) -> None:
-        self.name: str = fields["name"]
-        self.grace: float = fields["grace"]
-        self.survives: bool = fields["survives"]
-        self.pid = pid
-        self.identity = identity(pid)
-        self.mark = mark
-        self.pipe = pipe
-        self.log = log
-        self.started_at = at
-        self.ending = EXITED
-        self.exit_code: int | None = None
-        """None while the main process runs."""
-        self.sweeping = False
-        """The main process is gone, and what it left has been told to end."""
-        self.timer: Timer | None = None
-        self.owner: object = None
-        self.watchers: set[Any] = set()
-
-    @property
-    def where(self) -> Message:
-        """What names the job's process."""
-        return {"name": self.name, "pid": self.pid, "identity": self.identity}
-
 
 class Holding:
     """Starts, watches and ends jobs. `over` are the ends that are journalled but not yet told."""
@@ -96,9 +48,7 @@ class Holding:
         self._selector = selector
         self._spawner = Spawner()
         self._next_mark = base
-        self._mains: dict[int, Held] = {}
-        self._by_pid: dict[int, Held] = {}
-        self._by_mark: dict[int, Held] = {}
+        self._families = Families()
 
     def start(self, fields: Mapping[str, Any]) -> Held:
         """Start a job that is neither running nor ended. Raises Unstartable."""
@@ -116,7 +66,8 @@ class Holding:
             raise
         job = Held(fields, pid, pipe, log, mark, at)
         self._journal.started({**job.where, "mark": mark, "at": at})
-        self.jobs[job.name] = self._mains[pid] = self._by_pid[pid] = self._by_mark[mark] = job
+        self.jobs[job.name] = job
+        self._families.add(job)
         self._selector.register(pipe, selectors.EVENT_READ, lambda _: self._read(job, _READS_PER_TURN))
         if fields["timeout"] is not None:
             job.timer = self._timers.after(fields["timeout"], lambda: self._end(job, TIMED_OUT))
@@ -140,17 +91,7 @@ class Holding:
 
     def reap(self) -> None:
         """Collect all processes that ended, and finish the jobs of which nothing is left."""
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                break
-            if pid == 0:
-                break
-            job = self._mains.pop(pid, None)
-            if job:
-                code = os.waitstatus_to_exitcode(status)
-                job.exit_code = code if code >= 0 else 128 - code
+        self._families.collect()
         for job in [job for job in self.jobs.values() if job.exit_code is not None]:
             self._settle(job)
 
@@ -174,7 +115,8 @@ class Holding:
         if job.exit_code is None:
             _signal_group(job.pid, signal.SIGKILL)
         if now - since < _STRIKE_LIMIT:
-            strike(lambda: self._family(job))
+            strike(lambda: self._families.members(job, self._families.strays_of(job)))
+            self._families.catch(job)
         elif job.exit_code is not None:
             print(f"job {job.name!r}: some of its processes cannot be killed", file=sys.stderr, flush=True)
             self._finish(job)
@@ -189,43 +131,15 @@ class Holding:
 
     def _settle(self, job: Held) -> None:
         """The main process is gone: finish the job, or tell what it left behind to end."""
-        left = self._family(job)
-        if not left:
+        strays = self._families.strays_of(job)
+        if not strays:
             self._finish(job)
         elif not job.sweeping:
-            for process in left:
+            job.sweeping = True
+            for process in self._families.members(job, strays):
                 send(process, signal.SIGTERM)
                 send(process, signal.SIGCONT)
             self._later(job, LEFTOVER_GRACE, lambda: self._force(job))
-        job.sweeping = True
-
-    def _family(self, job: Held) -> list[Process]:
-        """All living processes of the job."""
-        mine = [stray for stray in self._strays() if not stray.dead and self._owner(stray) is job]
-        if job.exit_code is not None and not mine:
-            return []
-        processes = table()
-        roots = [process for stray in mine if (process := processes.get(stray.pid))]
-        if job.exit_code is None and job.pid in processes:
-            roots.append(processes[job.pid])
-        if not LINUX:  # no subreaper: a process that lost its parent is known by its session alone
-            roots += [process for process in processes.values() if process.session == job.pid]
-        return family(processes, roots)
-
-    def _strays(self) -> list[Process]:
-        """Processes that came to us when their parent died: on Linux all such of all jobs."""
-        if LINUX:
-            found = [look(pid) for pid in children() if pid not in self._mains]
-            return [process for process in found if process]
-        return [process for process in table().values() if process.parent == 1]
-
-    def _owner(self, stray: Process) -> Held | None:
-        """The job that a stray came from."""
-        job = self._by_pid.get(stray.session) or self._by_mark.get(mark_of(stray.pid))
-        if job is None and LINUX and len(self.jobs) == 1:
-            # It hid every trace but that it descends from us: it goes with the last job.
-            return next(iter(self.jobs.values()))
-        return job
 
     def _read(self, job: Held, reads: int) -> None:
         """Move output from the pipe to the log."""
@@ -254,9 +168,8 @@ class Holding:
         job.log.close()
         if job.timer:
             job.timer.cancel()
-        del self.jobs[job.name], self._by_mark[job.mark]
-        if self._by_pid.get(job.pid) is job:
-            del self._by_pid[job.pid]
+        del self.jobs[job.name]
+        self._families.drop(job)
         end: Message = {
             **job.where,
             "ending": job.ending,

@@ -24,13 +24,22 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from swarmskill.backends.holding import Held, Holding
+from swarmskill.backends.held import Held
+from swarmskill.backends.holding import Holding
 from swarmskill.backends.journal import MARK_BITS, Journal
 from swarmskill.backends.processes import LINUX, Process, family, identity, is_alive, kill_tree, mark_of, table
 from swarmskill.backends.spawn import Unstartable
 from swarmskill.backends.timers import Timer, Timers
 from swarmskill.backends.visitor import Visitor
-from swarmskill.backends.wire import Message, Unsafe, address_path, new_socket_path, write_address
+from swarmskill.backends.wire import (
+    Message,
+    Unsafe,
+    new_socket_path,
+    read_address,
+    remove_address,
+    remove_socket,
+    write_address,
+)
 
 IDLE_LIMIT = 1.0
 _JOURNAL_RETRY = 1.0
@@ -96,6 +105,7 @@ class Keeper:
             self._holding.reap()
 
     def _listen(self) -> None:
+        remove_socket(str(read_address(self._folder).get("socket", "")))  # of a keeper that was killed
         self._socket_path = new_socket_path()
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(self._socket_path)
@@ -200,11 +210,8 @@ class Keeper:
     def _leave(self) -> None:
         if not self._stopping and self._accept():
             return  # somebody came at the last moment
-        for path in (address_path(self._folder), self._socket_path):
-            try:
-                os.unlink(path)
-            except OSError:
-                pass
+        remove_address(self._folder)
+        remove_socket(self._socket_path)
         self._listener.close()
         self._journal.left()
         try:

@@ -87,23 +87,39 @@ def new_socket_path() -> str:
     return os.path.join(socket_folder(), os.urandom(6).hex() + ".sock")
 
 
+def remove_socket(path: str) -> None:
+    """Remove a socket, if it is one of our private folder's."""
+    try:
+        if os.path.dirname(path) == socket_folder():
+            os.unlink(path)
+    except (OSError, Unsafe):
+        pass
+
+
 def write_address(folder: str, socket: str, pid: int, identity: str) -> None:
     """Tell in the keeper's folder where it listens."""
     temporary = os.path.join(folder, f"address.{pid}")
     with open(temporary, "w", encoding="ascii") as file:
         json.dump({"version": VERSION, "socket": socket, "pid": pid, "identity": identity}, file)
-    os.replace(temporary, address_path(folder))
+    os.replace(temporary, _address_path(folder))
 
 
 def read_address(folder: str) -> Message:
     """Where the keeper listens, {} if none does (or one is about to). Raises OSError."""
     try:
-        with open(address_path(folder), encoding="ascii") as file:
+        with open(_address_path(folder), encoding="ascii") as file:
             return _decode(file.read(10_000).encode())
     except (FileNotFoundError, ValueError):
         return {}
 
 
-def address_path(folder: str) -> str:
-    """The file that tells where the keeper listens."""
+def remove_address(folder: str) -> None:
+    """Nobody listens any more."""
+    try:
+        os.unlink(_address_path(folder))
+    except OSError:
+        pass
+
+
+def _address_path(folder: str) -> str:
     return os.path.join(folder, "address")

@@ -87,7 +87,7 @@ def run_config(settings: Mapping[str, Setting], *, branch: str, cross_cutting: t
 def _decode(source: Source, name: str, raw: Any, place: str, findings: Findings) -> Any:
     decode = _DECODERS.get(name)
     if decode is None:
-        hint = nearest(name, _DECODERS)
+        hint = nearest(name, tuple(_DECODERS))
         findings.problem(place, "unknown key", f"did you mean {hint}?" if hint else "remove it")
         return None
     if source.textual and name in _FROM_TEXT:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from swarmskill.cli.options import JsonOption, look_here, print_json, print_text
-from swarmskill.cli.viewing import choose_view
 from swarmskill.errors import Interrupted, Refused
 from swarmskill.model import Land, OnFailure, RunConfig, Schedule, Task
 
@@ -101,11 +100,14 @@ def run_tasks(listed: TaskList, flags: dict[str, Any], *, base: str, as_json: bo
 def show_run(folder: RunFolder, drive: Callable[[Watching], State], *, as_json: bool) -> int:
     """Let a view watch the run that `drive` drives, then tell how it ended; returns the exit code."""
     from swarmskill.mayor.watching import Watching
+    from swarmskill.views.choose import choose_view
+    from swarmskill.views.plain import PlainView
 
-    view, live = choose_view(as_json=as_json)
+    # With --json standard output is for the document alone, so the lines go to standard error.
+    view = choose_view(sys.stderr if as_json else sys.stdout, os.environ)
     view.start()
     try:
-        state = drive(Watching(view, folder, live=live))
+        state = drive(Watching(view, folder, live=not isinstance(view, PlainView)))
     finally:
         view.stop()
     return _tell_end(folder, state, as_json=as_json)

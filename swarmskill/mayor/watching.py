@@ -1,10 +1,9 @@
-"""Lets a view see a run: throttles its frames and reads what the agents print."""
+"""Lets a view see a run: gives it frames, and what the agents print."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from swarmskill.agents.registry import find_agent
 from swarmskill.core.events import Event
@@ -12,13 +11,14 @@ from swarmskill.core.graph import bits
 from swarmskill.core.state import State
 from swarmskill.places import RunFolder, attempt_key
 from swarmskill.views.base import Progress, View
+from swarmskill.views.follow import last_lines
 
 _FRAME = 0.125
-_LOOK_BACK = 4096
+_LINES = 20
 
 
 class Watching:
-    """The mayor's watcher. `live` views are redrawn several times a second."""
+    """The mayor's watcher. A `live` view is redrawn while nothing happens, too."""
 
     def __init__(self, view: View, folder: RunFolder, *, live: bool) -> None:
         self.live = live
@@ -35,7 +35,7 @@ class Watching:
         self._view.note(line)
 
     def tick(self, state: State) -> None:
-        """Redraw, if a frame is due."""
+        """Draw a frame, if one is due."""
         if not self.live or time.monotonic() - self._drawn < _FRAME:
             return
         self._view.update(state, dict(self._progress(state)), time.time())
@@ -45,17 +45,6 @@ class Watching:
         for rank in bits(state.busy):
             task = state.graph.tasks[rank]
             agent = find_agent(task.agent or state.config.agent)
-            key = attempt_key(task.id, state.tasks[task.id].attempt)
-            actions = (agent.last_action(line) for line in _last_lines(self._folder.log(key)))
+            lines = last_lines(self._folder.log(attempt_key(task.id, state.tasks[task.id].attempt)), _LINES)
+            actions = (agent.last_action(line) for line in reversed(lines))
             yield task.id, Progress(last_action=next((action for action in actions if action), ""))
-
-
-def _last_lines(log: Path) -> list[str]:
-    """The last lines of a growing file, newest first; a line that is not whole yet is left out."""
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - _LOOK_BACK))
-            lines = file.read().decode(errors="replace").split("\n")
-    except OSError:
-        return []
-    return lines[-2::-1]

@@ -53,7 +53,7 @@ def _open_up(
         return
     parent = os.path.dirname(name)
     os.chmod(parent, 0o700)
-    if function in (os.open, os.scandir, os.lstat) or os.path.isdir(name) and not os.path.islink(name):
+    if function in (os.open, os.scandir, os.lstat) or (os.path.isdir(name) and not os.path.islink(name)):
         os.chmod(name, 0o700)
         shutil.rmtree(name)
     else:

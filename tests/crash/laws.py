@@ -8,6 +8,7 @@ import subprocess
 import tarfile
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -18,22 +19,30 @@ from swarmskill.core.state import Stage
 from swarmskill.ledger import read_holder, read_ledger
 from swarmskill.model import Outcome
 from swarmskill.repo.message import read_trailers
-from tests.crash.scene import Scene, wait_until
+from tests.crash.scene import Ran, Scene, wait_until
 
-Kept = frozenset[str]
+Swarm = Callable[..., Ran]
 
 
-def assert_sound(scene: Scene, *, landed: bool = True, completed: bool = True, one_start: bool = True) -> None:
+def assert_sound(
+    scene: Scene,
+    *,
+    landed: bool = True,
+    completed: bool = True,
+    one_start: bool = True,
+    swarm: Swarm | None = None,
+) -> None:
     """All laws for a run that is over.
 
     `landed`: the user's branch got the work. `completed`: every task did. `one_start`: no attempt was
     started twice; where the keeper itself died, one may be, but never while the first still runs.
+    `swarm` runs a verb, by default in an interpreter of its own.
     """
     assert_tasks(scene, completed=completed)
     assert_branch(scene)
     assert_checkout(scene, landed=landed)
     assert_lives(scene, one_start=one_start)
-    assert_nothing_left(scene)
+    assert_nothing_left(scene, swarm or scene.swarm)
 
 
 def assert_tasks(scene: Scene, *, completed: bool = True) -> None:
@@ -98,7 +107,7 @@ def assert_lives(scene: Scene, *, one_start: bool = True) -> None:
     assert not one_start or all(count == 1 for count in starts.values()), f"started twice: {starts}"
 
 
-def assert_nothing_left(scene: Scene) -> None:
+def assert_nothing_left(scene: Scene, swarm: Swarm) -> None:
     """No process, no lock; and after `swarm clean --all` no worktree, ref, lock file or temporary file."""
     assert wait_until(lambda: not processes_of(scene)), f"left over: {processes_of(scene)}"
     assert read_holder(scene.run) is None
@@ -107,7 +116,7 @@ def assert_nothing_left(scene: Scene) -> None:
             pass
     except Timeout:
         raise AssertionError("the lock is held") from None
-    cleaned = scene.swarm("clean", "--all")
+    cleaned = swarm("clean", "--all")
     assert cleaned.code == 0, cleaned.output
     assert_clean(scene)
 

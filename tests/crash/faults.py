@@ -41,6 +41,8 @@ class Fault:
     with_git: bool = False
     with_keeper: bool = False
     with_workers: bool = False
+    signals: tuple[int, ...] = ()
+    """Sent to the mayor at that point instead of killing it."""
     linger: float = 0.0
     """Seconds that a git process gets before the mayor dies while it runs."""
     trace: str = ""
@@ -73,6 +75,10 @@ class _Armed:
                 self.die(name, git)
 
     def die(self, name: str, git: int = 0) -> None:
+        for number in self.fault.signals:
+            os.kill(os.getpid(), number)
+        if self.fault.signals:
+            return
         if self.fault.died:
             with open(self.fault.died, "w") as file:
                 file.write(name)

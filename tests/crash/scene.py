@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
@@ -23,6 +24,7 @@ from tests.crash.faults import Fault
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = Path(__file__).with_name("worker.sh")
+SLOW_GIT = WORKER.with_name("slow_git.sh")
 DIAMOND = {"a": (), "b": ("a",), "c": ("a",), "d": ("b", "c"), "e": ("c",)}
 """Task -> blockers. Task b writes nonsense at its first attempt and is tried again."""
 LINES = 26
@@ -51,9 +53,15 @@ class Scene:
     folder: Path
     tasks: dict[str, tuple[str, ...]] = field(default_factory=lambda: dict(DIAMOND))
     nap: float = 0.05
+    slow_git: bool = False
+    check: str = "sh check.sh"
+    """Run on each merged result."""
 
     def __post_init__(self) -> None:
         shutil.copytree(template(), self.folder, symlinks=True, dirs_exist_ok=True)
+        if self.slow_git:
+            (self.side / "bin").mkdir()
+            shutil.copy(SLOW_GIT, self.side / "bin" / "git")
         (self.side / "tasks.json").write_text(json.dumps(self._task_list()))
 
     def _task_list(self) -> dict[str, object]:
@@ -62,13 +70,13 @@ class Scene:
                 "id": task,
                 "subject": f"Write {task}.txt",
                 "blockedBy": list(blockers),
-                "files": [f"{task}.txt", "half-done"],
+                "files": [f"{task}.txt", f"half-{task}"],
                 "run": ["/bin/sh", str(WORKER), str(self.side), str(self.nap), *blockers],
                 "validation": {"command": f"grep -qx '{task} ok' {task}.txt"},
             }
             for task, blockers in self.tasks.items()
         ]
-        return {"tasks": tasks, "cross_cutting": [{"name": "all is ok", "type": "command", "command": "sh check.sh"}]}
+        return {"tasks": tasks, "cross_cutting": [{"name": "all is ok", "type": "command", "command": self.check}]}
 
     @property
     def top(self) -> Path:
@@ -84,7 +92,7 @@ class Scene:
     def env(self) -> dict[str, str]:
         """The mayor's environment: nothing of this machine but PATH."""
         return {
-            "PATH": os.environ["PATH"],
+            "PATH": f"{self.side}/bin:{os.environ['PATH']}" if self.slow_git else os.environ["PATH"],
             "HOME": str(self.side),
             "TMPDIR": str(self.side / "tmp"),
             "GIT_CONFIG_NOSYSTEM": "1",
@@ -135,6 +143,22 @@ class Scene:
             text=True,
             start_new_session=True,
         )
+
+    def slow_down(self, pattern: str) -> None:
+        """The next git whose command line fits the shell pattern stops before it does anything."""
+        for name in ("caught", "go"):
+            (self.side / name).unlink(missing_ok=True)
+        (self.side / "slow").write_text(pattern)
+
+    def killed_when(self, true: Callable[[], bool], *words: str) -> None:
+        """Start a mayor, wait until something is so, kill it."""
+        with self.start(*words) as mayor:
+            assert wait_until(true, 30), f"it did not come to it: exit {mayor.poll()}"
+            mayor.kill()
+
+    def caught(self) -> bool:
+        """Whether a git is slow just now."""
+        return (self.side / "caught").exists()
 
     def git(self, *words: str) -> str:
         """What a git command says in the user's checkout."""
@@ -251,9 +275,8 @@ def fast_folder() -> Path | None:
     return memory if os.access(memory, os.W_OK) else None
 
 
-def wait_until(true: object, seconds: float = 10.0) -> bool:
+def wait_until(true: Callable[[], object], seconds: float = 10.0) -> bool:
     """Whether `true()` becomes so in time."""
-    assert callable(true)
     end = time.monotonic() + seconds
     while not true():
         if time.monotonic() > end:

@@ -12,12 +12,14 @@ if command -v flock >/dev/null; then
     flock -n 8 || say two-workers-on-one-task
     flock -n 9 || say two-workers-in-one-worktree
 fi
-[ -e half-done ] && say dirty-worktree
+for half in half-*; do
+    [ -e "$half" ] && say dirty-worktree
+done
 for blocker in "$@"; do
     grep -q ok "$blocker.txt" || say "started-before-$blocker"
 done
 echo "$$" >.swarm/me
-echo "$task" >half-done
+echo "$task" >"half-$task"
 sleep "$nap"
 if [ "$task-$SWARM_ATTEMPT" = b-1 ]; then
     echo wrong >"$task.txt"
@@ -25,7 +27,7 @@ else
     echo "$task ok" >"$task.txt"
 fi
 [ "$(cat .swarm/me)" = "$$" ] || say disturbed
-rm half-done || say disturbed
+rm "half-$task" || say disturbed
 printf '{"schema_version":1,"type":"completion","task_id":"%s","status":"done","detail":"wrote %s.txt","artifacts":["%s.txt"]}' \
     "$task" "$task" "$task" >.swarm/result.part
 mv .swarm/result.part .swarm/result.json

@@ -1,5 +1,7 @@
-"""The effective configuration of a run: flag, then `SWARM_*` variable, then the repository's
-`swarm.toml` (or `[tool.swarm]` in `pyproject.toml`), then the user's own file, then the default.
+"""The effective configuration of a run.
+
+A flag beats a `SWARM_*` variable, which beats the repository's `swarm.toml` (or `[tool.swarm]` in
+`pyproject.toml`), which beats the user's own file, which beats the default.
 """
 
 from __future__ import annotations

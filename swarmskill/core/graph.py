@@ -25,10 +25,12 @@ class Graph:
     `generation` is the length of the longest chain of blockers that are to be run, `weight` the
     critical path in seconds: the task's own estimate plus the longest chain of what waits on it.
     Tasks that are done already wait on nothing and hold nothing up: both are 0 for them.
+    `order` has every rank once, after those of all its blockers, done or not.
     """
 
     tasks: tuple[Task, ...]
     rank: Mapping[str, int]
+    order: tuple[int, ...]
     dependents: tuple[tuple[int, ...], ...]
     blockers: tuple[tuple[int, ...], ...]
     generation: tuple[int, ...]
@@ -40,7 +42,7 @@ class Graph:
         return self.tasks[self.rank[task_id]]
 
 
-EMPTY_GRAPH = Graph((), {}, (), (), (), (), ())
+EMPTY_GRAPH = Graph((), {}, (), (), (), (), (), ())
 
 
 def build_graph(tasks: Sequence[Task]) -> Graph:
@@ -68,6 +70,7 @@ def build_graph(tasks: Sequence[Task]) -> Graph:
     return Graph(
         tasks=ranked,
         rank=rank,
+        order=tuple(rank[task_id] for task_id in order),
         dependents=tuple(tuple(sorted(rank[d] for d in waiting[task.id])) for task in ranked),
         blockers=tuple(tuple(sorted(rank[b] for b in set(task.blocked_by))) for task in ranked),
         generation=tuple(generation[task.id] for task in ranked),

@@ -24,7 +24,8 @@ class Graph:
 
     `generation` is the length of the longest chain of blockers that are to be run, `weight` the
     critical path in seconds: the task's own estimate plus the longest chain of what waits on it.
-    Tasks that are done already wait on nothing and hold nothing up: both are 0 for them.
+    Tasks that are done already wait on nothing and hold nothing up: both are 0 for them. `overlaps`
+    has a bit set for each task, `contended` is the set of those that overlap with any other.
     """
 
     tasks: tuple[Task, ...]
@@ -34,6 +35,7 @@ class Graph:
     generation: tuple[int, ...]
     weight: tuple[float, ...]
     overlaps: tuple[int, ...]
+    contended: int = 0
 
     def task(self, task_id: str) -> Task:
         """The task of that id. Raises KeyError."""
@@ -65,6 +67,7 @@ def build_graph(tasks: Sequence[Task]) -> Graph:
         weight[task_id] = estimates[task_id] + behind
     ranked = tuple(sorted(tasks, key=lambda t: (t.priority, -weight[t.id], natural(t.id))))
     rank = {task.id: index for index, task in enumerate(ranked)}
+    overlaps = tuple(overlap_masks([task.files for task in ranked]))
     return Graph(
         tasks=ranked,
         rank=rank,
@@ -72,7 +75,8 @@ def build_graph(tasks: Sequence[Task]) -> Graph:
         blockers=tuple(tuple(sorted(rank[b] for b in set(task.blocked_by))) for task in ranked),
         generation=tuple(generation[task.id] for task in ranked),
         weight=tuple(weight[task.id] for task in ranked),
-        overlaps=tuple(overlap_masks([task.files for task in ranked])),
+        overlaps=overlaps,
+        contended=sum(1 << index for index, others in enumerate(overlaps) if others),
     )
 
 

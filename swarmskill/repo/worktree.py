@@ -65,17 +65,23 @@ class Worktrees:
     def acquire(self, key: str, base: str) -> Acquired:
         """A detached checkout of commit `base` at `root/key`: clean, ignored files gone too but for `setup.keep`.
 
-        Whatever is at that place already is cleaned as well, or thrown away if that fails; a key that another
-        thread is working with must not be asked for. Raises GitFailed, SetupFailed, or OSError (disk full,
-        something in the way that cannot be removed); the next try starts afresh.
+        Whatever is at that place already is thrown away and not cleaned: a git that outlived a killed mayor
+        may still write or clean there, and goes on doing so in what was moved aside. A key that another
+        thread is working with must not be asked for. Raises GitFailed, SetupFailed (the worktree is given
+        back then), or OSError (disk full, something in the way that cannot be moved).
         """
         path = self.root / key
         self.root.mkdir(parents=True, exist_ok=True)
         with self._lock:
             self._free = [free for free in self._free if free != path]
-        if not (self._reset(path, base) or self._reuse(path, base)):
+        self._discard(path)
+        if not self._reuse(path, base):
             self._add(path, base)
-        return Acquired(path, set_up(self.repository, path, self._setup, self._run_command))
+        try:
+            return Acquired(path, set_up(self.repository, path, self._setup, self._run_command))
+        except Exception:
+            self.release(path)
+            raise
 
     def release(self, path: Path) -> None:
         """Give a worktree back; it is cleaned when it is next acquired. One that is gone is forgotten."""
@@ -131,9 +137,9 @@ class Worktrees:
                     return False
                 free = self._free.pop()
             with contextlib.suppress(OSError):
-                self._discard(path)
                 if self._move(free, path) and self._reset(path, base):
                     return True
+                self._discard(path)
 
     def _move(self, old: Path, new: Path) -> bool:
         """As `git worktree move`, without its process and its refusal of submodules' parents.
@@ -206,14 +212,18 @@ class Worktrees:
         return (f"checkout.workers={max(2, min(8, os.cpu_count() or 2))}",)
 
     def _discard(self, path: Path) -> None:
-        """Remove folder and record. The folder vanishes in one step, so a kill leaves no half of it behind."""
-        if path.is_symlink() or path.exists():
-            trash = self.root / f"{_TRASH}{uuid.uuid4().hex}"
-            os.rename(path, trash)
+        """Remove folder and record. The folder vanishes in one step, so a kill leaves no half of it behind.
+
+        What cannot be deleted now (somebody still writes there) stays as trash for `prune`.
+        """
+        if not os.path.lexists(path):
             admin.forget(self.repository.common_dir, path)
+            return
+        trash = self.root / f"{_TRASH}{uuid.uuid4().hex}"
+        os.rename(path, trash)
+        admin.forget(self.repository.common_dir, path)
+        with contextlib.suppress(OSError):
             remove_tree(trash)
-        else:
-            admin.forget(self.repository.common_dir, path)
 
 
 def _is_folder(path: Path) -> bool:

@@ -14,6 +14,9 @@ WORKER_FOLDER = ".swarm"
 
 RESULT_FILE = f"{WORKER_FOLDER}/result.json"
 
+PRIVATE_FOLDER = "swarm/private"
+"""Below git's common directory: indexes of our own that live for moments."""
+
 BRANCH_PREFIX = "refs/heads/swarm/"
 ATTEMPT_PREFIX = "refs/swarm/"
 
@@ -69,6 +72,11 @@ class RunFolder:
     def holder(self) -> Path:
         """Tells who holds the lock."""
         return self.path / "holder.json"
+
+    @property
+    def leash(self) -> Path:
+        """Locked as long as a git of the mayor lives, which may be longer than the mayor."""
+        return self.path / "gits"
 
     @property
     def requests(self) -> Path:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import wait
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -27,9 +28,11 @@ from swarmskill.mayor.isolation import CheckoutGuard
 from swarmskill.mayor.loop import WAKE, Mayor, Watcher
 from swarmskill.mayor.merging import MERGED
 from swarmskill.mayor.performer import ThreadedPerformer
+from swarmskill.mayor.takeover import clear_locks, end_commands, leash
 from swarmskill.model import RunConfig, Task
 from swarmskill.places import RunFolder, worktrees_folder
 from swarmskill.repo.repository import Repository
+from swarmskill.repo.snapshot import clear_private_indexes
 from swarmskill.repo.worktree import Worktrees
 from swarmskill.requests import RequestBox
 
@@ -54,6 +57,7 @@ def start_run(
     Raises Refused when the run cannot be set up or go on; what was done by then can be resumed.
     """
     first = RunStarted(at=time.time(), run_id=folder.run_id, tasks=tasks, config=config, base=base)
+    _ignore_wake_ups()
     with Ledger(folder, _this_process()) as ledger:
         ledger.recover()
         return _drive(folder, repository, ledger, EMPTY, first, watcher, environment)
@@ -66,6 +70,7 @@ def resume_run(
     environment: Mapping[str, str],
 ) -> State:
     """Take a run up where its last mayor left it. Raises RunLocked, LedgerDamaged or Refused."""
+    _ignore_wake_ups()
     with Ledger(folder, _this_process()) as ledger:
         recorded = ledger.recover()
         if not recorded.events:
@@ -104,9 +109,12 @@ def _drive(
 ) -> State:
     config = first.config if isinstance(first, RunStarted) else state.config
     session = first.session if isinstance(first, RunResumed) else 1
-    _prepare_repository(repository, folder.run_id, state.head or (first.base if isinstance(first, RunStarted) else ""))
-    with closing(ProcessBackend(folder.keeper)) as backend:
+    base = first.base if isinstance(first, RunStarted) else ""
+    with leash(folder) as held, closing(ProcessBackend(folder.keeper)) as backend:
+        repository = replace(repository, git=replace(repository.git, leash=held))
+        _prepare_repository(repository, folder.run_id, state.head or base)
         backend.open()
+        end_commands(backend)
         commands = Commands(backend, session, config.grace)
         worktrees = _worktrees(folder, repository, config, state, commands, environment)
         guard = CheckoutGuard(repository, folder.run_id, config.isolation)
@@ -117,15 +125,16 @@ def _drive(
             with _signals(mayor, session, watcher), _deadline(mayor, config, session, state):
                 state = mayor.run(performer, first)
             box.settle()
-    if not config.keep:
-        worktrees.release(worktrees.root / MERGED)
-        worktrees.drain()
+        if not config.keep:
+            worktrees.release(worktrees.root / MERGED)
+            worktrees.drain()
     return state
 
 
 def _prepare_repository(repository: Repository, run_id: str, head: str) -> None:
     repository.exclude_worker_folder()
-    repository.clear_stale_locks(run_id)
+    clear_locks(repository, run_id)
+    clear_private_indexes(repository)
     repository.ensure_run_branch(run_id, head)
 
 
@@ -153,6 +162,12 @@ def _worktrees(
         done = [task for task in state.tasks.values() if task.commit and task.worker]
         worktrees.adopt(*(Path(task.worker.worktree) for task in done if task.worker))
     return worktrees
+
+
+def _ignore_wake_ups() -> None:
+    """From before others can see that we hold the run: a wake-up would kill a process that does not expect one."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGUSR1, lambda *_: None)
 
 
 def _this_process() -> Holder:

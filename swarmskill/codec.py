@@ -107,7 +107,7 @@ def _dumps(document: Any, option: int = 0) -> bytes:
 
 
 def _speakable(value: Any) -> Any:
-    """The same data with undecodable bytes of strings shown as `\\xNN`."""
+    r"""The same data with undecodable bytes of strings shown as `\\xNN`."""
     if isinstance(value, str):
         return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

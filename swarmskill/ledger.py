@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from filelock import FileLock, Timeout
 
@@ -81,7 +82,7 @@ class Ledger:
         self._size = 0
         self._count = 0
 
-    def __enter__(self) -> Ledger:
+    def __enter__(self) -> Self:
         """Take the lock. Raises RunLocked if another mayor holds it, Refused if it cannot be made."""
         try:
             self._folder.path.mkdir(parents=True, exist_ok=True)

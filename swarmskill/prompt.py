@@ -234,7 +234,7 @@ def _path(path: Path | str) -> str:
 
 
 def _printable(text: str) -> str:
-    """The text without control codes, every line break as `\\n`, half characters as U+FFFD."""
+    r"""The text without control codes, every line break as `\\n`, half characters as U+FFFD."""
     text = re.sub(r"\r\n?|[\v\f\x85\u2028\u2029]", "\n", text)
     text = re.sub(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", "", text)
     return re.sub(r"[\ud800-\udfff]", "\ufffd", text)

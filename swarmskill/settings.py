@@ -1,5 +1,7 @@
-"""The effective configuration of a run: flag, then `SWARM_*` variable, then the repository's
-`swarm.toml` (or `[tool.swarm]` in `pyproject.toml`), then the user's own file, then the default.
+"""The effective configuration of a run.
+
+A flag beats a `SWARM_*` variable, which beats the repository's `swarm.toml` (or `[tool.swarm]` in
+`pyproject.toml`), which beats the user's own file, which beats the default.
 """
 
 from __future__ import annotations
@@ -14,13 +16,13 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from swarmskill.errors import InputError, UsageError
-from swarmskill.model import Check, Land, OnFailure, RunConfig, Schedule, WorktreeSetup
+from swarmskill.model import Check, Isolation, Land, OnFailure, RunConfig, Schedule, WorktreeSetup
 from swarmskill.repo.files import inside
 from swarmskill.sources.contract import decode_cross_cutting
 from swarmskill.sources.fields import decode_duration, decode_flag, decode_line, decode_list, decode_timeout
 from swarmskill.sources.findings import Findings, found, show
 
-E = TypeVar("E", Schedule, OnFailure, Land)
+E = TypeVar("E", Schedule, OnFailure, Land, Isolation)
 Decode = Callable[[Any, str, Findings], Any]
 
 _VARIABLE: Final = "SWARM_"
@@ -208,6 +210,7 @@ _DECODERS: Final[dict[str, Decode]] = {
     "env": _lines,
     "max_file_bytes": _number(1),
     "keep": decode_flag,
+    "isolation": _choice(Isolation),
     "worktree": _worktree,
     "cross_cutting": decode_cross_cutting,
 }

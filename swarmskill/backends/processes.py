@@ -252,5 +252,5 @@ def _mark_in_environment(pid: int) -> int:
 
             value = psutil.Process(pid).environ().get(MARK_VARIABLE, "0")
         return int(value)
-    except Exception:  # noqa: BLE001  gone, not ours, not a number, or psutil's own: it has no mark
+    except Exception:
         return 0

@@ -75,10 +75,7 @@ class Merger:
         if not checks:
             return Verdict()
         worker = state.tasks[effect.task].worker
-        if moved or worker is None:
-            folder = self.run.worktrees.acquire(MERGED, commit).path
-        else:
-            folder = Path(worker.worktree)
+        folder = self.run.worktrees.acquire(MERGED, commit).path if moved or worker is None else Path(worker.worktree)
         return self.judge.judge_merged(task, effect.attempt, checks, folder, commit)
 
     def _checks(self, task: Task, *, moved: bool) -> tuple[Check, ...]:

@@ -83,7 +83,7 @@ class ThreadedPerformer:
     def _answer(self, answer: Callable[[], ev.Event]) -> None:
         try:
             self._receive(answer())
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the mayor has to hear of it
+        except BaseException as error:
             self._receive(error)
 
     def _land(self, effect: ef.Land, state: State) -> ev.Event:

@@ -69,7 +69,7 @@ def parse_yaml(text: str, source: str, max_nodes: int) -> Any:
         raise
     except RecursionError:
         raise _too_deep(source) from None
-    except Exception as error:  # noqa: BLE001 - beside YAMLError, ValueError, TypeError and more escape the parser
+    except Exception as error:
         raise _yaml_error(error, text, source) from None
 
 

@@ -33,7 +33,7 @@ def may_backtrack(pattern: str) -> bool:
 
 
 def is_in_file(pattern: str, file: str) -> bool:
-    """Whether the pattern is found in the file's text.
+    r"""Whether the pattern is found in the file's text.
 
     `^` and `$` match at every line, line ends are `\\n` whatever the file has, and bytes that are not
     UTF-8 count as U+FFFD. Raises CannotSearch.

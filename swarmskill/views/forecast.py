@@ -34,16 +34,11 @@ def forecast(graph: Graph) -> Forecast:
 
 
 def _waves(graph: Graph) -> tuple[tuple[int, ...], ...]:
-    waves: list[list[int]] = []
-    depth: dict[int, int] = {}
-    for rank in sorted(range(len(graph.tasks)), key=lambda r: (graph.generation[r], r)):
-        if graph.tasks[rank].done:
-            continue
-        depth[rank] = 1 + max((depth[b] for b in graph.blockers[rank] if b in depth), default=-1)
-        if depth[rank] == len(waves):
-            waves.append([])
-        waves[depth[rank]].append(rank)
-    return tuple(tuple(sorted(wave)) for wave in waves)
+    waves: dict[int, list[int]] = {}
+    for rank, generation in enumerate(graph.generation):
+        if not graph.tasks[rank].done:
+            waves.setdefault(generation, []).append(rank)
+    return tuple(tuple(waves[generation]) for generation in sorted(waves))
 
 
 def _simulate(graph: Graph, durations: list[float]) -> tuple[tuple[int, ...], float, int]:

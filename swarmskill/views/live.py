@@ -247,8 +247,9 @@ class LiveView:
 
 
 def _fit_columns(rows: list[tuple[str, ...]], room: int) -> list[int]:
-    """Widths of the columns: subject and action share what the others leave, the action of a fixed width
-    where there is room, so that what stands right of it does not jump about.
+    """Widths of the columns: subject and action share what the others leave.
+
+    The action gets a fixed width where there is room, so that what stands right of it does not jump about.
     """
     widths = [max((columns(row[i]) for row in rows), default=0) for i in range(len(_COLUMNS))]
     others = [width for i, width in enumerate(widths) if i not in (_SUBJECT, _ACTION)]

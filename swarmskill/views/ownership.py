@@ -59,7 +59,7 @@ def conflicts(graph: Graph) -> list[Conflict]:
         ranks = {rank for entry in entries for rank in claims[entry]}
         if len(ranks) > 1:
             ancestors = _ancestors(graph) if ancestors is None else ancestors
-            ordered = sorted(ranks, key=lambda rank: (graph.generation[rank], rank))
+            ordered = sorted(ranks, key=lambda rank: (not graph.tasks[rank].done, graph.generation[rank], rank))
             ids = tuple(graph.tasks[rank].id for rank in ordered)
             found.append(Conflict(path, ids, entries, _resolution(ordered, ancestors)))
     return found
@@ -87,7 +87,7 @@ def _resolution(ordered: Sequence[int], ancestors: Mapping[int, int]) -> Resolut
 def _ancestors(graph: Graph) -> dict[int, int]:
     """For each rank a bit set of all that it waits for, directly or not."""
     found: dict[int, int] = {}
-    for rank in sorted(range(len(graph.tasks)), key=graph.generation.__getitem__):
+    for rank in graph.order:
         above = 0
         for blocker in graph.blockers[rank]:
             above |= found[blocker] | 1 << blocker

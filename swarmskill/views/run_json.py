@@ -119,9 +119,9 @@ def runs_document(entries: Iterable[RunEntry], now: float) -> dict[str, Any]:
 
 
 def tree_document(state: State, now: float, *, held: bool = True) -> dict[str, Any]:
-    """`swarm tree --json`: the graph, each task after all its blockers. `generation` counts from 1."""
+    """`swarm tree --json`: the graph, each task after all its blockers, done ones first. `generation` counts from 1."""
     graph = state.graph
-    order = sorted(range(len(graph.tasks)), key=lambda rank: (graph.generation[rank], rank))
+    order = sorted(range(len(graph.tasks)), key=lambda rank: (not graph.tasks[rank].done, graph.generation[rank], rank))
     return {
         "run_id": state.run_id,
         "outcome": run_outcome(state, held=held).value,

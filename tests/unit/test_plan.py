@@ -177,7 +177,7 @@ def test_mermaid() -> None:
         '    t2["b#58; do b"]\n'
         '    t3["c#58; #34;#93;#59; end#60;b#62;#35;"]\n'
         "    t1 --> t2\n"
-        '    t3 -. "x" .- t2\n'
+        '    t2 -. "x" .- t3\n'
         "    classDef done fill:#e6e6e6,stroke:#999999,color:#666666\n"
     )
 
@@ -190,7 +190,7 @@ def test_dot() -> None:
     assert lines[5] == r'    t3 [label="c: \\N \"q\" &amp;lt; <b>"];'
     assert lines[6:] == [
         "    t1 -> t2;",
-        '    t3 -> t2 [dir=none, style=dashed, constraint=false, label="x"];',
+        '    t2 -> t3 [dir=none, style=dashed, constraint=false, label="x"];',
         "}",
     ]
 

@@ -17,8 +17,9 @@ from swarmskill.errors import InternalError, Refused
 
 _NOTE = """\
 A scratch repository: {top}
-Ten small tasks build a Python package in it; the workers are scripts that need no model.
-One fails its test, is told so and mends it. One fails for good, and what waits on it is skipped.
+Ten small tasks build a Python package in it. The workers are scripts that need
+no model. One task fails its test, is told so and mends it. One fails for good,
+and what waits on it is skipped.
 """
 
 _FURTHER = """

@@ -8,7 +8,6 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,21 +57,18 @@ def _run(words: Sequence[str]) -> int:
     try:
         code = application()(args=list(words) or ["--help"], prog_name="swarm", standalone_mode=False)
     except TyperException as error:
-        raise _usage_error(error, words) from error
+        raise _usage_error(error) from error
     except typer.Abort as error:
         raise KeyboardInterrupt from error
     return int(code or 0) if words else UsageError.exit_code
 
 
-def _usage_error(error: TyperException, words: Sequence[str]) -> UsageError:
+def _usage_error(error: TyperException) -> UsageError:
     """What is wrong with the words, as typer tells it, less what only its own developers understand."""
-    from swarmskill.cli.app import VERBS
-
     context = getattr(error, "ctx", None)
     verb = context.command_path if context else "swarm"
     message = error.format_message().removesuffix(".").replace("Value error, ", "")
-    near = get_close_matches(words[0], VERBS, n=1) if message.startswith("No such command") else []
-    return UsageError(message, hint=f"did you mean: swarm {near[0]}" if near else f"see: {verb} --help")
+    return UsageError(message, hint=f"see: {verb} --help")
 
 
 def _tell(error: SwarmError, *, as_json: bool) -> None:

@@ -13,15 +13,18 @@ from swarmskill.places import RunFolder, attempt_key
 from swarmskill.views.base import Progress, View
 from swarmskill.views.follow import last_lines
 
-_FRAME = 0.125
+LIVE_FRAME = 0.125
+PLAIN_FRAME = 60.0
+"""Plain lines are written at once; a frame lets the view give a sign of life."""
+
 _LINES = 20
 
 
 class Watching:
-    """The mayor's watcher. A `live` view is redrawn while nothing happens, too."""
+    """The mayor's watcher; gives the view a frame every `frame` seconds."""
 
-    def __init__(self, view: View, folder: RunFolder, *, live: bool) -> None:
-        self.live = live
+    def __init__(self, view: View, folder: RunFolder, frame: float) -> None:
+        self.frame = frame
         self._view = view
         self._folder = folder
         self._drawn = 0.0
@@ -42,7 +45,7 @@ class Watching:
 
     def tick(self, state: State) -> None:
         """Draw a frame, if one is due."""
-        if not self.live or time.monotonic() - self._drawn < _FRAME:
+        if time.monotonic() - self._drawn < self.frame:
             return
         self._view.update(state, dict(self._progress(state)), time.time())
         self._drawn = time.monotonic()

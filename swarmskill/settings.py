@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from swarmskill.errors import InputError, UsageError
-from swarmskill.model import Check, Land, OnFailure, RunConfig, Schedule, WorktreeSetup
+from swarmskill.model import Check, Isolation, Land, OnFailure, RunConfig, Schedule, WorktreeSetup
 from swarmskill.sources.contract import decode_cross_cutting
 from swarmskill.sources.fields import decode_duration, decode_flag, decode_line, decode_list, decode_timeout
 from swarmskill.sources.findings import Findings, found
 from swarmskill.sources.keys import nearest
 
-E = TypeVar("E", Schedule, OnFailure, Land)
+E = TypeVar("E", Schedule, OnFailure, Land, Isolation)
 Decode = Callable[[Any, str, Findings], Any]
 
 _VARIABLE: Final = "SWARM_"
@@ -150,6 +150,7 @@ _DECODERS: Final[dict[str, Decode]] = {
     "env": _lines,
     "max_file_bytes": _number(1),
     "keep": decode_flag,
+    "isolation": _choice(Isolation),
     "worktree": _worktree,
     "cross_cutting": decode_cross_cutting,
 }

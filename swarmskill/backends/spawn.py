@@ -39,6 +39,7 @@ class Spawner:
 
     def __init__(self) -> None:
         self._home = os.open(".", os.O_RDONLY | os.O_CLOEXEC)
+        self._null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self._files = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._locks = resource.getrlimit(MARK_LIMIT) if LINUX else (0, 0)
         self._raised = _raised(self._files)
@@ -49,17 +50,17 @@ class Spawner:
         Raises Unstartable.
         """
         reader, writer = os.pipe()
+        source = self._null
         try:
-            source = _open_stdin(stdin)
-            try:
-                pid = self._spawn_in(cwd, argv, {**env, MARK_VARIABLE: str(mark)}, (source, writer), mark)
-            finally:
-                os.close(source)
+            source = _open_stdin(stdin) if stdin is not None else self._null
+            pid = self._spawn_in(cwd, argv, {**env, MARK_VARIABLE: str(mark)}, (source, writer), mark)
         except (OSError, ValueError) as error:
             os.close(reader)
             raise Unstartable(_reason(error, argv, cwd)) from None
         finally:
             os.close(writer)
+            if source != self._null:
+                os.close(source)
         os.set_blocking(reader, False)
         return pid, reader
 
@@ -122,9 +123,9 @@ def _raised(files: tuple[int, int]) -> tuple[int, int]:
     return raised
 
 
-def _open_stdin(path: str | None) -> int:
+def _open_stdin(path: str) -> int:
     # Without O_NONBLOCK a FIFO would stop the keeper here.
-    file = os.open(path or os.devnull, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     mode = os.fstat(file).st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISCHR(mode):
         os.close(file)

@@ -12,9 +12,9 @@ class Timer:
 
     __slots__ = ("action", "when")
 
-    def __init__(self, when: float, action: Callable[[], None]) -> None:
+    def __init__(self, when: float, action: Callable[[], object]) -> None:
         self.when = when
-        self.action: Callable[[], None] | None = action
+        self.action: Callable[[], object] | None = action
 
     def __lt__(self, other: Timer) -> bool:
         return self.when < other.when
@@ -30,7 +30,7 @@ class Timers:
     def __init__(self) -> None:
         self._heap: list[Timer] = []
 
-    def after(self, seconds: float, action: Callable[[], None]) -> Timer:
+    def after(self, seconds: float, action: Callable[[], object]) -> Timer:
         """Do it in so many seconds."""
         timer = Timer(time.monotonic() + seconds, action)
         heapq.heappush(self._heap, timer)

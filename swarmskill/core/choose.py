@@ -22,7 +22,7 @@ def choose(state: State) -> Iterator[int]:
         return
     overlaps = state.graph.overlaps
     taken = 0
-    for rank in bits(state.active):
+    for rank in bits(state.active & state.graph.contended):  # thousands may be active while merges are slow
         taken |= overlaps[rank]
     for _ in range(free):
         candidates = eligible & ~taken

@@ -25,7 +25,8 @@ class Graph:
     `generation` is the length of the longest chain of blockers that are to be run, `weight` the
     critical path in seconds: the task's own estimate plus the longest chain of what waits on it.
     Tasks that are done already wait on nothing and hold nothing up: both are 0 for them.
-    `order` has every rank once, after those of all its blockers, done or not.
+    `order` has every rank once, after those of all its blockers, done or not. `overlaps`
+    has a bit set for each task, `contended` is the set of those that overlap with any other.
     """
 
     tasks: tuple[Task, ...]
@@ -36,6 +37,7 @@ class Graph:
     generation: tuple[int, ...]
     weight: tuple[float, ...]
     overlaps: tuple[int, ...]
+    contended: int = 0
 
     def task(self, task_id: str) -> Task:
         """The task of that id. Raises KeyError."""
@@ -67,6 +69,7 @@ def build_graph(tasks: Sequence[Task]) -> Graph:
         weight[task_id] = estimates[task_id] + behind
     ranked = tuple(sorted(tasks, key=lambda t: (t.priority, -weight[t.id], natural(t.id))))
     rank = {task.id: index for index, task in enumerate(ranked)}
+    overlaps = tuple(overlap_masks([task.files for task in ranked]))
     return Graph(
         tasks=ranked,
         rank=rank,
@@ -75,7 +78,8 @@ def build_graph(tasks: Sequence[Task]) -> Graph:
         blockers=tuple(tuple(sorted(rank[b] for b in set(task.blocked_by))) for task in ranked),
         generation=tuple(generation[task.id] for task in ranked),
         weight=tuple(weight[task.id] for task in ranked),
-        overlaps=tuple(overlap_masks([task.files for task in ranked])),
+        overlaps=overlaps,
+        contended=sum(1 << index for index, others in enumerate(overlaps) if others),
     )
 
 

@@ -77,7 +77,7 @@ class Judge:
             max_file_bytes=self.run.config.max_file_bytes,
             artifacts=effect.end.result.artifacts if effect.end.result else (),
         )
-        return judge(task, effect.end, evidence), commit
+        return judge(task, effect.end, evidence, self.run.config.isolation), commit
 
     def _runner(self, task: Task, attempt: int) -> RunCommand:
         environment = self.run.worker_variables(task_id=task.id, attempt=str(attempt))

@@ -23,6 +23,7 @@ from swarmskill.errors import Refused
 from swarmskill.ledger import Holder, Ledger, this_host
 from swarmskill.mayor.commands import Commands
 from swarmskill.mayor.context import RunContext
+from swarmskill.mayor.isolation import CheckoutGuard
 from swarmskill.mayor.loop import WAKE, Mayor, Watcher
 from swarmskill.mayor.merging import MERGED
 from swarmskill.mayor.performer import ThreadedPerformer
@@ -108,7 +109,8 @@ def _drive(
         backend.open()
         commands = Commands(backend, session, config.grace)
         worktrees = _worktrees(folder, repository, config, state, commands, environment)
-        run = RunContext(folder, config, repository, worktrees, backend, commands, environment)
+        guard = CheckoutGuard(repository, folder.run_id, config.isolation)
+        run = RunContext(folder, config, repository, worktrees, backend, commands, environment, guard)
         box = RequestBox(folder)
         mayor = Mayor(book=ledger, watcher=watcher, requests=box.take, state=state)
         with closing(ThreadedPerformer(run, mayor.receive)) as performer:

@@ -19,6 +19,7 @@ from swarmskill.core.effects import Await, Kill, Spawn
 from swarmskill.core.state import State
 from swarmskill.ledger import replace_file
 from swarmskill.mayor.context import RunContext
+from swarmskill.mayor.isolation import touches
 from swarmskill.model import Feedback, Task, WorkerEnd
 from swarmskill.places import RESULT_FILE, attempt_key
 from swarmskill.prompt import BlockerSummary, render_prompt
@@ -47,6 +48,7 @@ class Workers:
             acquired = self.run.worktrees.acquire(key, base)
             job = self._job(effect, task, acquired.path, self._prompt(effect, task, acquired.path, state))
             self._note_assignment(key, acquired.path, base)
+            self.run.guard.begin(key)
             started = self.run.backend.start(job)
         except (CannotStart, SetupFailed) as error:
             return _failed(effect, str(error))
@@ -55,6 +57,7 @@ class Workers:
     def watch(self, effect: Await, harvest: Callable[[Callable[[], ev.Event]], None]) -> None:
         """Once the worker has ended, hand `harvest` a function that makes its last event."""
         key = attempt_key(effect.task, effect.attempt)
+        self.run.guard.begin(key)
         end = self.run.backend.end(key, Started(effect.pid, effect.identity))
         end.add_done_callback(lambda done: harvest(lambda: self._harvest(effect, key, done)))
 
@@ -150,6 +153,9 @@ class Workers:
             copy.parent.mkdir(parents=True, exist_ok=True)
             with suppress(OSError):
                 shutil.copyfile(claimed, copy, follow_symlinks=False)
+        found, kept = self.run.guard.end(key)
+        top, log = self.run.repository.top, self.run.folder.log(key)
+        touched = tuple(touches(found, top, self.run.worktrees.root, log, result))
         worker_end = WorkerEnd(
             ending=end.ending,
             exit_code=end.exit_code,
@@ -157,6 +163,8 @@ class Workers:
             ended_at=end.ended_at,
             result=result,
             result_problem=problem,
+            touched=touched,
+            kept=kept if touched else "",
         )
         return ev.WorkerExited(at=time.time(), task=effect.task, attempt=effect.attempt, end=worker_end)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import uuid
 from pathlib import Path
 
 from swarmskill.repo.files import remove_tree, write_whole
@@ -17,6 +18,7 @@ from swarmskill.repo.files import remove_tree, write_whole
 PRISTINE = "swarm-index"
 """Copy of the index as we checked it out; `PRISTINE` + "-" + commit is its name."""
 
+_TRASH = "swarm-trash-"
 _CONFIG = "config.worktree"
 _CONFIG_COPY = "swarm-config"
 _LASTING = frozenset({"HEAD", "commondir", "gitdir", "index", "locked", "info", _CONFIG, _CONFIG_COPY})
@@ -93,10 +95,21 @@ def pristine_index(record: Path, base: str) -> Path | None:
 
 
 def forget(common_dir: Path, folder: Path) -> None:
-    """Remove the record of a worktree, locked or not."""
+    """Remove the record of a worktree, locked or not.
+
+    In one step: other git commands stop with an error when they meet a record that lacks some of its files.
+    """
     record = record_of(common_dir, folder)
     if record is not None:
-        remove_tree(record)
+        trash = common_dir / f"{_TRASH}{uuid.uuid4().hex}"
+        os.rename(record, trash)
+        remove_tree(trash)
+
+
+def empty_trash(common_dir: Path) -> None:
+    """Finish removals of records that were cut short."""
+    for trash in common_dir.glob(f"{_TRASH}*"):
+        remove_tree(trash)
 
 
 def _pristine_copies(record: Path) -> list[Path]:

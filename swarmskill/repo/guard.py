@@ -52,16 +52,25 @@ def fingerprint(repository: Repository) -> Fingerprint:
     )
 
 
-def differences(before: Fingerprint, after: Fingerprint) -> list[str]:
-    """What changed, one line each; an empty list proves that nothing did."""
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that changed, in words. `path` is the file's, "" for HEAD, refs, settings and hooks."""
+
+    what: str
+    path: str = ""
+
+
+def differences(before: Fingerprint, after: Fingerprint) -> list[Difference]:
+    """What changed; an empty list proves that nothing did."""
     found = []
     if before.head != after.head:
-        found.append(f"HEAD: {before.head} -> {after.head}")
+        found.append(Difference(f"HEAD: {before.head} -> {after.head}"))
     kinds = (("file", before.paths, after.paths), ("ref", before.refs, after.refs))
     for kind, old, new in (*kinds, ("setting", before.settings, after.settings)):
         for name in sorted(old.keys() | new.keys()):
             if old.get(name) != new.get(name):
-                found.append(f"{kind} {name}: {_verb(old.get(name), new.get(name))}")
+                what = f"{kind} {name}: {_verb(old.get(name), new.get(name))}"
+                found.append(Difference(what, name if kind == "file" else ""))
     return found
 
 

@@ -13,7 +13,7 @@ from swarmskill.repo.message import read_trailers
 from swarmskill.repo.repository import Repository
 
 _CLEAN, _CONFLICTS = 0, 1
-_TRIES = 8
+_TRIES = 6
 
 
 @dataclass(frozen=True, slots=True)

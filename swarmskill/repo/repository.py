@@ -91,6 +91,10 @@ class Repository:
             )
         return found.text
 
+    def resolve_tree(self, commit: str) -> str:
+        """The tree of a commit."""
+        return self.git.run("rev-parse", f"{commit}^{{tree}}").text
+
     def read_ref(self, ref: str) -> str:
         """The object that a full ref name points at; "" if there is no such ref."""
         fast = self._read_file_ref(ref)

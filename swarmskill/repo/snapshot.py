@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from swarmskill.repo.repository import Repository
 _UNBORN = re.compile(r"error: '([^']*?)/?' does not have a commit checked out")
 _ERROR = re.compile(r"^error: (.*)$", re.MULTILINE)
 _TRIES = 3
+_ASIDE_BYTES = 1_000_000
+"""Size up to which an untracked file of the main checkout is put aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,38 @@ def snapshot(
     unborn = {path for problem in problems for path in _UNBORN.findall(f"error: {problem}")}
     others = tuple(problem for problem in problems if not _UNBORN.match(f"error: {problem}"))
     return Snapshot(commit, tree, tuple(found), tuple(sorted({*nested, *unborn})), others)
+
+
+def put_aside(repository: Repository) -> str:
+    """Commit the main checkout's changed files as they are, on top of HEAD; "" if there are none.
+
+    Untracked files come along up to `_ASIDE_BYTES` each. Neither the checkout nor its index is touched.
+    """
+    git, head = repository.git, repository.resolve("HEAD")
+    with tempfile.TemporaryDirectory(prefix="swarm-index-") as folder:
+        index = Path(folder) / "index"
+        if (repository.git_dir / "index").exists():
+            shutil.copy2(repository.git_dir / "index", index)
+        env = {"GIT_INDEX_FILE": str(index)}
+        git.run("add", "--update", "--ignore-errors", env=env, accept=(0, 1))
+        others = git.run("ls-files", "-z", "--others", "--exclude-standard", env=env).fields
+        small = [path for path in others if _is_small(repository.top / path)]
+        if small:
+            listing = b"".join(encode(path) + b"\0" for path in small)
+            words = ("add", "--ignore-errors", "--pathspec-from-file=-", "--pathspec-file-nul")
+            git.run(*words, stdin=listing, env=env, accept=(0, 1))
+        written = git.run("write-tree", env=env)
+    if written.text == repository.resolve_tree(head):
+        return ""
+    return git.run("commit-tree", "-p", head, written.text, "-m", "The main checkout before a worker started").text
+
+
+def _is_small(path: Path) -> bool:
+    try:
+        seen = path.lstat()
+    except OSError:
+        return False
+    return not stat.S_ISDIR(seen.st_mode) and seen.st_size <= _ASIDE_BYTES
 
 
 class _Index:

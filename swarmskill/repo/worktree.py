@@ -26,6 +26,8 @@ from swarmskill.repo.setup import RunCommand, refuse_escaping, set_up
 
 _TRASH = ".trash-"
 _TRIES = 6
+_CONTENTION = ("failed to read", "could not read", "lock", "File exists")
+_ADDING = threading.Lock()
 _PARALLEL_FROM = 1000
 """Files from which several checkout processes are faster than one."""
 
@@ -63,17 +65,23 @@ class Worktrees:
     def acquire(self, key: str, base: str) -> Acquired:
         """A detached checkout of commit `base` at `root/key`: clean, ignored files gone too but for `setup.keep`.
 
-        Whatever is at that place already is cleaned as well, or thrown away if that fails; a key that another
-        thread is working with must not be asked for. Raises GitFailed, SetupFailed, or OSError (disk full,
-        something in the way that cannot be removed); the next try starts afresh.
+        Whatever is at that place already is thrown away and not cleaned: a git that outlived a killed mayor
+        may still write or clean there, and goes on doing so in what was moved aside. A key that another
+        thread is working with must not be asked for. Raises GitFailed, SetupFailed (the worktree is given
+        back then), or OSError (disk full, something in the way that cannot be moved).
         """
         path = self.root / key
         self.root.mkdir(parents=True, exist_ok=True)
         with self._lock:
             self._free = [free for free in self._free if free != path]
-        if not (self._reset(path, base) or self._reuse(path, base)):
+        self._discard(path)
+        if not self._reuse(path, base):
             self._add(path, base)
-        return Acquired(path, set_up(self.repository, path, self._setup, self._run_command))
+        try:
+            return Acquired(path, set_up(self.repository, path, self._setup, self._run_command))
+        except Exception:
+            self.release(path)
+            raise
 
     def release(self, path: Path) -> None:
         """Give a worktree back; it is cleaned when it is next acquired. One that is gone is forgotten."""
@@ -107,6 +115,7 @@ class Worktrees:
             for entry in os.scandir(self.root):
                 if entry.name.startswith(_TRASH):
                     remove_tree(Path(entry.path))
+        admin.empty_trash(self.repository.common_dir)
         for folder in admin.records(self.repository.common_dir):
             if folder.parent == self.root and not folder.is_dir():
                 admin.forget(self.repository.common_dir, folder)
@@ -135,9 +144,9 @@ class Worktrees:
                     return False
                 free = self._free.pop()
             with contextlib.suppress(OSError):
-                self._discard(path)
                 if self._move(free, path) and self._reset(path, base):
                     return True
+                self._discard(path)
 
     def _move(self, old: Path, new: Path) -> bool:
         """As `git worktree move`, without its process and its refusal of submodules' parents.
@@ -157,7 +166,7 @@ class Worktrees:
     def _reset(self, path: Path, base: str) -> bool:
         """Make the worktree at `path` a clean checkout of `base`; False when it has to be made anew."""
         record = admin.record_of(self.repository.common_dir, path)
-        if record is None or path.is_symlink() or not path.is_dir() or (record / "modules").exists():
+        if record is None or not _is_folder(path) or (record / "modules").exists():
             return False
         try:
             admin.point(record, path)
@@ -165,40 +174,38 @@ class Worktrees:
             keep = [word for kept in self._setup.keep for word in ("-e", f"/{kept.strip('/')}")]
             # Clean first, by the index of the old checkout: then nothing is in the new one's way.
             self.repository.git.run("clean", "-ffdxq", *keep, folder=path)
-            self.repository.git.run("checkout", "--force", "--detach", "--quiet", base, "--", folder=path)
-            admin.save_index(record, base)
+            self._check_out(record, path, base)
         except (GitFailed, OSError):
             return False
         return True
 
+    def _check_out(self, record: Path, path: Path, base: str) -> None:
+        words = ("checkout", "--force", "--detach", "--quiet", base, "--")
+        self.repository.git.run(*words, folder=path, config=self._parallel())
+        admin.save_index(record, base)
+
     def _add(self, path: Path, base: str) -> None:
-        """A fresh worktree, in place of whatever is there."""
-        words = (
-            "worktree",
-            "add",
-            "--quiet",
-            "--detach",
-            "--lock",
-            "--reason",
-            self._reason,
-            str(path),
-            base,
-        )
+        """A fresh worktree, in place of whatever is there.
+
+        Two steps, since git cannot make two worktrees at the same time: it reads the records of all others
+        and stops at one that is half written. Making the record is short, the checkout need not wait.
+        """
+        words = ("worktree", "add", "--quiet", "--no-checkout", "--detach", "--lock", "--reason", self._reason)
         for attempt in range(1, _TRIES + 1):
             self._discard(path)
             try:
-                self.repository.git.run(*words, config=self._parallel())
+                with _ADDING:
+                    self.repository.git.run(*words, str(path), base)
                 break
-            except GitFailed as failed:
-                # Adds at the same time meet at git's lock files; anything else will not get better.
-                if attempt == _TRIES or not ("lock" in failed.stderr or "File exists" in failed.stderr):
+            except GitFailed as failed:  # another program's git may still meet ours
+                if attempt == _TRIES or not any(sign in failed.stderr for sign in _CONTENTION):
                     raise
             time.sleep(random.uniform(0.01, 0.05) * attempt)
         record = admin.record_of(self.repository.common_dir, path)
         if record is None:
-            raise GitFailed(words, 0, f"git made no record of {path}", hint="git worktree list")
+            raise GitFailed((*words, str(path)), 0, "git made no record of it", hint="git worktree list")
         admin.save_config(record)
-        admin.save_index(record, base)
+        self._check_out(record, path, base)
 
     def _parallel(self) -> tuple[str, ...]:
         """More checkout processes for large trees; the number of files is in the index's first bytes."""
@@ -212,14 +219,18 @@ class Worktrees:
         return (f"checkout.workers={max(2, min(8, os.cpu_count() or 2))}",)
 
     def _discard(self, path: Path) -> None:
-        """Remove folder and record. The folder vanishes in one step, so a kill leaves no half of it behind."""
-        if path.is_symlink() or path.exists():
-            trash = self.root / f"{_TRASH}{uuid.uuid4().hex}"
-            os.rename(path, trash)
+        """Remove folder and record. The folder vanishes in one step, so a kill leaves no half of it behind.
+
+        What cannot be deleted now (somebody still writes there) stays as trash for `prune`.
+        """
+        if not os.path.lexists(path):
             admin.forget(self.repository.common_dir, path)
+            return
+        trash = self.root / f"{_TRASH}{uuid.uuid4().hex}"
+        os.rename(path, trash)
+        admin.forget(self.repository.common_dir, path)
+        with contextlib.suppress(OSError):
             remove_tree(trash)
-        else:
-            admin.forget(self.repository.common_dir, path)
 
 
 def _is_folder(path: Path) -> bool:

@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from swarmskill.core.manifest import segments
-from swarmskill.model import Check, CheckKind, CheckResult, Claim, Ending, Evidence, Task, Verdict, WorkerEnd
+from swarmskill.core.manifest import covers, segments
+from swarmskill.model import Check, CheckKind, CheckResult, Claim, Ending, Evidence, Isolation, Task, Verdict, WorkerEnd
 from swarmskill.validation.scans import ALWAYS
 from swarmskill.validation.tails import listed, one_line
 
@@ -45,10 +45,10 @@ def own_checks(task: Task) -> tuple[Check, ...]:
     return ordered_checks(check for check in task.checks if not check.cross_cutting)
 
 
-def judge(task: Task, end: WorkerEnd, evidence: Evidence) -> Verdict:
+def judge(task: Task, end: WorkerEnd, evidence: Evidence, isolation: Isolation = Isolation.EVIDENCE) -> Verdict:
     """Whether the attempt may be integrated, and what a report should flag."""
     empty = not evidence.changes
-    failed = next(_failures(task, end, evidence), None)
+    failed = next(_failures(task, end, evidence, isolation), None)
     return Verdict(failed=failed, empty=empty and failed is None, notes=tuple(_notes(task, end, evidence)))
 
 
@@ -57,9 +57,10 @@ def judge_merged(checks: Iterable[Check], results: Sequence[CheckResult]) -> Ver
     return Verdict(failed=next(_failed_checks(ordered_checks(checks), results), None))
 
 
-def _failures(task: Task, end: WorkerEnd, evidence: Evidence) -> Iterator[CheckResult]:
+def _failures(task: Task, end: WorkerEnd, evidence: Evidence, isolation: Isolation) -> Iterator[CheckResult]:
     checks, results = own_checks(task), evidence.results
     yield from _end_problems(end)
+    yield from _intrusions(task, end, evidence, isolation)
     for kind in ALWAYS:
         yield from _unless_passed(kind, kind.value, results)
     yield from _failed_checks(checks, results)
@@ -81,6 +82,28 @@ def _end_problems(end: WorkerEnd) -> Iterator[CheckResult]:
         yield _failure(CheckKind.CLAIM, end.result_problem)
     if end.result is not None and end.result.status is Claim.BLOCKED:
         yield _failure(CheckKind.CLAIM, f"the worker says that it is blocked: {end.result.detail}")
+
+
+def _intrusions(task: Task, end: WorkerEnd, evidence: Evidence, isolation: Isolation) -> Iterator[CheckResult]:
+    """Changes of the main checkout that speak against the worker.
+
+    The user may be at work there, too, so a change alone proves nothing unless nobody else can have
+    made it. What speaks against the worker: it names the file, its manifest claims the file, or its
+    own worktree is as it was, so that its work must be elsewhere.
+    """
+    guilty = [
+        touch
+        for touch in end.touched
+        if isolation is Isolation.STRICT
+        or touch.named
+        or not (evidence.changes or task.allow_empty)
+        or (touch.path and task.files and covers(task.files, touch.path))
+    ]
+    if isolation is Isolation.OFF or not guilty:
+        return
+    kept = f"; as they were: git show {end.kept}:PATH" if end.kept else ""
+    detail = f"changed the main checkout: {listed([touch.what for touch in guilty])}{kept}"
+    yield _failure(CheckKind.ISOLATION, one_line(detail, 1000))
 
 
 def _failed_checks(checks: Sequence[Check], results: Sequence[CheckResult]) -> Iterator[CheckResult]:
@@ -106,6 +129,8 @@ def _failure(kind: CheckKind, detail: str) -> CheckResult:
 
 def _notes(task: Task, end: WorkerEnd, evidence: Evidence) -> Iterator[str]:
     """What a report should flag, whatever the verdict."""
+    if end.touched:
+        yield f"meanwhile the main checkout changed: {listed([touch.what for touch in end.touched])}"
     if not task.files:
         yield "no manifest: nothing limited which files it may write"
     if not evidence.changes:

@@ -54,6 +54,8 @@ class Oracle:
         else:
             _check_moves(before, event, after)
             _check_wave(before, after)
+        if isinstance(event, ev.Integrated):
+            assert after.head == (before.head if after is before else event.commit), "the head is not the last commit"
         if after is not before:
             self._check_failure(before, event, after)
             self._check_retry(event, after)

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import wait
 from pathlib import Path
 from typing import Any
 
@@ -476,6 +477,22 @@ def test_the_jobs_of_a_killed_keeper_are_ended_and_lost(bench: Bench) -> None:
     again = backend.start(bench.job("a", "sleep", "1000"))
     assert again != started
     assert alive(again)
+
+
+def test_an_end_that_was_told_is_known_to_every_later_keeper(bench: Bench) -> None:
+    backend = bench.visit()
+    for turn in range(5):
+        jobs = [bench.job(f"{turn}.{number}", "sh", "-c", f"exit {number}") for number in range(10)]
+        started = {job.name: backend.start(job) for job in jobs}
+        ends = {name: backend.end(name, one) for name, one in started.items()}
+        ends[f"{turn}.{turn}"].result(LIMIT)
+        os.kill(bench.keeper().pid, signal.SIGKILL)
+        wait(ends.values(), LIMIT)
+        told = {name: end.result() for name, end in ends.items() if not end.exception()}
+        assert f"{turn}.{turn}" in told
+        later = bench.visit()
+        assert {name: later.end(name, started[name]).result(LIMIT) for name in told} == told
+        assert {name: end.exit_code for name, end in told.items()} == {name: int(name[2:]) for name in told}
 
 
 def test_a_job_of_a_killed_keeper_is_started_afresh_only_when_its_old_process_is_gone(bench: Bench) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -87,28 +88,45 @@ class GitRepo:
         return snapshot(self.open(), worktree, base, "work\n", **options)
 
 
-@pytest.fixture(autouse=True)
-def git_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Settings of a user who has a name and nothing else; the machine's are not seen."""
+def use_settings(folder: Path, patch: pytest.MonkeyPatch) -> Path:
+    """Settings of a user who has a name and little else; the machine's are not seen."""
     for name in [name for name in os.environ if name.startswith("GIT_")]:
-        monkeypatch.delenv(name)
-    settings = tmp_path / "gitconfig"
+        patch.delenv(name)
+    settings = folder / "gitconfig"
     settings.write_text(
         "[user]\n\tname = Ada\n\temail = ada@example.com\n[init]\n\tdefaultBranch = main\n"
         '[protocol "file"]\n\tallow = always\n[commit]\n\tgpgsign = false\n'
     )
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    monkeypatch.setenv("HOME", str(tmp_path))
+    patch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    patch.setenv("HOME", str(folder))
     return settings
 
 
-@pytest.fixture
-def git_repo(tmp_path: Path) -> GitRepo:
-    """A repository with a few files and one commit, in a folder with a space in its name."""
-    top = tmp_path / "my repo"
+@pytest.fixture(autouse=True)
+def git_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The settings file that git reads in this test."""
+    return use_settings(tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository that every test gets a copy of: copying is quicker than making."""
+    top = tmp_path_factory.mktemp("template") / "repo"
     top.mkdir()
-    repo = GitRepo(top.resolve())
-    repo.git("init", "-q")
-    repo.commit({"a.txt": "1\n2\n3\n", "src/b.py": "b = 1\n", ".gitignore": "*.log\n/build/\n"}, "start")
+    with pytest.MonkeyPatch.context() as patch:
+        use_settings(top.parent, patch)
+        repo = GitRepo(top)
+        repo.git("init", "-q")
+        repo.commit({"a.txt": "1\n2\n3\n", "src/b.py": "b = 1\n", ".gitignore": "*.log\n/build/\n"}, "start")
+    return top
+
+
+@pytest.fixture
+def git_repo(tmp_path: Path, template: Path) -> GitRepo:
+    """A repository with a few files and one commit, in a folder with a space in its name."""
+    top = (tmp_path / "my repo").resolve()
+    shutil.copytree(template, top, symlinks=True)
+    repo = GitRepo(top)
+    repo.git("status")  # the copies have other inodes: let git note them
     return repo

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +16,7 @@ from conftest import RUN, GitRepo
 
 from swarmskill.errors import InputError
 from swarmskill.model import WorktreeSetup
+from swarmskill.repo.guard import differences, fingerprint
 from swarmskill.repo.setup import SetupFailed, setup_paths
 
 
@@ -175,6 +180,76 @@ def test_half_made_worktree_is_finished(git_repo: GitRepo) -> None:
     git_repo.git("worktree", "add", "-q", "--no-checkout", "--lock", "--detach", str(path))
     git_repo.write("a.txt", "partly", path)
     assert_clean_at(git_repo, worktrees.acquire("1-1", git_repo.head()).path, git_repo.head())
+
+
+def test_move_cut_short_is_made_good(git_repo: GitRepo) -> None:
+    """A mayor killed between the two steps of moving a worktree: the record still names the old place."""
+    worktrees = git_repo.worktrees()
+    old = worktrees.acquire("1-1", git_repo.head()).path
+    old.rename(old.with_name("2-1"))
+    worktrees = git_repo.worktrees()
+    assert_clean_at(git_repo, worktrees.acquire("2-1", git_repo.head()).path, git_repo.head())
+    worktrees.prune()
+    assert git_repo.git("worktree", "list").count("\n") == 1
+
+
+def test_git_that_outlived_its_mayor_does_no_harm(git_repo: GitRepo) -> None:
+    """It goes on in the folder that it was started in, wherever that is now."""
+    worktrees = git_repo.worktrees()
+    path = worktrees.acquire("1-1", git_repo.head()).path
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        again = git_repo.worktrees().acquire("1-1", git_repo.head()).path
+        with contextlib.suppress(FileNotFoundError):
+            os.close(os.open("late.txt", os.O_CREAT | os.O_WRONLY, dir_fd=folder))
+    finally:
+        os.close(folder)
+    assert_clean_at(git_repo, again, git_repo.head())
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from conftest import GitRepo
+repo = GitRepo(Path(sys.argv[1]))
+worktrees = repo.worktrees()
+worktrees.adopt(*worktrees.list())
+heads = sys.argv[2:]
+print("ready", flush=True)
+for number in range(10_000):
+    path = worktrees.acquire(f"{number % 3}-1", heads[number % 2]).path
+    repo.write("left.txt", "x", path)
+    repo.snap(path, heads[number % 2])
+    (worktrees.release if number % 2 else worktrees.remove)(path)
+"""
+
+
+def test_killed_at_any_moment_the_next_mayor_starts_clean(git_repo: GitRepo) -> None:
+    heads = [git_repo.head(), git_repo.branch_off("other", {"a.txt": "other\n", "many/1": "1\n"})]
+    git_repo.open().exclude_worker_folder()
+    before = fingerprint(git_repo.open())
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    for _ in range(4):
+        paths = os.pathsep.join([str(Path(__file__).parents[3]), str(Path(__file__).parent)])
+        words = [sys.executable, "-c", KILLED, str(git_repo.top), *heads]
+        mayor = subprocess.Popen(words, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": paths})
+        assert mayor.stdout is not None and mayor.stdout.readline() == b"ready\n"
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            mayor.wait(chance.uniform(0, 0.4))
+        assert mayor.poll() is None, "it is killed, it does not fail"
+        mayor.kill()
+        mayor.communicate()
+        worktrees = git_repo.worktrees()
+        for key in ("0-1", "1-1", "2-1"):
+            assert_clean_at(git_repo, worktrees.acquire(key, heads[0]).path, heads[0])
+    for path in worktrees.list():
+        worktrees.remove(path)
+    worktrees.prune()
+    assert git_repo.git("worktree", "list").count("\n") == 0
+    assert not worktrees.root.exists()
+    assert differences(before, fingerprint(git_repo.open())) == []
 
 
 def test_plain_folder_in_the_way_is_replaced(git_repo: GitRepo) -> None:

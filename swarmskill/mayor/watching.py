@@ -6,32 +6,34 @@ import time
 from collections.abc import Iterator
 
 from swarmskill.agents.registry import find_agent
-from swarmskill.core.events import Event
+from swarmskill.core.events import Event, WorkerStarted
 from swarmskill.core.graph import bits
 from swarmskill.core.state import State
 from swarmskill.places import RunFolder, attempt_key
 from swarmskill.views.base import Progress, View
 from swarmskill.views.follow import last_lines
 
-LIVE_FRAME = 0.125
-PLAIN_FRAME = 60.0
-"""Plain lines are written at once; a frame lets the view give a sign of life."""
-
 _LINES = 20
 
 
 class Watching:
-    """The mayor's watcher; gives the view a frame every `frame` seconds."""
+    """The mayor's watcher; gives the view its frames."""
 
-    def __init__(self, view: View, folder: RunFolder, frame: float) -> None:
-        self.frame = frame
+    def __init__(self, view: View, folder: RunFolder) -> None:
+        self.frame = view.frame
         self._view = view
         self._folder = folder
         self._drawn = 0.0
+        self._warned: set[str] = set()
 
     def event(self, event: Event, state: State) -> None:
-        """Show an event."""
+        """Show an event, and once each what its worktree could not be given."""
         self._view.saw(event, state)
+        if isinstance(event, WorkerStarted):
+            for warning in event.warnings:
+                if warning not in self._warned:
+                    self._warned.add(warning)
+                    self._view.note(f"warning: {warning}")
 
     def say(self, line: str) -> None:
         """Show a line that stays."""

@@ -124,7 +124,15 @@ def run_ids(common_dir: Path) -> list[str]:
     folder = runs_folder(common_dir)
     if not folder.is_dir():
         return []
-    return sorted(entry.name for entry in folder.iterdir() if (entry / "events.jsonl").exists())
+    return sorted(entry.name for entry in folder.iterdir() if _has_begun(entry / "events.jsonl"))
+
+
+def _has_begun(ledger: Path) -> bool:
+    """A mayor that died before its first line leaves nothing that could be shown or resumed."""
+    try:
+        return ledger.stat().st_size > 0
+    except OSError:
+        return False
 
 
 def find_run(common_dir: Path, wanted: str = "") -> RunFolder:

@@ -28,7 +28,8 @@ from swarmskill.mayor.isolation import CheckoutGuard
 from swarmskill.mayor.loop import WAKE, Mayor, Watcher
 from swarmskill.mayor.merging import MERGED
 from swarmskill.mayor.performer import ThreadedPerformer
-from swarmskill.mayor.takeover import clear_locks, end_commands, leash
+from swarmskill.mayor.refusals import explained
+from swarmskill.mayor.takeover import clear_locks, end_commands, in_order, leash, unrecorded
 from swarmskill.model import RunConfig, Task
 from swarmskill.places import RunFolder, worktrees_folder
 from swarmskill.repo.repository import Repository
@@ -58,7 +59,7 @@ def start_run(
     """
     first = RunStarted(at=time.time(), run_id=folder.run_id, tasks=tasks, config=config, base=base)
     _ignore_wake_ups()
-    with Ledger(folder, _this_process()) as ledger:
+    with explained(folder), Ledger(folder, _this_process()) as ledger:
         ledger.recover()
         return _drive(folder, repository, ledger, EMPTY, first, watcher, environment)
 
@@ -71,7 +72,7 @@ def resume_run(
 ) -> State:
     """Take a run up where its last mayor left it. Raises RunLocked, LedgerDamaged or Refused."""
     _ignore_wake_ups()
-    with Ledger(folder, _this_process()) as ledger:
+    with explained(folder), Ledger(folder, _this_process()) as ledger:
         recorded = ledger.recover()
         if not recorded.events:
             raise Refused(f"run {folder.run_id} never started", hint="start it anew: swarm run")
@@ -113,6 +114,7 @@ def _drive(
     with leash(folder) as held, closing(ProcessBackend(folder.keeper)) as backend:
         repository = replace(repository, git=replace(repository.git, leash=held))
         _prepare_repository(repository, folder.run_id, state.head or base)
+        integrated = unrecorded(repository, state) if state.head else []
         backend.open()
         end_commands(backend)
         commands = Commands(backend, session, config.grace)
@@ -120,7 +122,7 @@ def _drive(
         guard = CheckoutGuard(repository, folder.run_id, config.isolation)
         run = RunContext(folder, config, repository, worktrees, backend, commands, environment, guard)
         box = RequestBox(folder)
-        mayor = Mayor(book=ledger, watcher=watcher, requests=box.take, state=state)
+        mayor = Mayor(book=ledger, watcher=watcher, requests=box.take, state=state, order=in_order(integrated))
         with closing(ThreadedPerformer(run, mayor.receive)) as performer:
             with _signals(mayor, session, watcher), _deadline(mayor, config, session, state):
                 state = mayor.run(performer, first)
@@ -205,12 +207,17 @@ def _signals(mayor: Mayor, session: int, watcher: Watcher) -> Iterator[None]:
 
 @contextmanager
 def _deadline(mayor: Mayor, config: RunConfig, session: int, state: State) -> Iterator[None]:
-    """Stop the run when its time is over, counted from its first start."""
+    """Stop the run when its time is over, counted from its first start.
+
+    Whoever resumes a run after that wants it to go on: it gets as much time again.
+    """
     if config.deadline is None:
         yield
         return
     left = config.deadline - (time.time() - state.started_at if state.started_at else 0.0)
-    timer = threading.Timer(max(0.0, left), lambda: mayor.receive(_stop(session, now=True, reason="deadline")))
+    timer = threading.Timer(
+        left if left > 0 else config.deadline, lambda: mayor.receive(_stop(session, now=True, reason="deadline"))
+    )
     timer.daemon = True
     timer.start()
     try:

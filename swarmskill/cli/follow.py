@@ -116,10 +116,9 @@ def watch_run(recalled: Recalled) -> Recalled:
     from swarmskill.core.transitions import step
     from swarmskill.mayor.watching import Watching
     from swarmskill.views.choose import choose_view
-    from swarmskill.views.plain import PlainView
 
     view = choose_view(sys.stdout, os.environ)
-    watching = Watching(view, recalled.folder, live=not isinstance(view, PlainView))
+    watching = Watching(view, recalled.folder)
     state = recalled.state
     view.start(state)
 

@@ -137,15 +137,14 @@ def run_tasks(listed: TaskList, flags: Mapping[str, Any], *, base: str, as_json:
 
 def show_run(folder: RunFolder, drive: Callable[[Watching], State], *, as_json: bool) -> int:
     """Let a view watch the run that `drive` drives, then tell how it ended; returns the exit code."""
-    from swarmskill.mayor.watching import LIVE_FRAME, PLAIN_FRAME, Watching
+    from swarmskill.mayor.watching import Watching
     from swarmskill.views.choose import choose_view
-    from swarmskill.views.plain import PlainView
 
     # With --json standard output is for the document alone, so the lines go to standard error.
     view = choose_view(sys.stderr if as_json else sys.stdout, os.environ)
     view.start()
     try:
-        state = drive(Watching(view, folder, PLAIN_FRAME if isinstance(view, PlainView) else LIVE_FRAME))
+        state = drive(Watching(view, folder))
     finally:
         view.stop()
     return _tell_end(folder, state, as_json=as_json)

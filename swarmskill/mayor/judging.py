@@ -69,8 +69,8 @@ class Judge:
         evidence = gather(
             task,
             worktree,
-            changes(repository, effect.base, commit),
-            added_text(repository, effect.base, commit),
+            changes(repository, taken.entries),
+            added_text(repository, effect.base, commit) if taken.entries else (),
             run=self._runner(task, effect.attempt),
             tree_has=lambda path: tree_has(repository, commit, path),
             log=self._logs(task, effect.attempt, merged=False),

@@ -18,6 +18,7 @@ from swarmskill.core.state import EMPTY, Stage, State, Stop
 from swarmskill.core.transitions import step
 from swarmskill.errors import InternalError
 
+
 class Performer(Protocol):
     """Does what effects say, and answers with events through the mayor's `receive`."""
 

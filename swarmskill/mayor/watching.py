@@ -13,18 +13,14 @@ from swarmskill.places import RunFolder, attempt_key
 from swarmskill.views.base import Progress, View
 from swarmskill.views.follow import last_lines
 
-LIVE_FRAME = 0.125
-PLAIN_FRAME = 60.0
-"""Plain lines are written at once; a frame lets the view give a sign of life."""
-
 _LINES = 20
 
 
 class Watching:
-    """The mayor's watcher; gives the view a frame every `frame` seconds."""
+    """The mayor's watcher; gives the view its frames."""
 
-    def __init__(self, view: View, folder: RunFolder, frame: float) -> None:
-        self.frame = frame
+    def __init__(self, view: View, folder: RunFolder) -> None:
+        self.frame = view.frame
         self._view = view
         self._folder = folder
         self._drawn = 0.0

@@ -32,8 +32,7 @@ class Discovered:
 def discover(start: Path) -> Discovered:
     """The checkout that `start` lies in, in three processes. Raises Refused as `Repository.open` says.
 
-    git decides, not GitPython: the latter heeds GIT_COMMON_DIR and GIT_OBJECT_DIRECTORY of our environment,
-    and knows nothing of `safe.directory`.
+    git decides: nobody else heeds `safe.directory`, includes and every variable as it does.
     """
     folder = Path(os.path.realpath(start))
     if not folder.exists():
@@ -101,7 +100,7 @@ def _unusable(git: Git, stderr: str) -> Refused:
 
 
 def _read_config(git: Git) -> dict[str, str]:
-    """All settings. git is asked since GitPython's reader knows no GIT_CONFIG_GLOBAL, no GIT_CONFIG_COUNT."""
+    """All settings, wherever they come from."""
     config: dict[str, str] = {}
     # Scope tells our own `-c` settings from the user's.
     fields = iter(git.run("config", "--null", "--list", "--show-scope").fields)

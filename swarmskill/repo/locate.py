@@ -1,4 +1,4 @@
-"""Find the repository around a folder, without GitPython: views have to answer at once."""
+"""Find the repository around a folder, and no more: views have to answer at once."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,12 +34,14 @@ _ASIDE_BYTES = 1_000_000
 class Snapshot:
     """A commit that holds all the worker left.
 
-    `nested` are git repositories inside the worktree: their files are not part of the commit. `problems`
-    tells what else could not be taken (unreadable or special files). An attempt with either should not pass.
+    `entries` are its differences from the base. `nested` are git repositories inside the worktree: their files
+    are not part of the commit. `problems` tells what else could not be taken (unreadable or special files). An
+    attempt with either should not pass.
     """
 
     commit: str
     tree: str
+    entries: tuple[Entry, ...] = ()
     nested: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
@@ -65,13 +67,15 @@ def snapshot(
         index = _Index(repository, worktree, base, Path(folder))
         index.seed()
         problems = index.add()
-        index.add_ignored([*extra_paths, *index.staged_by_worker()], left_out)
-        nested = index.take_out((WORKER_FOLDER, *left_out))
-        tree = index.run("write-tree").text
+        found, nested = index.take_out((WORKER_FOLDER, *left_out))
+        if index.add_ignored([*extra_paths, *index.staged_by_worker()], {entry.path for entry in found}, left_out):
+            found, more = index.take_out((WORKER_FOLDER, *left_out))
+            nested += more
+        tree = index.run("write-tree").text if found else repository.objects.tree_of(base)
     commit = repository.git.run("commit-tree", "-p", base, tree, stdin=encode(message)).text
     unborn = {path for problem in problems for path in _UNBORN.findall(f"error: {problem}")}
     others = tuple(problem for problem in problems if not _UNBORN.match(f"error: {problem}"))
-    return Snapshot(commit, tree, tuple(sorted({*nested, *unborn})), others)
+    return Snapshot(commit, tree, tuple(found), tuple(sorted({*nested, *unborn})), others)
 
 
 def put_aside(repository: Repository) -> str:
@@ -116,6 +120,7 @@ class _Index:
         self.record = admin.record_of(repository.common_dir, worktree)
         self.folder = folder
         self.path = folder / "index"
+        self._seeded = (0, 0, 0)
 
     def run(
         self,
@@ -138,6 +143,12 @@ class _Index:
             shutil.copy2(copy, self.path)  # with its time: see admin
         else:
             self.run("read-tree", self.base)
+        self._seeded = self._look()
+
+    def _look(self) -> tuple[int, int, int]:
+        # git never writes into an index: it puts a new file in its place, but leaves one that would not change.
+        found = self.path.stat()
+        return found.st_ino, found.st_mtime_ns, found.st_size
 
     def add(self) -> list[str]:
         """Take the worktree's files in; returns what git could not take, in its words."""
@@ -202,11 +213,16 @@ class _Index:
         found = self.repository.git.run(*words, self.base, f"{rev}^{{commit}}", accept=range(256))
         return found.fields if found.status == 0 else []
 
-    def add_ignored(self, paths: Iterable[str], left_out: Sequence[str]) -> None:
-        """Take these files in though they are ignored; those that are not there, or not inside, are passed over."""
-        wanted = [path for path in dict.fromkeys(paths) if self._addable(path) and not _below(path, left_out)]
+    def add_ignored(self, paths: Iterable[str], taken: Collection[str], left_out: Sequence[str]) -> bool:
+        """Take these files in though they are ignored; whether there was anything to do.
+
+        Those that are `taken` already, or are not there, or not inside, are passed over.
+        """
+        wanted = [path for path in dict.fromkeys(paths) if path not in taken and self._addable(path)]
+        in_base = self.repository.objects.find(f"{self.base}:{path}" for path in wanted)
+        wanted = [path for path, found in zip(wanted, in_base, strict=True) if not (found or _below(path, left_out))]
         if not wanted:
-            return
+            return False
         listing = b"".join(encode(path) + b"\0" for path in wanted)
         words = (
             "add",
@@ -217,15 +233,21 @@ class _Index:
             "--pathspec-file-nul",
         )
         self.run(*words, stdin=listing, accept=(0, 1))
+        return True
 
     def _addable(self, path: str) -> bool:
         if not inside(path) or _below(path, (WORKER_FOLDER,)) or behind_link(self.worktree, path):
             return False
         file = self.worktree / path
-        return file.is_symlink() or file.is_file() or file.is_dir()
+        return file.is_symlink() or file.is_file()
 
-    def take_out(self, paths: Sequence[str]) -> list[str]:
-        """Put `paths` back to what they are in `base`, and drop repositories that are no submodules; returns these."""
+    def take_out(self, paths: Sequence[str]) -> tuple[list[Entry], list[str]]:
+        """Put `paths` back to what they are in `base`, and drop repositories that are no submodules.
+
+        Returns what is different from `base` still, and the paths of these repositories.
+        """
+        if self._look() == self._seeded:
+            return [], []
         found = self.run(
             "diff-index",
             "--cached",
@@ -236,16 +258,13 @@ class _Index:
             self.base,
         )
         entries = parse_raw(found.stdout)
-        nested = [entry for entry in entries if entry.mode == GITLINK and entry.old_mode != GITLINK]
-        undone = [entry for entry in entries if entry in nested or _below(entry.path, paths)]
+        nested = [entry.path for entry in entries if entry.mode == GITLINK and entry.old_mode != GITLINK]
+        undone = {*nested, *(entry.path for entry in entries if _below(entry.path, paths))}
         if undone:
-            self.run(
-                "update-index",
-                "-z",
-                "--index-info",
-                stdin=b"".join(map(_as_before, undone)),
-            )
-        return [entry.path for entry in nested if not _below(entry.path, paths)]
+            lines = (_as_before(entry) for entry in entries if entry.path in undone)
+            self.run("update-index", "-z", "--index-info", stdin=b"".join(lines))
+        left = [entry for entry in entries if entry.path not in undone]
+        return left, [path for path in nested if not _below(path, paths)]
 
 
 def _as_before(entry: Entry) -> bytes:

@@ -54,6 +54,8 @@ def start_run(
     Raises Refused when the run cannot be set up or go on; what was done by then can be resumed.
     """
     first = RunStarted(at=time.time(), run_id=folder.run_id, tasks=tasks, config=config, base=base)
+    # Before anything of the run is there: a branch that is in the way refuses it without a trace.
+    _prepare_repository(repository, folder.run_id, base)
     with Ledger(folder, _this_process()) as ledger:
         ledger.recover()
         return _drive(folder, repository, ledger, EMPTY, first, watcher, environment)
@@ -73,6 +75,7 @@ def resume_run(
         state = fold(recorded.events)
         if recorded.torn:
             watcher.say("the ledger's last line was not written whole and was cut off")
+        _prepare_repository(repository, folder.run_id, state.head)
         first = RunResumed(at=time.time(), session=state.session + 1)
         return _drive(folder, repository, ledger, state, first, watcher, environment)
 
@@ -104,7 +107,6 @@ def _drive(
 ) -> State:
     config = first.config if isinstance(first, RunStarted) else state.config
     session = first.session if isinstance(first, RunResumed) else 1
-    _prepare_repository(repository, folder.run_id, state.head or (first.base if isinstance(first, RunStarted) else ""))
     with closing(ProcessBackend(folder.keeper)) as backend:
         backend.open()
         commands = Commands(backend, session, config.grace)

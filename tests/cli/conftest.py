@@ -118,7 +118,7 @@ class User:
         text = re.sub(r"\b(?=[a-f]*\d)[0-9a-f]{12}\b", "HASH", text)
         text = re.sub(r"\b(?=[a-f]*\d)[0-9a-f]{7}\b", "HASH", text)
         text = re.sub(r"\bprocess \d+", "process PID", text)
-        return re.sub(r"\b\d+(\.\d)?s\b", "Ns", text)
+        return re.sub(r"(?<!\")\b\d+(\.\d)?s\b(?!\")", "Ns", text)
 
     @property
     def untouched(self) -> bool:

@@ -99,7 +99,7 @@ def test_bad_yaml_and_bad_standard_input(user: User) -> None:
 def test_several_problems_are_told_at_once(user: User) -> None:
     user.write("t.json", '[{"id": 1}, {"id": 1, "subject": "s", "timeout": "soon"}]')
     assert user.swarm("run", "t.json").err == (
-        "error: t.json: /0: the task has no subject (fix: add a subject: what is to be done, in a few words)\n"
+        'error: t.json: /0: the task has no subject (fix: add "subject": "what is to be done")\n'
         '  /1/timeout: "soon" is not a duration (fix: write seconds as a number, or for example "90s", "30m", "2h")\n'
         " hint: mend these 2 places, then look again: swarm plan t.json\n"
     )
@@ -109,7 +109,7 @@ TOMLS = {
     "syntax": ("a = 1\nb = \n", "swarm.toml: line 2, column 5: not valid TOML: Invalid value", "mend the TOML"),
     "syntax at the end": (
         'a = """',
-        "swarm.toml: the end of the file: not valid TOML: Expected '\"\"\"'",
+        "swarm.toml: the end of the file: not valid TOML: Unterminated string",
         "mend the TOML",
     ),
     "unknown key": ("max_worker = 1", "swarm.toml: /max_worker: unknown key", "write max_workers"),
@@ -218,5 +218,5 @@ def test_a_misspelt_variable_is_told(user: User) -> None:
 def test_unreadable_list(user: User) -> None:
     (user.top / "folder.json").mkdir()
     said = user.swarm("run", "folder.json")
-    assert (said.code, said.err) == (2, "error: folder.json: is a folder\n hint: name a file in it\n")
+    assert (said.code, said.err) == (2, "error: folder.json: is a folder\n hint: name the file in it: folder.json/tasks.json\n")
     assert Path(user.top / "folder.json").is_dir()

@@ -37,7 +37,7 @@ def test_every_verb_has_help_with_an_example(stranger: User, verb: str) -> None:
         ("statsu", "No such command 'statsu'. Did you mean 'status'?", "see: swarm --help"),
         ("run", "Missing argument 'TASKS'", "see: swarm run --help"),
         ("run t.json --bogus", "No such option: --bogus (Possible options: --base)", "see: swarm run --help"),
-        ("run t.json --base", "Option '--base' requires an argument", "see: swarm run --help"),
+        ("run t.json --base", "Option '--base' requires an argument", "see: swarm --help"),
         (
             "run t.json --schedule fast",
             "Invalid value for '--schedule': 'fast' is not one of 'rolling', 'wave'",

@@ -18,9 +18,6 @@ from swarmskill.core.state import EMPTY, Stage, State, Stop
 from swarmskill.core.transitions import step
 from swarmskill.errors import InternalError
 
-_FRAME = 0.125
-"""Seconds between two drawings of a live view."""
-
 
 class Performer(Protocol):
     """Does what effects say, and answers with events through the mayor's `receive`."""
@@ -42,8 +39,8 @@ class Book(Protocol):
 class Watcher(Protocol):
     """Whoever shows the run to a person."""
 
-    live: bool
-    """Whether `tick` has to be called while nothing happens, too."""
+    frame: float
+    """Seconds after which `tick` has to be called though nothing happened."""
 
     def event(self, event: Event, state: State) -> None:
         """An event led to `state`."""
@@ -104,7 +101,7 @@ class Mayor:
     def _next_events(self) -> list[Event]:
         """All events that are there; waits until there is one or a frame is due."""
         try:
-            items = [self._inbox.get(timeout=_FRAME if self._watcher.live else None)]
+            items = [self._inbox.get(timeout=self._watcher.frame)]
         except queue.Empty:
             return []
         while not self._inbox.empty():

@@ -208,4 +208,4 @@ class Mayor(RuleBasedStateMachine):
 
 
 TestMayor = Mayor.TestCase
-TestMayor.settings = settings(max_examples=8 * settings().max_examples)  # of the profile that is in force
+TestMayor.settings = settings(max_examples=6 * settings().max_examples)  # of the profile that is in force

@@ -51,6 +51,14 @@ def rewrite_story(text: str) -> str:
     return "\n\n".join(_tell_block(teller, block) for block in text.strip("\n").split("\n\n")) + "\n"
 
 
+def steps_of(text: str) -> list[tuple[State, ev.Event, State]]:
+    """Every event of a story with the states before and after it."""
+    teller = _Teller()
+    for block in text.strip("\n").split("\n\n"):
+        _tell_block(teller, block)
+    return teller.steps
+
+
 def _tell_block(teller: _Teller, block: str) -> str:
     commands = block.split(f"\n{DASHES}")[0].splitlines()
     if all(line.startswith("#") for line in commands):
@@ -79,6 +87,7 @@ class _Teller:
     def __init__(self) -> None:
         self.book = Bookkeeper()
         self.clock = 0.0
+        self.steps: list[tuple[State, ev.Event, State]] = []
 
     def tell(self, lines: list[str]) -> list[str]:
         """What one command leads to, as lines."""
@@ -100,6 +109,7 @@ class _Teller:
         """Feed one event and tell what changed and what is to be done."""
         before = self.book.state
         effects = self.book.feed(event)
+        self.steps.append((before, event, self.book.state))
         if self.book.state is before:
             return ["nothing"]
         return [*_changes(before, self.book.state), *(f"  {_effect(effect)}" for effect in effects)] or ["noted"]

@@ -45,6 +45,7 @@ class CheckoutGuard:
         self._off = isolation is Isolation.OFF
         self._lock = threading.Lock()
         self._known: Fingerprint | None = None
+        self._looking_since = 0.0
         self._looked_at = 0.0
         self._kept = ""
         self._watches: dict[str, _Watch] = {}
@@ -60,11 +61,13 @@ class CheckoutGuard:
 
     def end(self, key: str) -> tuple[list[Difference], str]:
         """A worker has ended: what changed since its start, and the ref that holds what was there before."""
+        ended = time.monotonic()
         with self._lock:
             watch = self._watches.get(key)
             if watch is None:
                 return [], ""
-            self._look()
+            if self._looking_since < ended:  # else another worker's end had us look after this one's, too
+                self._look()
             del self._watches[key]
         return list(watch.found.values()), watch.kept
 
@@ -75,6 +78,7 @@ class CheckoutGuard:
                 self._known = fingerprint(self._repository)
 
     def _look(self) -> None:
+        self._looking_since = time.monotonic()
         now = fingerprint(self._repository)
         changed = differences(self._known, now) if self._known else []
         for watch in self._watches.values():

@@ -29,7 +29,7 @@ VERBS: Final = {
 
 
 def application(first_word: str = "") -> typer.Typer:
-    """The `swarm` command with every verb, or with the one that is asked for: describing all takes a tenth of a second."""
+    """The `swarm` command with every verb, or just the one that is asked for, for describing all takes its time."""
     app = typer.Typer(
         name="swarm",
         help="Run a task graph with many agents at once: one fresh agent and git worktree per task,"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from swarmskill.model import Isolation, Touch, WorkerResult
 from swarmskill.places import attempt_ref
-from swarmskill.repo.guard import Difference, Fingerprint, differences, fingerprint
+from swarmskill.repo.guard import IGNORED, Difference, Fingerprint, differences, fingerprint
 from swarmskill.repo.integrate import keep_attempt
 from swarmskill.repo.repository import Repository
 from swarmskill.repo.snapshot import put_aside
@@ -85,7 +85,8 @@ class CheckoutGuard:
         changed = differences(self._known, now) if self._known else []
         for watch in self._watches.values():
             watch.found.update({difference.what: difference for difference in changed})
-        if self._known is None or any(difference.path for difference in changed):
+        dirty = any(not state.startswith(IGNORED) for state in now.paths.values())
+        if dirty and (self._known is None or any(difference.path for difference in changed)):
             self._keep()
         self._known, self._looked_at = now, time.monotonic()
 

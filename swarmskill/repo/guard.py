@@ -29,7 +29,10 @@ _STATUS = (
     "--ignored=matching",
     "--no-renames",
 )
-_WORDS_BEFORE_PATH = {"1": 8, "u": 10, "?": 1, "!": 1}
+IGNORED = "!"
+"""How the state of an ignored path begins."""
+
+_WORDS_BEFORE_PATH = {"1": 8, "u": 10, "?": 1, IGNORED: 1}
 
 
 @dataclass(frozen=True, slots=True)

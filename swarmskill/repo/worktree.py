@@ -14,6 +14,7 @@ import random
 import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,9 @@ _TRASH = ".trash-"
 _TRIES = 6
 _CONTENTION = ("failed to read", "could not read", "lock", "File exists")
 _ADDING = threading.Lock()
+_AT_ONCE = 4
+"""Worktrees that are removed at the same time."""
+
 _PARALLEL_FROM = 1000
 """Files from which several checkout processes are faster than one."""
 
@@ -107,8 +111,8 @@ class Worktrees:
         """Remove every worktree that was given back."""
         with self._lock:
             free, self._free = self._free, []
-        for path in free:
-            self._discard(path)
+        with ThreadPoolExecutor(_AT_ONCE) as remover:
+            list(remover.map(self._discard, free))
 
     def prune(self) -> None:
         """Forget worktrees below `root` whose folder is gone, and finish removals that were cut short."""

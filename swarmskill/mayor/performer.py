@@ -27,6 +27,9 @@ from swarmskill.views.commands import branch_name
 _STARTERS = 4
 """Workers that are set up at once: git makes a worktree mostly with the disk."""
 
+_HARVESTERS = 4
+"""Ends that are taken at once: they share one look at the main checkout."""
+
 
 class ThreadedPerformer:
     """Answers every effect with an event, through `receive`. Errors of the run go the same way."""
@@ -38,7 +41,7 @@ class ThreadedPerformer:
         self._judge = Judge(run)
         self._merger = Merger(run, self._judge)
         self._starting = ThreadPoolExecutor(_STARTERS, "start")
-        self._harvesting = ThreadPoolExecutor(2, "harvest")
+        self._harvesting = ThreadPoolExecutor(_HARVESTERS, "harvest")
         self._judging = ThreadPoolExecutor(max(2, os.cpu_count() or 2), "judge")
         self._merging = ThreadPoolExecutor(1, "merge")
 

@@ -34,18 +34,18 @@ class Merger:
 
     def integrate(self, effect: Integrate, state: State) -> AttemptEvent:
         """Merge, check the merged result, move the run branch; or find that this was done already."""
-        commit = self._found(effect, state)
-        if commit:
-            return Integrated(at=time.time(), task=effect.task, attempt=effect.attempt, commit=commit)
-        answer = None
-        while answer is None:
+        search = state.session > 1
+        while True:
+            commit = self._found(effect) if search else ""
+            if commit:
+                return Integrated(at=time.time(), task=effect.task, attempt=effect.attempt, commit=commit)
             answer = self._try(effect, state)
-        return answer
+            if answer is not None:
+                return answer
+            search = True  # whoever moved the branch may be a git that outlived its mayor, with this very attempt
 
-    def _found(self, effect: Integrate, state: State) -> str:
+    def _found(self, effect: Integrate) -> str:
         """The attempt's commit, if an earlier mayor died between moving the run branch and recording it."""
-        if state.session == 1:
-            return ""
         found = find_integrated(self.run.repository, self.run.folder.run_id, effect.base)
         return found.get((effect.task, effect.attempt), "")
 

@@ -73,9 +73,16 @@ class ThreadedPerformer:
                 self._run.worktrees.release(Path(worker.worktree))
 
     def close(self) -> None:
-        """Stop taking work. What still runs is abandoned: it is performed again after a resume."""
-        for lane in (self._starting, self._harvesting, self._judging, self._merging):
+        """Stop taking work, and close the backend. What still runs is abandoned: a resume performs it again.
+
+        On return no thread is at work any more, so that the run can be let go.
+        """
+        lanes = (self._starting, self._harvesting, self._judging, self._merging)
+        for lane in lanes:
             lane.shutdown(wait=False, cancel_futures=True)
+        self._run.backend.close()  # whoever waits for a job gives up
+        for lane in lanes:
+            lane.shutdown(wait=True)
 
     def _submit(self, lane: ThreadPoolExecutor, answer: Callable[[], ev.Event]) -> None:
         try:

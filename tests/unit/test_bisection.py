@@ -86,7 +86,7 @@ def test_a_failure_that_does_not_come_again_refuses_nobody() -> None:
     assert branch.landed == [0, 1, 2, 3]
 
 
-@settings(max_examples=300)
+@settings(max_examples=60)
 @given(st.integers(1, 12), st.data())
 def test_as_long_as_more_work_mends_nothing_it_ends_as_one_at_a_time(size: int, data: st.DataObject) -> None:
     one = st.frozensets(st.integers(0, size - 1), min_size=1, max_size=3)
@@ -96,7 +96,7 @@ def test_as_long_as_more_work_mends_nothing_it_ends_as_one_at_a_time(size: int, 
     assert batch.refused == serial.refused
 
 
-@settings(max_examples=300)
+@settings(max_examples=60)
 @given(st.integers(1, 10), st.sets(st.integers(1, 1023)))
 def test_whatever_the_checks_say(size: int, failing: set[int]) -> None:
     """Also when work heals what earlier work broke."""

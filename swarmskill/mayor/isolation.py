@@ -54,9 +54,11 @@ class CheckoutGuard:
         if self._off:
             return
         with self._lock:
+            if key in self._watches:
+                return
             if self._known is None or time.monotonic() - self._looked_at > _FRESH:
                 self._look()
-            self._watches.setdefault(key, _Watch(self._kept))
+            self._watches[key] = _Watch(self._kept)
 
     def end(self, key: str) -> tuple[list[Difference], str]:
         """A worker has ended: what changed since its start, and the ref that holds what was there before."""

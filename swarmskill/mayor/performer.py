@@ -96,7 +96,7 @@ class ThreadedPerformer:
         result = land(repository, branch, state.base, effect.head, rev=branch_name(self._run.folder.run_id))
         self._run.guard.refresh()
         if result.landed:
-            return ev.Landed(at=time.time(), head=effect.head, branch=branch)
+            return ev.Landed(at=time.time(), head=effect.head, branch=branch, note=result.note)
         return ev.LandingRefused(at=time.time(), head=effect.head, reason=result.reason, hint=result.hint)
 
     def _report(self, effect: ef.Report, state: State) -> ev.Event:

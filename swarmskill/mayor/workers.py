@@ -142,6 +142,7 @@ class Workers:
         return Acquired(Path(noted["worktree"])), noted["base"]
 
     def _harvest(self, effect: Await, key: str, done: Future[JobEnd]) -> ev.Event:
+        found, kept = self.run.guard.end(key)
         try:
             end = done.result()
         except JobLost as error:
@@ -153,7 +154,6 @@ class Workers:
             copy.parent.mkdir(parents=True, exist_ok=True)
             with suppress(OSError):
                 shutil.copyfile(claimed, copy, follow_symlinks=False)
-        found, kept = self.run.guard.end(key)
         top, log = self.run.repository.top, self.run.folder.log(key)
         touched = tuple(touches(found, top, self.run.worktrees.root, log, result))
         worker_end = WorkerEnd(

@@ -100,13 +100,13 @@ class LiveView:
         self._screen.close()
 
     def _draw(self) -> None:
-        self._screen.draw(self.frame(), self._take_above())
+        self._screen.draw(self.lines(), self._take_above())
 
     def _take_above(self) -> list[Text]:
         above, self._above = self._above, []
         return above
 
-    def frame(self) -> list[Text]:
+    def lines(self) -> list[Text]:
         """The lines of the tree, none wider than the terminal and all together lower than it."""
         width, height = self._screen.size
         if (width, height) != self._shape:

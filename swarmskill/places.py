@@ -113,6 +113,10 @@ class RunFolder:
         """All that one check command printed, on the attempt itself or on the merged result."""
         return self.path / "checks" / f"{key}-{'merged' if merged else 'own'}-{number}.log"
 
+    def stack_log(self, session: int, stack: int, number: int) -> Path:
+        """All that one run-wide check printed on several tasks' merged result; counted per mayor's session."""
+        return self.path / "checks" / "stacks" / f"{session}-{stack}-{number}.log"
+
 
 def runs_folder(common_dir: Path) -> Path:
     """Where the runs of a repository are; `common_dir` is git's common directory."""

@@ -59,6 +59,8 @@ def start_run(
     """
     first = RunStarted(at=time.time(), run_id=folder.run_id, tasks=tasks, config=config, base=base)
     _ignore_wake_ups()
+    # Before anything of the run is there: a branch that is in the way refuses it without a trace.
+    repository.ensure_run_branch(folder.run_id, base)
     with explained(folder), Ledger(folder, _this_process()) as ledger:
         ledger.recover()
         return _drive(folder, repository, ledger, EMPTY, first, watcher, environment)

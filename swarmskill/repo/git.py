@@ -143,7 +143,8 @@ class Git:
         with _explained(words):
             done = subprocess.run(
                 _argv(words, config),
-                input=stdin,
+                input=stdin or None,
+                stdin=None if stdin else subprocess.DEVNULL,
                 capture_output=True,
                 env=environment(env),
                 cwd=folder or self.folder,

@@ -181,7 +181,7 @@ class Repository:
         """
         removed = []
         for lock in self.ref_locks(run_id):
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 if time.time() - lock.stat().st_mtime >= older_than:
                     lock.unlink()
                     removed.append(lock)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import time
 
 import pytest
 
@@ -51,13 +50,14 @@ def test_following_to_the_end(user: User, run: subprocess.Popen[bytes]) -> None:
     events = user.start("events", "--follow", "--json")
     logs = user.start("logs", "slow", "--follow")
     watch = user.start("status", "--watch")
-    time.sleep(0.3)
+    begun = [process.stdout.readline() for process in (events, logs, watch)]
     user.gate().touch()
     assert user.finish(run).code == 0
-    documents = [json.loads(line) for line in user.finish(events).raw.splitlines()]
+    documents = [json.loads(line) for line in [begun[0], *user.finish(events).raw.splitlines()]]
     assert [documents[0]["type"], documents[-1]["type"]] == ["run_started", "reported"]
-    assert user.finish(logs).out == "begin\n"
+    assert (begun[1], user.finish(logs).out) == (b"begin\n", "")
     watched = user.finish(watch)
+    assert b"running" in begun[2]
     assert watched.code == 0
     assert "TIME completed slow" in watched.out
     assert "tasks     3: 3 completed" in watched.out
@@ -74,7 +74,7 @@ def test_stop_lets_workers_finish_and_resume_goes_on(user: User, run: subprocess
     assert "go on: swarm resume RUN\n" in said.out
     said = user.swarm("resume")
     assert said.code == 0
-    assert "TIME resumed   RUN: 2 completed, 1 pending\n" in said.out
+    assert "TIME resumed   RUN: 2 completed, 1 in progress\n" in said.out
     assert user.git("log", "--format=%s").splitlines() == ["Do next", "Do slow", "Do quick", "start"]
 
 

@@ -21,6 +21,9 @@ from swarmskill.repo.integrate import keep_attempt
 from swarmskill.repo.repository import Repository
 from swarmskill.repo.snapshot import put_aside
 
+PUT_ASIDE = "checkout-"
+"""Prefix of the keys of commits that hold what the user had in the main checkout."""
+
 _FRESH = 1.0
 """Seconds for which a look at the checkout also serves as the look before a worker's start."""
 
@@ -93,7 +96,7 @@ class CheckoutGuard:
     def _keep(self) -> None:
         commit = put_aside(self._repository)
         if commit:
-            key = f"checkout-{commit[:12]}"
+            key = f"{PUT_ASIDE}{commit[:12]}"
             keep_attempt(self._repository, self._run_id, key, commit)
             self._kept = attempt_ref(self._run_id, key)
 

@@ -8,18 +8,20 @@ disturb the worktree.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from swarmskill.places import WORKER_FOLDER
+from swarmskill.places import PRIVATE_FOLDER, WORKER_FOLDER
 from swarmskill.repo import admin
 from swarmskill.repo.changes import GITLINK, Entry, parse_raw
-from swarmskill.repo.files import behind_link, inside
+from swarmskill.repo.files import behind_link, inside, remove_tree
 from swarmskill.repo.git import GitFailed, Output, encode
 from swarmskill.repo.repository import Repository
 
@@ -63,7 +65,7 @@ def snapshot(
     """
     if worktree.is_symlink() or not worktree.is_dir():
         raise GitFailed(("add", "-A"), 128, f"the worktree {worktree} is gone")
-    with tempfile.TemporaryDirectory(prefix="swarm-index-") as folder:
+    with tempfile.TemporaryDirectory(prefix="swarm-index-", dir=_private_folder(repository)) as folder:
         index = _Index(repository, worktree, base, Path(folder))
         index.seed()
         problems = index.add()
@@ -84,7 +86,7 @@ def put_aside(repository: Repository) -> str:
     Untracked files come along up to `_ASIDE_BYTES` each. Neither the checkout nor its index is touched.
     """
     git, head = repository.git, repository.resolve("HEAD")
-    with tempfile.TemporaryDirectory(prefix="swarm-index-") as folder:
+    with tempfile.TemporaryDirectory(prefix="swarm-index-", dir=_private_folder(repository)) as folder:
         index = Path(folder) / "index"
         if (repository.git_dir / "index").exists():
             shutil.copy2(repository.git_dir / "index", index)
@@ -100,6 +102,21 @@ def put_aside(repository: Repository) -> str:
     if written.text == repository.resolve_tree(head):
         return ""
     return git.run("commit-tree", "-p", head, written.text, "-m", "The main checkout before a worker started").text
+
+
+def _private_folder(repository: Repository) -> Path:
+    """Where private indexes are: in the git folder, so that what a killed process leaves there can be found."""
+    folder = repository.common_dir / PRIVATE_FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def clear_private_indexes(repository: Repository, *, older_than: float = 3600.0) -> None:
+    """Remove the private indexes that killed processes left; younger ones may be another run's."""
+    for folder in (repository.common_dir / PRIVATE_FOLDER).glob("swarm-index-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime >= older_than:
+                remove_tree(folder)
 
 
 def _is_small(path: Path) -> bool:

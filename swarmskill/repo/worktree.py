@@ -70,18 +70,20 @@ class Worktrees:
     def acquire(self, key: str, base: str) -> Acquired:
         """A detached checkout of commit `base` at `root/key`: clean, ignored files gone too but for `setup.keep`.
 
-        Whatever is at that place already is thrown away and not cleaned: a git that outlived a killed mayor
-        may still write or clean there, and goes on doing so in what was moved aside. A key that another
-        thread is working with must not be asked for. Raises GitFailed, SetupFailed (the worktree is given
-        back then), or OSError (disk full, something in the way that cannot be moved).
+        What is at that place already is used again if it was given back, else thrown away and not cleaned: a git
+        that outlived a killed mayor may still write or clean there, and goes on doing so in what was moved
+        aside. A key that another thread is working with must not be asked for. Raises GitFailed, SetupFailed (the
+        worktree is given back then), or OSError (disk full, something in the way that cannot be moved).
         """
         path = self.root / key
         self.root.mkdir(parents=True, exist_ok=True)
         with self._lock:
+            given_back = path in self._free
             self._free = [free for free in self._free if free != path]
-        self._discard(path)
-        if not self._reuse(path, base):
-            self._add(path, base)
+        if not (given_back and self._reset(path, base)):
+            self._discard(path)
+            if not self._reuse(path, base):
+                self._add(path, base)
         try:
             return Acquired(path, set_up(self.repository, path, self._setup, self._run_command))
         except Exception:

@@ -32,6 +32,8 @@ class CheckKind(StrEnum):
     """The worker ran past its time limit."""
     CLAIM = "claim"
     """The worker's result file cannot be read, or contradicts what we see."""
+    ISOLATION = "isolation"
+    """The worker changed the main checkout instead of keeping to its worktree."""
     EMPTY = "empty"
     """Nothing changed, and the task has no check that could prove this right."""
     SCOPE = "scope"
@@ -140,6 +142,19 @@ class Ending(StrEnum):
     """Stopped because we asked for it, not through a fault of the attempt."""
 
 
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """One thing of the main checkout that changed while a worker lived: by the worker, or by the user.
+
+    `path` is the file, "" for HEAD, a ref, a setting or a hook; `named` tells that the worker's log or
+    result names that file, or the main checkout itself.
+    """
+
+    what: str
+    path: str = ""
+    named: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerEnd:
     """How a worker ended: `exit_code` as a shell tells it (128 + signal number for a signal)."""
@@ -151,6 +166,10 @@ class WorkerEnd:
     result: WorkerResult | None = None
     result_problem: str = ""
     """Why the result file could not be read, or "" if it could or there was none."""
+    touched: tuple[Touch, ...] = ()
+    """What changed in the main checkout while the worker lived."""
+    kept: str = ""
+    """Ref that holds the main checkout's files as they were before, or "" if nothing changed."""
 
 
 class ChangeKind(StrEnum):
@@ -272,6 +291,17 @@ class Land(StrEnum):
     NEVER = "never"
 
 
+class Isolation(StrEnum):
+    """When a change of the main checkout is laid at the door of a worker that lived meanwhile."""
+
+    STRICT = "strict"
+    """Always: nobody else is at work there, as in CI."""
+    EVIDENCE = "evidence"
+    """When something speaks against the worker; else it may have been the user, and is only noted."""
+    OFF = "off"
+    """Never: the checkout is not looked at."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorktreeSetup:
     """What a fresh worktree gets beside the checkout.
@@ -315,3 +345,4 @@ class RunConfig:
     env: tuple[str, ...] | None = None
     max_file_bytes: int = 10_000_000
     keep: bool = False
+    isolation: Isolation = Isolation.EVIDENCE

@@ -89,6 +89,10 @@ class RunFolder:
         """What the worker was told."""
         return self.path / "prompts" / f"{key}.md"
 
+    def assignment(self, key: str) -> Path:
+        """Worktree and base of an attempt, from before its worker started."""
+        return self.path / "assignments" / f"{key}.json"
+
     def log(self, key: str) -> Path:
         """All that the worker printed."""
         return self.path / "logs" / f"{key}.log"

@@ -77,6 +77,9 @@ class Backend(Protocol):
         Raises CannotStart.
         """
 
+    def find(self, name: str) -> Started | None:
+        """The job of that name that was started before, running or ended; None if there is none."""
+
     def end(self, name: str, started: Started) -> Future[JobEnd]:
         """The job's end, as soon as it and all processes of its group are gone.
 

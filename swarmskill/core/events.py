@@ -66,13 +66,15 @@ class RetryRequested(AttemptEvent):
 class WorkerStarted(AttemptEvent):
     """Answers Spawn. `identity` tells this process from a later one of the same `pid`.
 
-    `worktree` is an absolute path, `base` the commit that the worktree started from.
+    `worktree` is an absolute path, `base` the commit that the worktree started from. `warnings`
+    tell what the worktree lacks that the configuration asked for.
     """
 
     pid: int
     identity: str
     worktree: str
     base: str
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

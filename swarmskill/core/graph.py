@@ -24,12 +24,14 @@ class Graph:
 
     `generation` is the length of the longest chain of blockers that are to be run, `weight` the
     critical path in seconds: the task's own estimate plus the longest chain of what waits on it.
-    Tasks that are done already wait on nothing and hold nothing up: both are 0 for them. `overlaps`
+    Tasks that are done already wait on nothing and hold nothing up: both are 0 for them.
+    `order` has every rank once, after those of all its blockers, done or not. `overlaps`
     has a bit set for each task, `contended` is the set of those that overlap with any other.
     """
 
     tasks: tuple[Task, ...]
     rank: Mapping[str, int]
+    order: tuple[int, ...]
     dependents: tuple[tuple[int, ...], ...]
     blockers: tuple[tuple[int, ...], ...]
     generation: tuple[int, ...]
@@ -42,7 +44,7 @@ class Graph:
         return self.tasks[self.rank[task_id]]
 
 
-EMPTY_GRAPH = Graph((), {}, (), (), (), (), ())
+EMPTY_GRAPH = Graph((), {}, (), (), (), (), (), ())
 
 
 def build_graph(tasks: Sequence[Task]) -> Graph:
@@ -71,6 +73,7 @@ def build_graph(tasks: Sequence[Task]) -> Graph:
     return Graph(
         tasks=ranked,
         rank=rank,
+        order=tuple(rank[task_id] for task_id in order),
         dependents=tuple(tuple(sorted(rank[d] for d in waiting[task.id])) for task in ranked),
         blockers=tuple(tuple(sorted(rank[b] for b in set(task.blocked_by))) for task in ranked),
         generation=tuple(generation[task.id] for task in ranked),

@@ -14,6 +14,7 @@ _CAPS: Final = {
     CheckKind.TESTS: 3,
     CheckKind.COMMAND: 3,
     CheckKind.TIMEOUT: 1,
+    CheckKind.ISOLATION: 0,
     CONFLICT: 1,
     LOST: 5,
 }

@@ -80,7 +80,7 @@ class State:
     run_id: str = ""
     config: RunConfig = RunConfig()
     graph: Graph = EMPTY_GRAPH
-    tasks: HashTrieMap[str, TaskState] = HashTrieMap()  # noqa: RUF009 - an empty persistent map is immutable
+    tasks: HashTrieMap[str, TaskState] = HashTrieMap()
     open: int = 0
     ready: int = 0
     active: int = 0

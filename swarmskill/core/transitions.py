@@ -21,7 +21,7 @@ and moves the run towards its end.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -32,7 +32,7 @@ from swarmskill.core import retries
 from swarmskill.core.effects import Await, Effect, Integrate, Kill, Validate
 from swarmskill.core.graph import build_graph
 from swarmskill.core.progress import outstanding, proceed, should_land
-from swarmskill.core.state import Stage, State, Stop, TaskState, Worker
+from swarmskill.core.state import EMPTY, Stage, State, Stop, TaskState, Worker
 from swarmskill.model import CheckKind, Claim, Ending, Feedback, OnFailure, Outcome, Phase, Verdict
 
 Step = tuple[State, tuple[Effect, ...]]
@@ -49,6 +49,14 @@ def step(state: State, event: ev.Event) -> Step:
     state, effects = moved
     state, more = proceed(state, event.at)
     return state, effects + more
+
+
+def fold(events: Iterable[ev.Event]) -> State:
+    """The state that a ledger's events lead to."""
+    state = EMPTY
+    for event in events:
+        state, _ = step(state, event)
+    return state
 
 
 # The run as a whole

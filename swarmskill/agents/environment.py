@@ -1,0 +1,72 @@
+"""What a worker sees of the mayor's environment. Pure: the environment is passed in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from swarmskill.agents.base import Assignment
+
+NECESSARY = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_*",
+    "TERM",
+    "TMPDIR",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "TZ",
+    "XDG_*",
+)
+"""What a program needs to work at all: passed on whatever the allow-list says."""
+
+_NEVER = re.compile(
+    # Git's own would point the worker at another repository.
+    r"GIT_.*"
+    # An outer swarm's assignment is not this worker's.
+    r"|SWARM_.*"
+    # True of the mayor's folder and shell only.
+    r"|PWD|OLDPWD|_|SHLVL|__PYVENV_LAUNCHER__"
+    # How assistants mark what they started: a worker would take itself for a part of that session,
+    # refuse to start, or write into its mail. Settings and keys of the same prefix are the user's.
+    r"|CLAUDECODE|CLAUDE_PID|CLAUDE_SESSION_ID|CLAUDE_PROJECT_DIR|CLAUDE_PLUGIN_\w+|CLAUDE_SKILL_DIR|CLAUDE_ENV_FILE"
+    r"|CLAUDE_CODE_(?:\w+_)?(?:SESSION|SESSION_ID|ENTRYPOINT|AGENT_ID|AGENT_NAME|TEAM_NAME|TASK_LIST_ID|SSE_PORT)"
+    r"|CLAUDE_CODE_(?:MESSAGING|CHILD|PARENT)_\w+"
+    r"|AI_AGENT|AGENT"
+    r"|CODEX_(?:\w+_)?(?:SESSION_ID|THREAD_ID|SESSION)|CODEX_SANDBOX\w*|CODEX_CI|CODEX_MANAGED_BY_\w+"
+    r"|CODEX_INTERNAL_\w+"
+    r"|OPENCODE|OPENCODE_(?:PID|SESSION_ID|RUN_ID|CALLER|SERVER_\w+)"
+    r"|GEMINI_CLI|QWEN_CODE|CURSOR_AGENT|CURSOR_TRACE_ID"
+)
+
+
+def worker_environment(
+    base_env: Mapping[str, str], *, allow: Iterable[str] | None, extra: Mapping[str, str]
+) -> dict[str, str]:
+    """The whole environment of a worker: what it may see of `base_env`, and `extra`, which wins.
+
+    `allow` are names or patterns (`MY_*`); None allows everything that is not private to the mayor.
+    """
+    allowed = None if allow is None else (*NECESSARY, *allow)
+    seen = {
+        name: value
+        for name, value in base_env.items()
+        if not _NEVER.fullmatch(name) and (allowed is None or any(fnmatchcase(name, one) for one in allowed))
+    }
+    return {**seen, **extra}
+
+
+def assignment_variables(assignment: Assignment, repository: Path) -> dict[str, str]:
+    """How a worker learns what it is to do; `repository` is the main checkout."""
+    return {
+        "SWARM_RUN_ID": assignment.run_id,
+        "SWARM_TASK_ID": assignment.task.id,
+        "SWARM_ATTEMPT": str(assignment.attempt),
+        "SWARM_PROMPT": str(assignment.prompt_file),
+        "SWARM_RESULT": str(assignment.result_file),
+        "SWARM_REPO": str(repository),
+    }

@@ -1,0 +1,60 @@
+"""What the keeper knows of one job that is not over. Imported by the keeper: standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from swarmskill.backends.joblog import JobLog
+from swarmskill.backends.processes import identity
+from swarmskill.backends.timers import Timer
+from swarmskill.backends.wire import Message
+
+EXITED, TIMED_OUT, KILLED = "exited", "timed_out", "killed"
+"""How a job ends: the values of `model.Ending`, which is too heavy to import here."""
+
+
+class Held:
+    """One job that is not over."""
+
+    __slots__ = (
+        "ending",
+        "exit_code",
+        "grace",
+        "identity",
+        "log",
+        "mark",
+        "name",
+        "owner",
+        "pid",
+        "pipe",
+        "started_at",
+        "survives",
+        "sweeping",
+        "timer",
+        "watchers",
+    )
+
+    def __init__(self, fields: Mapping[str, Any], pid: int, pipe: int, log: JobLog, mark: int, at: float) -> None:
+        self.name: str = fields["name"]
+        self.grace: float = fields["grace"]
+        self.survives: bool = fields["survives"]
+        self.pid = pid
+        self.identity = identity(pid)
+        self.mark = mark
+        self.pipe = pipe
+        self.log = log
+        self.started_at = at
+        self.ending = EXITED
+        self.exit_code: int | None = None
+        """None while the main process runs."""
+        self.sweeping = False
+        """The main process is gone, and what it left has been told to end."""
+        self.timer: Timer | None = None
+        self.owner: object = None
+        self.watchers: set[Any] = set()
+
+    @property
+    def where(self) -> Message:
+        """What names the job's process."""
+        return {"name": self.name, "pid": self.pid, "identity": self.identity}

@@ -1,0 +1,19 @@
+"""The command line. `main` is the entry point; nothing heavy is imported before it is needed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run `swarm` with the given arguments (default: those of the process) and exit."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words in (["--version"], ["-V"]):
+        from swarmskill import __version__
+
+        print(f"swarm {__version__}")
+        return
+    from swarmskill.cli.failures import run_guarded
+
+    sys.exit(run_guarded(words))

@@ -1,0 +1,85 @@
+"""The one place where exceptions become text and an exit code."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from swarmskill import __version__
+from swarmskill.errors import InternalError, Interrupted, SwarmError, UsageError
+
+EXIT_BUG = 3
+
+
+def run_guarded(words: Sequence[str]) -> int:
+    """Run the command; whatever goes wrong is told in two lines (or as JSON) and becomes the exit code."""
+    as_json = "--json" in words
+    try:
+        return _run(words)
+    except SwarmError as error:
+        if isinstance(error, InternalError):
+            _write_crash_report(error, words)
+        _tell(error, as_json=as_json)
+        return error.exit_code
+    except KeyboardInterrupt:
+        _tell(Interrupted("interrupted", hint="go on with: swarm resume"), as_json=as_json)
+        return Interrupted.exit_code
+    except BrokenPipeError:
+        # Whoever read our output is gone; say nothing more, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        path = _write_crash_report(error, words)
+        hint = f"this is a bug in swarm; the report to send is {path}; a run goes on with: swarm resume"
+        _tell(InternalError(f"{type(error).__name__}: {error}", hint=hint), as_json=as_json)
+        return EXIT_BUG
+
+
+def _run(words: Sequence[str]) -> int:
+    import typer
+    from typer.exceptions import TyperException
+
+    from swarmskill.cli.app import application
+
+    try:
+        code = application()(args=list(words), prog_name="swarm", standalone_mode=False)
+    except TyperException as error:
+        context = getattr(error, "ctx", None)
+        verb = context.command_path if context else "swarm"
+        raise UsageError(error.format_message(), hint=f"see: {verb} --help") from error
+    except typer.Abort as error:
+        raise KeyboardInterrupt from error
+    return int(code or 0)
+
+
+def _tell(error: SwarmError, *, as_json: bool) -> None:
+    if as_json:
+        from swarmskill.codec import dump_json
+
+        print(dump_json({"error": {"code": error.code, "message": error.message, "hint": error.hint}}))
+        return
+    print(f"error: {error.message}", file=sys.stderr)
+    if error.hint:
+        print(f" hint: {error.hint}", file=sys.stderr)
+
+
+def _write_crash_report(error: BaseException, words: Sequence[str]) -> Path:
+    """A file ready to paste into an issue. The arguments' values are left out: they may hold secrets."""
+    options = " ".join(word.split("=")[0] for word in words if word.startswith("-"))
+    lines = [
+        f"swarm {__version__}, Python {platform.python_version()}, {platform.platform()}",
+        f"verb: {next((word for word in words if not word.startswith('-')), '-')}, options: {options or '-'}",
+        "",
+        *traceback.format_exception(error),
+    ]
+    if isinstance(error, InternalError) and error.story:
+        lines += ["story:", error.story]
+    handle, name = tempfile.mkstemp(prefix="swarm-bug-", suffix=".txt")
+    with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
+        file.write("\n".join(lines))
+    return Path(name)

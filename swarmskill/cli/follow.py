@@ -1,0 +1,106 @@
+"""Verbs that can follow what grows: logs, events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from swarmskill.cli.options import (
+    JsonOption,
+    RunArgument,
+    RunOption,
+    TaskArgument,
+    check_task,
+    look_here,
+    print_json,
+    print_text,
+    recall,
+)
+from swarmskill.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from swarmskill.cli.options import Recalled
+    from swarmskill.core.events import Event
+    from swarmskill.places import RunFolder
+
+_FOLLOW = Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows, until the run is over.")]
+
+
+def logs(
+    task: TaskArgument,
+    run: RunOption = "",
+    attempt: Annotated[int, typer.Option(help="Which attempt; the last by default.")] = 0,
+    follow: _FOLLOW = False,
+    json: JsonOption = False,
+) -> int:
+    """Print what a task's worker printed.
+
+    Example: swarm logs 3 --follow
+    """
+    from swarmskill.places import attempt_key
+    from swarmskill.views.follow import follow_lines
+
+    recalled = recall(run)
+    check_task(recalled.state, task)
+    number = attempt or recalled.state.tasks[task].attempt
+    path = recalled.folder.log(attempt_key(task, number))
+    if not path.exists() and not follow:
+        raise UsageError(f"task {task} has no log of attempt {number}", hint=f"swarm why {task}")
+    stop = _until_over(recalled.folder) if follow else lambda: True
+    if json:
+        print_json({"task": task, "attempt": number, "path": str(path), "lines": list(follow_lines(path, stop))})
+        return 0
+    for line in follow_lines(path, stop):
+        print_text(line)
+    return 0
+
+
+def events(
+    run: RunArgument = "",
+    kind: Annotated[list[str] | None, typer.Option("--type", help="Only events of this type; repeatable.")] = None,
+    task: Annotated[list[str] | None, typer.Option(help="Only events about this task; repeatable.")] = None,
+    follow: _FOLLOW = False,
+    json: JsonOption = False,
+) -> int:
+    """Print the events of a run from its ledger. With --follow --json one JSON document a line.
+
+    Example: swarm events --type integrated --follow
+    """
+    from swarmskill.codec import dump_json, event_document
+    from swarmskill.views.events import event_line, events_document, select_events
+
+    recalled = recall(run)
+    for task_id in task or []:
+        check_task(recalled.state, task_id)
+
+    def wanted(found: Iterator[Event] | tuple[Event, ...]) -> Iterator[Event]:
+        return select_events(found, recalled.state.graph, types=kind or (), tasks=task or ())
+
+    if json and not follow:
+        print_json(events_document(recalled.folder.run_id, wanted(recalled.events), event_document))
+        return 0
+    look = look_here()
+    for event in wanted(_growing(recalled) if follow else recalled.events):
+        print_text(dump_json(event_document(event), indent=False) if json else event_line(event, look))
+    return 0
+
+
+def _growing(recalled: Recalled) -> Iterator[Event]:
+    from swarmskill.codec import BadLine, decode_event
+    from swarmskill.views.follow import follow_lines
+
+    for line in follow_lines(recalled.folder.ledger, _until_over(recalled.folder)):
+        try:
+            yield decode_event(line.encode())[1]
+        except BadLine:
+            continue  # A torn last line: nothing followed from it.
+
+
+def _until_over(folder: RunFolder) -> Callable[[], bool]:
+    """Whether nobody is at work on the run any more."""
+    from swarmskill.ledger import read_holder
+
+    return lambda: read_holder(folder) is None

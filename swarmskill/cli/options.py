@@ -1,0 +1,83 @@
+"""Options and arguments that several verbs share, and how they find the run that is meant."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from swarmskill.errors import UsageError
+from swarmskill.places import RunFolder, find_run
+
+if TYPE_CHECKING:
+    from swarmskill.core.events import Event
+    from swarmskill.core.state import State
+    from swarmskill.views.marks import Look
+
+RunArgument = Annotated[str, typer.Argument(metavar="[RUN]", help="Run id or a part of it; the newest by default.")]
+RunOption = Annotated[str, typer.Option("--run", metavar="RUN", help="Run id or a part of it; the newest by default.")]
+TaskArgument = Annotated[str, typer.Argument(metavar="TASK", help="Task id.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """A run as its ledger tells it. `held` when a mayor is at work on it, `newest` if none came after it."""
+
+    folder: RunFolder
+    top: Path
+    events: tuple[Event, ...]
+    state: State
+    held: bool
+    newest: bool
+
+
+def recall(wanted: str) -> Recalled:
+    """Read the ledger of the run that the words mean. Raises Refused or LedgerDamaged."""
+    from swarmskill.core.transitions import fold
+    from swarmskill.ledger import read_holder, read_ledger
+    from swarmskill.places import run_ids
+    from swarmskill.repo.locate import locate
+
+    located = locate(Path.cwd())
+    folder = find_run(located.common_dir, wanted)
+    held = read_holder(folder) is not None
+    events = read_ledger(folder.ledger).events
+    newest = run_ids(located.common_dir)[-1] == folder.run_id
+    return Recalled(folder, located.top, events, fold(events), held, newest)
+
+
+def check_task(state: State, task_id: str) -> None:
+    """Raise UsageError, with the nearest ids, if the run has no such task."""
+    if task_id in state.tasks:
+        return
+    import difflib
+
+    nearest = difflib.get_close_matches(task_id, list(state.tasks), n=3) or sorted(state.tasks)[:5]
+    raise UsageError(f"run {state.run_id} has no task {task_id!r}", hint="there are: " + ", ".join(nearest))
+
+
+def look_here() -> Look:
+    """What standard output can show."""
+    from swarmskill.views.marks import look_of
+
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    return look_of(sys.stdout, os.environ, width)
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on standard output."""
+    from swarmskill.codec import dump_json
+
+    print(dump_json(document))
+
+
+def print_text(text: str) -> None:
+    """Text on standard output, whatever its encoding can show."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.rstrip("\n").encode(encoding, "replace").decode(encoding), flush=True)

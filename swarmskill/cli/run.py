@@ -1,0 +1,138 @@
+"""`swarm run`: the whole loop."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from swarmskill.cli.options import JsonOption, look_here, print_json, print_text
+from swarmskill.errors import Interrupted, Refused
+from swarmskill.model import Land, OnFailure, RunConfig, Schedule, Task
+
+if TYPE_CHECKING:
+    from swarmskill.core.state import State
+    from swarmskill.mayor.watching import Watching
+    from swarmskill.model import TaskList
+    from swarmskill.places import RunFolder
+
+
+def run(
+    tasks: Annotated[str, typer.Argument(metavar="TASKS", help="Task file, JSON or YAML; - reads standard input.")],
+    max_workers: Annotated[int | None, typer.Option(help="Workers at the same time. [5]")] = None,
+    agent: Annotated[str | None, typer.Option(help="Agent program for tasks that name none. [command]")] = None,
+    agent_cmd: Annotated[
+        str | None, typer.Option(help="Command line of the `command` agent, such as 'prog --flag {prompt_file}'.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Model for tasks that name none.")] = None,
+    schedule: Annotated[Schedule | None, typer.Option(help="Start when ready, or wave by wave. [rolling]")] = None,
+    on_failure: Annotated[OnFailure | None, typer.Option(help="When a task fails. [best-effort]")] = None,
+    max_retries: Annotated[int | None, typer.Option(help="Retries of a task, whatever it failed for.")] = None,
+    timeout: Annotated[str | None, typer.Option(help="Time limit of one worker: 90s, 30m, 2h. [30m]")] = None,
+    deadline: Annotated[str | None, typer.Option(help="Time limit of the whole run.")] = None,
+    base: Annotated[str, typer.Option(help="Commit to start from.")] = "HEAD",
+    land: Annotated[Land | None, typer.Option(help="When to move your branch to the run branch. [end]")] = None,
+    keep: Annotated[bool | None, typer.Option("--keep", help="Keep every worktree.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and start nothing.")] = False,
+    json: JsonOption = False,
+) -> int:
+    """Run a task list: every unblocked task at once, each in a worktree of its own; commit what passes.
+
+    Example: swarm run tasks.json --max-workers 3 --agent-cmd 'my-agent --prompt {prompt_file}'
+    """
+    flags = {
+        "max_workers": max_workers,
+        "agent": agent,
+        "agent_cmd": agent_cmd,
+        "model": model,
+        "schedule": schedule,
+        "on_failure": on_failure,
+        "max_retries": max_retries,
+        "timeout": timeout,
+        "deadline": deadline,
+        "land": land,
+        "keep": keep,
+    }
+    if dry_run:
+        from swarmskill.cli.plan import show_plan
+
+        return show_plan(tasks, "json" if json else "text")
+    return run_tasks(load_task_list(tasks), flags, base=base, as_json=json, start=Path.cwd())
+
+
+def load_task_list(name: str) -> TaskList:
+    """Read a task file. Raises InputError."""
+    from swarmskill.sources.taskfile import load_tasks
+
+    listed = load_tasks(name)
+    for warning in listed.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    return listed
+
+
+def run_tasks(listed: TaskList, flags: dict[str, Any], *, base: str, as_json: bool, start: Path) -> int:
+    """Start a run in the checkout around `start`, show it, and say how it ended."""
+    from swarmskill.mayor.session import start_run
+    from swarmskill.places import RunFolder, runs_folder
+    from swarmskill.repo.repository import Repository
+    from swarmskill.runid import new_run_id
+    from swarmskill.settings import effective, load_sources, run_config
+
+    repository = Repository.open(start)
+    user_folder = Path(typer.get_app_dir("swarm"))
+    settings = effective(load_sources(flags, os.environ, repository.top, user_folder))
+    config = run_config(settings, branch=repository.branch, cross_cutting=listed.cross_cutting)
+    _refuse_unable_agents(listed.tasks, config)
+    commit = repository.resolve(base)
+    folder = RunFolder(runs_folder(repository.common_dir) / new_run_id(time.time()))
+    return show_run(
+        folder,
+        lambda watcher: start_run(folder, repository, listed.tasks, config, commit, watcher, dict(os.environ)),
+        as_json=as_json,
+    )
+
+
+def show_run(folder: RunFolder, drive: Callable[[Watching], State], *, as_json: bool) -> int:
+    """Let a view watch the run that `drive` drives, then tell how it ended; returns the exit code."""
+    from swarmskill.mayor.watching import Watching
+    from swarmskill.views.choose import choose_view
+    from swarmskill.views.plain import PlainView
+
+    # With --json standard output is for the document alone, so the lines go to standard error.
+    view = choose_view(sys.stderr if as_json else sys.stdout, os.environ)
+    view.start()
+    try:
+        state = drive(Watching(view, folder, live=not isinstance(view, PlainView)))
+    finally:
+        view.stop()
+    return _tell_end(folder, state, as_json=as_json)
+
+
+def _tell_end(folder: RunFolder, state: State, *, as_json: bool) -> int:
+    from swarmskill.mayor.session import CTRL_C
+    from swarmskill.views.ending import ending_text
+    from swarmskill.views.outcome import exit_code
+    from swarmskill.views.run_json import run_document
+
+    if as_json:
+        print_json(run_document(state, time.time()))
+    else:
+        print_text(ending_text(state, folder, time.time(), look=look_here()))
+    return Interrupted.exit_code if state.stop_reason == CTRL_C else exit_code(state)
+
+
+def _refuse_unable_agents(tasks: tuple[Task, ...], config: RunConfig) -> None:
+    """Raise before anything is started if a task's agent cannot work on it."""
+    from swarmskill.agents.registry import find_agent
+
+    for task in tasks:
+        if task.done:
+            continue
+        problem = find_agent(task.agent or config.agent).missing(task, config.agent_cmd)
+        if problem:
+            raise Refused(f"task {task.id}: {problem}", hint="see: swarm run --help")

@@ -1,0 +1,133 @@
+"""Verbs that steer a run: stop, kill, resume, retry."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from swarmskill.cli.options import (
+    JsonOption,
+    Recalled,
+    RunArgument,
+    RunOption,
+    TaskArgument,
+    check_task,
+    print_json,
+    print_text,
+    recall,
+)
+from swarmskill.errors import UsageError
+
+if TYPE_CHECKING:
+    from swarmskill.core.events import Event
+    from swarmskill.places import RunFolder
+
+
+def stop(
+    run: RunArgument = "",
+    now: Annotated[bool, typer.Option("--now", help="Stop the workers too; their tasks are tried again.")] = False,
+    json: JsonOption = False,
+) -> int:
+    """Stop a run at the next boundary: workers in flight finish and are integrated, nothing new starts.
+
+    Example: swarm stop --now
+    """
+    return _stop(run, now=now, force=False, as_json=json)
+
+
+def kill(run: RunArgument = "", json: JsonOption = False) -> int:
+    """Kill the workers of a run at once. Finished work is kept; `swarm resume` goes on.
+
+    Example: swarm kill
+    """
+    return _stop(run, now=True, force=True, as_json=json)
+
+
+def resume(run: RunArgument = "", json: JsonOption = False) -> int:
+    """Go on with a run that was stopped or whose mayor died: adopts its workers, loses nothing.
+
+    Example: swarm resume
+    """
+    return _drive(recall(run).folder, as_json=json)
+
+
+def retry(task: TaskArgument, run: RunOption = "", json: JsonOption = False) -> int:
+    """Try a task again that ended without being completed, and what was skipped because of it.
+
+    Example: swarm retry 3
+    """
+    from swarmskill.core.events import RetryRequested
+    from swarmskill.model import Outcome, Phase
+
+    recalled = recall(run)
+    check_task(recalled.state, task)
+    found = recalled.state.tasks[task]
+    if found.phase is not Phase.ENDED or found.outcome is Outcome.COMPLETED:
+        word = found.outcome or found.phase
+        raise UsageError(f"task {task} is {word}: there is nothing to try again", hint=f"swarm why {task}")
+    if found.outcome is Outcome.SKIPPED:
+        raise UsageError(f"task {task} was skipped: {found.detail}", hint="retry the one that failed")
+    request = RetryRequested(at=time.time(), task=task, attempt=found.attempt)
+    if _ask(recalled, request):
+        _tell(recalled.folder, f"task {task} will be tried again", as_json=json)
+        return 0
+    return _drive(recalled.folder, as_json=json)
+
+
+def _stop(wanted: str, *, now: bool, force: bool, as_json: bool) -> int:
+    from swarmskill.core.events import StopRequested
+    from swarmskill.core.state import Stage
+
+    recalled = recall(wanted)
+    state = recalled.state
+    if recalled.held:
+        _ask(recalled, StopRequested(at=time.time(), session=state.session, now=now, force=force, reason="swarm stop"))
+        said = "workers are being stopped" if now else "it stops when its workers have finished"
+    elif state.stage is Stage.OVER or not (now or force):
+        said = "nobody is at work on it"
+    else:
+        from swarmskill.mayor.session import kill_left_over
+
+        count = kill_left_over(recalled.folder, state, force=force)
+        said = f"its mayor is gone; {count} left-over workers were ended"
+    _tell(recalled.folder, said, as_json=as_json)
+    return 0
+
+
+def _ask(recalled: Recalled, request: Event) -> bool:
+    """Leave a request and wake the mayor. False if there is no mayor to hear it: the next one will."""
+    from swarmskill.backends.processes import is_alive
+    from swarmskill.ledger import read_holder
+    from swarmskill.requests import submit_request
+
+    submit_request(recalled.folder, request)
+    holder = read_holder(recalled.folder)
+    if holder is None or not is_alive(holder.pid, holder.identity):
+        return False
+    os.kill(holder.pid, signal.SIGUSR1)
+    return True
+
+
+def _drive(folder: RunFolder, *, as_json: bool) -> int:
+    from swarmskill.cli.run import show_run
+    from swarmskill.mayor.session import resume_run
+    from swarmskill.repo.repository import Repository
+
+    repository = Repository.open(Path.cwd())
+    return show_run(
+        folder,
+        lambda watcher: resume_run(folder, repository, watcher, dict(os.environ)),
+        as_json=as_json,
+    )
+
+
+def _tell(folder: RunFolder, said: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"run_id": folder.run_id, "detail": said})
+    else:
+        print_text(f"run {folder.run_id}: {said}")

@@ -1,0 +1,61 @@
+"""Removes worktrees and attempt refs of a run whose work is safe, or that the user names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from swarmskill.core.state import State
+from swarmskill.model import Outcome, Phase, WorktreeSetup
+from swarmskill.places import attempt_key, worktrees_folder
+from swarmskill.repo.integrate import drop_attempt
+from swarmskill.repo.repository import Repository
+from swarmskill.repo.worktree import Worktrees
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """Worktrees that were removed, and those that were kept with the reason, by path."""
+
+    removed: list[str] = field(default_factory=list)
+    kept: dict[str, str] = field(default_factory=dict)
+
+
+def clean_run(repository: Repository, state: State, named: frozenset[str]) -> Cleaned:
+    """Remove what belongs to integrated attempts or to tasks that are `named`. The run must not be held."""
+    root = worktrees_folder(repository.top, state.run_id)
+    worktrees = Worktrees(repository, state.run_id, root, WorktreeSetup(), run_command=_no_command)
+    reasons = _reasons_to_keep(state, named)
+    cleaned = Cleaned()
+    for path in worktrees.list():
+        reason = reasons.get(path.name, "")
+        if reason:
+            cleaned.kept[str(path)] = reason
+        else:
+            worktrees.remove(path)
+            cleaned.removed.append(str(path))
+    worktrees.prune()
+    for task_id, task in state.tasks.items():
+        for attempt in range(1, task.attempt + 1):
+            key = attempt_key(task_id, attempt)
+            if key not in reasons:
+                drop_attempt(repository, state.run_id, key)
+    return cleaned
+
+
+def _reasons_to_keep(state: State, named: frozenset[str]) -> dict[str, str]:
+    """Attempt key -> why its worktree and its ref stay."""
+    reasons = {}
+    for task_id, task in state.tasks.items():
+        if task_id in named or task.outcome is Outcome.COMPLETED:
+            continue
+        why = f"the work of task {task_id} is not integrated ({task.outcome or task.phase})"
+        if task.phase is not Phase.ENDED:
+            why = f"task {task_id} is not done; go on with: swarm resume {state.run_id}"
+        for attempt in range(1, task.attempt + 1):
+            reasons[attempt_key(task_id, attempt)] = why
+    return reasons
+
+
+def _no_command(_words: object, _folder: Path) -> tuple[int, str]:
+    raise AssertionError("cleaning sets no worktree up")

@@ -1,0 +1,69 @@
+"""Short commands of the mayor's own (checks, worktree set-up), run as jobs of the backend.
+
+The backend kills them when the mayor dies, so that a resumed run never meets a check of its
+predecessor in the same folder.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from swarmskill.backends.base import Backend, CannotStart, Job, JobEnd, JobLost
+from swarmskill.model import Ending
+from swarmskill.validation.commands import Ran
+
+_TAIL_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """Runs commands to their end. `session` keeps the names of different mayors' jobs apart."""
+
+    backend: Backend
+    session: int
+    grace: float
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def run(
+        self, argv: Sequence[str], environment: Mapping[str, str], *, cwd: Path, timeout: float | None, log: Path
+    ) -> Ran:
+        """Run a command and wait for its end. Does not raise for anything that the command does."""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        job = Job(
+            name=f"command-{self.session}-{next(self._numbers)}",
+            argv=tuple(argv),
+            cwd=cwd,
+            env=environment,
+            log=log,
+            timeout=timeout,
+            grace=self.grace,
+            survives=False,
+        )
+        try:
+            end = self.backend.end(job.name, self.backend.start(job)).result()
+        except CannotStart as error:
+            return Ran(exit_code=127, output="", seconds=0.0, cannot_start=str(error))
+        except JobLost as error:
+            return Ran(exit_code=137, output=_tail(log), seconds=0.0, cannot_start=str(error))
+        return _ran(end, log)
+
+
+def _ran(end: JobEnd, log: Path) -> Ran:
+    return Ran(
+        exit_code=end.exit_code,
+        output=_tail(log),
+        seconds=end.ended_at - end.started_at,
+        timed_out=end.ending is Ending.TIMED_OUT,
+    )
+
+
+def _tail(log: Path) -> str:
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
+            return file.read().decode(errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,33 @@
+"""What the performers of one run share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from swarmskill.agents.environment import worker_environment
+from swarmskill.backends.base import Backend
+from swarmskill.mayor.commands import Commands
+from swarmskill.model import RunConfig
+from swarmskill.places import RunFolder
+from swarmskill.repo.repository import Repository
+from swarmskill.repo.worktree import Worktrees
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """One run's folder, repository, processes and worktrees. `environment` is the mayor's own."""
+
+    folder: RunFolder
+    config: RunConfig
+    repository: Repository
+    worktrees: Worktrees
+    backend: Backend
+    commands: Commands
+    environment: Mapping[str, str]
+
+    def worker_variables(self, **named: str) -> dict[str, str]:
+        """The whole environment of a process that works for this run, with `SWARM_*` values by name."""
+        extra = {f"SWARM_{name.upper()}": value for name, value in named.items()}
+        extra |= {"SWARM_RUN_ID": self.folder.run_id, "SWARM_REPO": str(self.repository.top)}
+        return worker_environment(self.environment, allow=self.config.env, extra=extra)

@@ -1,0 +1,97 @@
+"""Performs Validate: takes what the worker left as a commit and judges it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from swarmskill.core.effects import Validate
+from swarmskill.core.events import Validated
+from swarmskill.core.manifest import is_glob
+from swarmskill.core.state import State
+from swarmskill.mayor.context import RunContext
+from swarmskill.model import Check, CheckKind, CheckResult, Task, Verdict
+from swarmskill.places import attempt_key
+from swarmskill.repo.changes import added_text, changes, tree_has
+from swarmskill.repo.git import GitFailed
+from swarmskill.repo.integrate import keep_attempt
+from swarmskill.repo.message import commit_message
+from swarmskill.repo.setup import setup_paths
+from swarmskill.repo.snapshot import snapshot
+from swarmskill.validation.commands import Ran, RunCommand
+from swarmskill.validation.contract import judge, judge_merged
+from swarmskill.validation.evidence import LogFor, check_again, gather
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Judges attempts by their diff and by checks that we run ourselves."""
+
+    run: RunContext
+
+    def validate(self, effect: Validate, state: State) -> Validated:
+        """Make the task's checks on what the worker left in its worktree."""
+        task, worktree = state.graph.task(effect.task), Path(effect.worktree)
+        verdict, commit = self._judge(effect, task, worktree)
+        return Validated(at=time.time(), task=effect.task, attempt=effect.attempt, verdict=verdict, commit=commit)
+
+    def judge_merged(self, task: Task, attempt: int, checks: Sequence[Check], folder: Path, commit: str) -> Verdict:
+        """Make `checks` in `folder`, a checkout of the merged result `commit`."""
+        results = check_again(
+            checks,
+            folder,
+            run=self._runner(task, attempt),
+            tree_has=lambda path: tree_has(self.run.repository, commit, path),
+            log=self._logs(task, attempt, merged=True),
+        )
+        return judge_merged(checks, results)
+
+    def _judge(self, effect: Validate, task: Task, worktree: Path) -> tuple[Verdict, str]:
+        repository, run_id = self.run.repository, self.run.folder.run_id
+        message = commit_message(task, run_id, effect.attempt)
+        literal = tuple(entry for entry in task.files if not is_glob(entry))
+        left_out = setup_paths(self.run.config.worktree)
+        try:
+            taken = snapshot(repository, worktree, effect.base, message, extra_paths=literal, left_out=left_out)
+        except GitFailed as error:
+            # Workers can wreck their worktree; that is their failure, not the run's.
+            return _unreadable(f"the worktree cannot be read: {error.message}"), ""
+        commit = taken.commit
+        keep_attempt(repository, run_id, attempt_key(task.id, effect.attempt), commit)
+        if taken.nested:
+            return _unreadable(
+                "git repositories inside the worktree cannot be committed: " + ", ".join(taken.nested)
+            ), commit
+        if taken.problems:
+            return _unreadable("git could not take all that was left: " + "; ".join(taken.problems)), commit
+        evidence = gather(
+            task,
+            worktree,
+            changes(repository, effect.base, commit),
+            added_text(repository, effect.base, commit),
+            run=self._runner(task, effect.attempt),
+            tree_has=lambda path: tree_has(repository, commit, path),
+            log=self._logs(task, effect.attempt, merged=False),
+            max_file_bytes=self.run.config.max_file_bytes,
+            artifacts=effect.end.result.artifacts if effect.end.result else (),
+        )
+        return judge(task, effect.end, evidence, self.run.config.isolation), commit
+
+    def _runner(self, task: Task, attempt: int) -> RunCommand:
+        environment = self.run.worker_variables(task_id=task.id, attempt=str(attempt))
+
+        def run(argv: Sequence[str], *, cwd: Path, timeout: float, log: Path) -> Ran:
+            return self.run.commands.run(argv, environment, cwd=cwd, timeout=timeout, log=log)
+
+        return run
+
+    def _logs(self, task: Task, attempt: int, *, merged: bool) -> LogFor:
+        key = attempt_key(task.id, attempt)
+        return lambda number: self.run.folder.check_log(key, number, merged=merged)
+
+
+def _unreadable(detail: str) -> Verdict:
+    """The verdict on work that cannot be taken as it was left."""
+    return Verdict(failed=CheckResult(kind=CheckKind.CLAIM, name="worktree", passed=False, detail=detail))

@@ -1,0 +1,98 @@
+"""Performs effects on threads, so that nothing waits that need not.
+
+Starting and harvesting workers, validating, and integrating have a lane of their own each: a slow
+merge delays neither the next worker nor the judgement of the others.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from swarmskill.core import effects as ef
+from swarmskill.core import events as ev
+from swarmskill.core.state import State
+from swarmskill.mayor.context import RunContext
+from swarmskill.mayor.judging import Judge
+from swarmskill.mayor.merging import Merger
+from swarmskill.mayor.reporting import write_report
+from swarmskill.mayor.workers import Workers
+from swarmskill.repo.land import land
+from swarmskill.views.commands import branch_name
+
+_STARTERS = 4
+"""Workers that are set up at once: git makes a worktree mostly with the disk."""
+
+
+class ThreadedPerformer:
+    """Answers every effect with an event, through `receive`. Errors of the run go the same way."""
+
+    def __init__(self, run: RunContext, receive: Callable[[ev.Event | BaseException], None]) -> None:
+        self._run = run
+        self._receive = receive
+        self._workers = Workers(run)
+        self._judge = Judge(run)
+        self._merger = Merger(run, self._judge)
+        self._starting = ThreadPoolExecutor(_STARTERS, "start")
+        self._harvesting = ThreadPoolExecutor(2, "harvest")
+        self._judging = ThreadPoolExecutor(max(2, os.cpu_count() or 2), "judge")
+        self._merging = ThreadPoolExecutor(1, "merge")
+
+    def perform(self, effect: ef.Effect, state: State) -> None:
+        """Begin to perform an effect."""
+        match effect:
+            case ef.Spawn():
+                self._submit(self._starting, partial(self._workers.spawn, effect, state))
+            case ef.Await():
+                self._workers.watch(effect, partial(self._submit, self._harvesting))
+            case ef.Kill():
+                self._workers.kill(effect)
+            case ef.Validate():
+                self._submit(self._judging, partial(self._judge.validate, effect, state))
+            case ef.Integrate():
+                self._submit(self._merging, partial(self._merger.integrate, effect, state))
+            case ef.Land():
+                self._submit(self._merging, partial(self._land, effect, state))
+            case ef.Report():
+                self._submit(self._merging, partial(self._report, effect, state))
+            case _:
+                raise AssertionError(f"no performer for {effect!r}")
+
+    def recorded(self, event: ev.Event, state: State) -> None:
+        """Give the worktree of an integrated attempt back to the pool, now that the ledger has it."""
+        if isinstance(event, ev.Integrated) and not self._run.config.keep:
+            worker = state.tasks[event.task].worker
+            if worker is not None and state.tasks[event.task].attempt == event.attempt:
+                self._run.worktrees.release(Path(worker.worktree))
+
+    def close(self) -> None:
+        """Stop taking work. What still runs is abandoned: it is performed again after a resume."""
+        for lane in (self._starting, self._harvesting, self._judging, self._merging):
+            lane.shutdown(wait=False, cancel_futures=True)
+
+    def _submit(self, lane: ThreadPoolExecutor, answer: Callable[[], ev.Event]) -> None:
+        try:
+            lane.submit(self._answer, answer)
+        except RuntimeError:
+            return  # The mayor is closing; the effect stays outstanding.
+
+    def _answer(self, answer: Callable[[], ev.Event]) -> None:
+        try:
+            self._receive(answer())
+        except BaseException as error:
+            self._receive(error)
+
+    def _land(self, effect: ef.Land, state: State) -> ev.Event:
+        repository, branch = self._run.repository, state.config.branch
+        result = land(repository, branch, state.base, effect.head, rev=branch_name(self._run.folder.run_id))
+        if result.landed:
+            return ev.Landed(at=time.time(), head=effect.head, branch=branch)
+        return ev.LandingRefused(at=time.time(), head=effect.head, reason=result.reason, hint=result.hint)
+
+    def _report(self, effect: ef.Report, state: State) -> ev.Event:
+        write_report(self._run.folder, state, time.time())
+        return ev.Reported(at=time.time(), session=effect.session, path=str(self._run.folder.report))

@@ -1,0 +1,206 @@
+"""One mayor's time with a run: take the lock, set the edges up, drive, let go."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import wait
+from contextlib import closing, contextmanager
+from pathlib import Path
+from types import FrameType
+
+from swarmskill.agents.environment import worker_environment
+from swarmskill.backends.process import ProcessBackend
+from swarmskill.backends.processes import identity
+from swarmskill.core.events import Event, RunResumed, RunStarted, StopRequested
+from swarmskill.core.state import EMPTY, State
+from swarmskill.core.transitions import fold
+from swarmskill.errors import Refused
+from swarmskill.ledger import Holder, Ledger, this_host
+from swarmskill.mayor.commands import Commands
+from swarmskill.mayor.context import RunContext
+from swarmskill.mayor.loop import WAKE, Mayor, Watcher
+from swarmskill.mayor.merging import MERGED
+from swarmskill.mayor.performer import ThreadedPerformer
+from swarmskill.model import RunConfig, Task
+from swarmskill.places import RunFolder, worktrees_folder
+from swarmskill.repo.repository import Repository
+from swarmskill.repo.worktree import Worktrees
+from swarmskill.requests import RequestBox
+
+CTRL_C = "Ctrl-C"
+"""Reason of a stop that was asked for at the terminal."""
+
+_KILL_MARGIN = 10.0
+"""Seconds beyond the grace that left-over workers get to be gone."""
+
+
+def start_run(
+    folder: RunFolder,
+    repository: Repository,
+    tasks: tuple[Task, ...],
+    config: RunConfig,
+    base: str,
+    watcher: Watcher,
+    environment: Mapping[str, str],
+) -> State:
+    """Run a task list to its end; `folder` names a new run, `base` is the commit to start from.
+
+    Raises Refused when the run cannot be set up or go on; what was done by then can be resumed.
+    """
+    first = RunStarted(at=time.time(), run_id=folder.run_id, tasks=tasks, config=config, base=base)
+    with Ledger(folder, _this_process()) as ledger:
+        ledger.recover()
+        return _drive(folder, repository, ledger, EMPTY, first, watcher, environment)
+
+
+def resume_run(
+    folder: RunFolder,
+    repository: Repository,
+    watcher: Watcher,
+    environment: Mapping[str, str],
+) -> State:
+    """Take a run up where its last mayor left it. Raises RunLocked, LedgerDamaged or Refused."""
+    with Ledger(folder, _this_process()) as ledger:
+        recorded = ledger.recover()
+        if not recorded.events:
+            raise Refused(f"run {folder.run_id} never started", hint="start it anew: swarm run")
+        state = fold(recorded.events)
+        if recorded.torn:
+            watcher.say("the ledger's last line was not written whole and was cut off")
+        first = RunResumed(at=time.time(), session=state.session + 1)
+        return _drive(folder, repository, ledger, state, first, watcher, environment)
+
+
+def kill_left_over(folder: RunFolder, state: State, *, force: bool) -> int:
+    """End the workers of a run whose mayor is gone; returns how many there were. The next mayor hears of it."""
+    with Ledger(folder, _this_process()):
+        backend = ProcessBackend(folder.keeper)
+        backend.open()
+        try:
+            running = backend.running()
+            ends = [backend.end(name, started) for name, started in running.items()]
+            for name in running:
+                backend.kill(name, force=force)
+            wait(ends, timeout=state.config.grace + _KILL_MARGIN)
+        finally:
+            backend.close()
+    return len(running)
+
+
+def _drive(
+    folder: RunFolder,
+    repository: Repository,
+    ledger: Ledger,
+    state: State,
+    first: RunStarted | RunResumed,
+    watcher: Watcher,
+    environment: Mapping[str, str],
+) -> State:
+    config = first.config if isinstance(first, RunStarted) else state.config
+    session = first.session if isinstance(first, RunResumed) else 1
+    _prepare_repository(repository, folder.run_id, state.head or (first.base if isinstance(first, RunStarted) else ""))
+    with closing(ProcessBackend(folder.keeper)) as backend:
+        backend.open()
+        commands = Commands(backend, session, config.grace)
+        worktrees = _worktrees(folder, repository, config, state, commands, environment)
+        run = RunContext(folder, config, repository, worktrees, backend, commands, environment)
+        box = RequestBox(folder)
+        mayor = Mayor(book=ledger, watcher=watcher, requests=box.take, state=state)
+        with closing(ThreadedPerformer(run, mayor.receive)) as performer:
+            with _signals(mayor, session, watcher), _deadline(mayor, config, session, state):
+                state = mayor.run(performer, first)
+            box.settle()
+    if not config.keep:
+        worktrees.release(worktrees.root / MERGED)
+        worktrees.drain()
+    return state
+
+
+def _prepare_repository(repository: Repository, run_id: str, head: str) -> None:
+    repository.exclude_worker_folder()
+    repository.clear_stale_locks(run_id)
+    repository.ensure_run_branch(run_id, head)
+
+
+def _worktrees(
+    folder: RunFolder,
+    repository: Repository,
+    config: RunConfig,
+    state: State,
+    commands: Commands,
+    environment: Mapping[str, str],
+) -> Worktrees:
+    """The run's worktrees; those of integrated attempts can be used again."""
+    numbers = itertools.count(1)
+    variables = worker_environment(environment, allow=config.env, extra={"SWARM_RUN_ID": folder.run_id})
+
+    def run_setup(words: Sequence[str], worktree: Path) -> tuple[int, str]:
+        log = folder.path / "setup" / f"{commands.session}-{next(numbers)}.log"
+        ran = commands.run(words, variables, cwd=worktree, timeout=config.timeout, log=log)
+        return ran.exit_code, ran.cannot_start or ran.output
+
+    root = worktrees_folder(repository.top, folder.run_id)
+    worktrees = Worktrees(repository, folder.run_id, root, config.worktree, run_command=run_setup)
+    worktrees.prune()
+    if not config.keep:
+        done = [task for task in state.tasks.values() if task.commit and task.worker]
+        worktrees.adopt(*(Path(task.worker.worktree) for task in done if task.worker))
+    return worktrees
+
+
+def _this_process() -> Holder:
+    pid = os.getpid()
+    return Holder(pid=pid, identity=identity(pid), host=this_host(), since=time.time())
+
+
+@contextmanager
+def _signals(mayor: Mayor, session: int, watcher: Watcher) -> Iterator[None]:
+    """Ctrl-C once stops at the next boundary, twice kills; TERM stops the workers; USR1 wakes."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    presses = 0
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        nonlocal presses
+        presses += 1
+        if presses == 1:
+            watcher.say("stopping: workers in flight may finish; press Ctrl-C again to kill them")
+        mayor.receive(_stop(session, force=presses > 1, reason=CTRL_C))
+
+    handlers = {
+        signal.SIGINT: interrupt,
+        signal.SIGTERM: lambda *_: mayor.receive(_stop(session, now=True, reason="SIGTERM")),
+        signal.SIGUSR1: lambda *_: mayor.receive(WAKE),
+    }
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _deadline(mayor: Mayor, config: RunConfig, session: int, state: State) -> Iterator[None]:
+    """Stop the run when its time is over, counted from its first start."""
+    if config.deadline is None:
+        yield
+        return
+    left = config.deadline - (time.time() - state.started_at if state.started_at else 0.0)
+    timer = threading.Timer(max(0.0, left), lambda: mayor.receive(_stop(session, now=True, reason="deadline")))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _stop(session: int, *, now: bool = False, force: bool = False, reason: str) -> Event:
+    return StopRequested(at=time.time(), session=session, now=now or force, force=force, reason=reason)

@@ -1,0 +1,178 @@
+"""Performs Spawn, Await and Kill: workers from their assignment to their end."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from swarmskill.agents.base import Assignment
+from swarmskill.agents.registry import find_agent
+from swarmskill.backends.base import CannotStart, Job, JobEnd, JobLost, Started
+from swarmskill.codec import dump_json, load_json
+from swarmskill.core import events as ev
+from swarmskill.core.effects import Await, Kill, Spawn
+from swarmskill.core.state import State
+from swarmskill.ledger import replace_file
+from swarmskill.mayor.context import RunContext
+from swarmskill.model import Feedback, Task, WorkerEnd
+from swarmskill.places import RESULT_FILE, attempt_key
+from swarmskill.prompt import BlockerSummary, render_prompt
+from swarmskill.repo.changes import diffstat, patch
+from swarmskill.repo.setup import SetupFailed
+from swarmskill.repo.worktree import Acquired
+from swarmskill.validation.result_file import read_result
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Starts workers and harvests them."""
+
+    run: RunContext
+
+    def spawn(self, effect: Spawn, state: State) -> ev.Event:
+        """Start the worker of an attempt, or find the one that an earlier mayor started."""
+        task, key = state.graph.task(effect.task), attempt_key(effect.task, effect.attempt)
+        if problem := find_agent(task.agent or self.run.config.agent).missing(task, self.run.config.agent_cmd):
+            return _failed(effect, problem, permanent=True)
+        earlier = self.run.backend.find(key)
+        if earlier is not None:
+            return _started(effect, earlier, *self._read_assignment(key))
+        base = self.run.repository.run_tip(self.run.folder.run_id)
+        try:
+            acquired = self.run.worktrees.acquire(key, base)
+            job = self._job(effect, task, acquired.path, self._prompt(effect, task, acquired.path, state))
+            self._note_assignment(key, acquired.path, base)
+            started = self.run.backend.start(job)
+        except (CannotStart, SetupFailed) as error:
+            return _failed(effect, str(error))
+        return _started(effect, started, acquired, base)
+
+    def watch(self, effect: Await, harvest: Callable[[Callable[[], ev.Event]], None]) -> None:
+        """Once the worker has ended, hand `harvest` a function that makes its last event."""
+        key = attempt_key(effect.task, effect.attempt)
+        end = self.run.backend.end(key, Started(effect.pid, effect.identity))
+        end.add_done_callback(lambda done: harvest(lambda: self._harvest(effect, key, done)))
+
+    def kill(self, effect: Kill) -> None:
+        """End a worker; its Await is answered when it is gone."""
+        self.run.backend.kill(attempt_key(effect.task, effect.attempt), force=effect.force)
+
+    def _job(self, effect: Spawn, task: Task, worktree: Path, prompt: Path) -> Job:
+        key = attempt_key(effect.task, effect.attempt)
+        config = self.run.config
+        assignment = Assignment(
+            run_id=self.run.folder.run_id,
+            task=task,
+            attempt=effect.attempt,
+            worktree=worktree,
+            prompt_file=prompt,
+            result_file=worktree / RESULT_FILE,
+            agent_cmd=config.agent_cmd,
+            model=task.model or config.model,
+        )
+        invocation = find_agent(task.agent or config.agent).invocation(assignment)
+        variables = self.run.worker_variables(
+            task_id=task.id,
+            attempt=str(effect.attempt),
+            prompt=str(prompt),
+            result=str(assignment.result_file),
+        )
+        return Job(
+            name=key,
+            argv=invocation.argv,
+            cwd=worktree,
+            env={**variables, **invocation.env},
+            log=self.run.folder.log(key),
+            stdin=invocation.stdin,
+            timeout=task.timeout or config.timeout,
+            grace=config.grace,
+        )
+
+    def _prompt(self, effect: Spawn, task: Task, worktree: Path, state: State) -> Path:
+        """Write what the worker is told; the result's folder is made, for it writes there first."""
+        key = attempt_key(effect.task, effect.attempt)
+        (worktree / RESULT_FILE).parent.mkdir(parents=True, exist_ok=True)
+        text = render_prompt(
+            task,
+            run_id=self.run.folder.run_id,
+            attempt=effect.attempt,
+            worktree=worktree,
+            result_file=worktree / RESULT_FILE,
+            repo=self.run.repository.top,
+            blockers=list(self._blockers(task, state)),
+            feedback=effect.feedback,
+            previous_diff=self._previous_diff(key, effect.feedback),
+        )
+        path = self.run.folder.prompt(key)
+        replace_file(path, text.encode("utf-8", "replace"))
+        return path
+
+    def _blockers(self, task: Task, state: State) -> Iterator[BlockerSummary]:
+        for rank in state.graph.blockers[state.graph.rank[task.id]]:
+            blocker = state.graph.tasks[rank]
+            done = state.tasks[blocker.id]
+            said = done.end.result.detail if done.end and done.end.result else ""
+            changed = ""
+            if done.commit:
+                changed = diffstat(self.run.repository, f"{done.commit}^", done.commit)
+            yield BlockerSummary(blocker.id, blocker.subject, said, changed)
+
+    def _previous_diff(self, key: str, feedback: Feedback | None) -> str:
+        if feedback is None or not feedback.diff:
+            return ""
+        path = self.run.folder.prompt(key).with_suffix(".previous.diff")
+        replace_file(path, patch(self.run.repository, f"{feedback.diff}^", feedback.diff))
+        return str(path)
+
+    def _note_assignment(self, key: str, worktree: Path, base: str) -> None:
+        """What a later mayor has to know of a worker that was started but not yet recorded."""
+        document = dump_json({"worktree": str(worktree), "base": base})
+        replace_file(self.run.folder.assignment(key), document.encode())
+
+    def _read_assignment(self, key: str) -> tuple[Acquired, str]:
+        noted = load_json(self.run.folder.assignment(key).read_bytes())
+        return Acquired(Path(noted["worktree"])), noted["base"]
+
+    def _harvest(self, effect: Await, key: str, done: Future[JobEnd]) -> ev.Event:
+        try:
+            end = done.result()
+        except JobLost as error:
+            return ev.WorkerLost(at=time.time(), task=effect.task, attempt=effect.attempt, reason=str(error))
+        claimed = Path(effect.worktree) / RESULT_FILE
+        result, problem = read_result(claimed, effect.task)
+        if result is not None:
+            copy = self.run.folder.result(key)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(OSError):
+                shutil.copyfile(claimed, copy, follow_symlinks=False)
+        worker_end = WorkerEnd(
+            ending=end.ending,
+            exit_code=end.exit_code,
+            started_at=end.started_at,
+            ended_at=end.ended_at,
+            result=result,
+            result_problem=problem,
+        )
+        return ev.WorkerExited(at=time.time(), task=effect.task, attempt=effect.attempt, end=worker_end)
+
+
+def _started(effect: Spawn, started: Started, acquired: Acquired, base: str) -> ev.WorkerStarted:
+    return ev.WorkerStarted(
+        at=time.time(),
+        task=effect.task,
+        attempt=effect.attempt,
+        pid=started.pid,
+        identity=started.identity,
+        worktree=str(acquired.path),
+        base=base,
+        warnings=acquired.warnings,
+    )
+
+
+def _failed(effect: Spawn, reason: str, *, permanent: bool = False) -> ev.SpawnFailed:
+    return ev.SpawnFailed(at=time.time(), task=effect.task, attempt=effect.attempt, reason=reason, permanent=permanent)

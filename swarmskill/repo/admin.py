@@ -1,0 +1,130 @@
+"""Git's own records of linked worktrees: `<common dir>/worktrees/<name>/`, one folder per worktree.
+
+A worker can delete or rewrite anything in its worktree, its `.git` file included. So the record of a
+worktree is found from git's side, by the folder that it names, and never by following the `.git` file:
+that one might point at another worker's record.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+from swarmskill.repo.files import remove_tree, write_whole
+
+PRISTINE = "swarm-index"
+"""Copy of the index as we checked it out; `PRISTINE` + "-" + commit is its name."""
+
+_TRASH = "swarm-trash-"
+_CONFIG = "config.worktree"
+_CONFIG_COPY = "swarm-config"
+_LASTING = frozenset({"HEAD", "commondir", "gitdir", "index", "locked", "info", _CONFIG, _CONFIG_COPY})
+
+
+def records(common_dir: Path) -> dict[Path, Path]:
+    """Worktree folder -> record, for every readable record. Folders need not exist any more."""
+    found = {}
+    with contextlib.suppress(FileNotFoundError):
+        for record in os.scandir(common_dir / "worktrees"):
+            with contextlib.suppress(OSError):
+                named = os.fsdecode((Path(record.path) / "gitdir").read_bytes()).rstrip("\n")
+                found[Path(os.path.normpath(os.path.join(record.path, named))).parent] = Path(record.path)
+    return found
+
+
+def record_of(common_dir: Path, folder: Path) -> Path | None:
+    """The record that names this folder, or None."""
+    return records(common_dir).get(folder)
+
+
+def point(record: Path, folder: Path) -> None:
+    """Make record and folder name each other, whatever they said before.
+
+    Raises NotADirectoryError if the folder is a link: we would write into another checkout.
+    """
+    if folder.is_symlink():
+        raise NotADirectoryError(f"{folder} is a symbolic link")
+    link = folder / ".git"
+    wanted = b"gitdir: " + os.fsencode(record) + b"\n"
+    if link.is_symlink() or not link.is_file() or link.read_bytes() != wanted:
+        remove_tree(link)
+        write_whole(link, wanted)
+    back = os.fsencode(link) + b"\n"
+    if (record / "gitdir").read_bytes() != back:
+        write_whole(record / "gitdir", back)
+
+
+def scrub(record: Path, base: str) -> None:
+    """Take from a record all that a worker can have left: locks, merges, rebases, settings, a bent HEAD or index.
+
+    The index becomes the copy made after our last checkout, since flags in the worker's own
+    (assume-unchanged, skip-worktree) would hide its edits from `git checkout -f`. Raises FileNotFoundError
+    if there is no such copy.
+    """
+    pristine = _pristine_copies(record)
+    for entry in os.scandir(record):
+        if entry.name not in _LASTING and not entry.name.startswith(PRISTINE):
+            remove_tree(Path(entry.path))
+    _restore_config(record)
+    if not pristine:
+        raise FileNotFoundError(f"{record}: no copy of the index")
+    _replace(pristine[0], record / "index")
+    write_whole(record / "HEAD", base.encode() + b"\n")
+
+
+def save_index(record: Path, base: str) -> None:
+    """Keep a copy of the index just checked out, to start snapshots and the next checkout from."""
+    for old in _pristine_copies(record):
+        old.unlink()
+    _replace(record / "index", record / f"{PRISTINE}-{base}")
+
+
+def save_config(record: Path) -> None:
+    """Keep a copy of the worktree's own settings (sparse checkouts have some)."""
+    if (record / _CONFIG).exists():
+        _replace(record / _CONFIG, record / _CONFIG_COPY)
+
+
+def pristine_index(record: Path, base: str) -> Path | None:
+    """The copy that `save_index` made for this commit, or None."""
+    path = record / f"{PRISTINE}-{base}"
+    return path if path.is_file() else None
+
+
+def forget(common_dir: Path, folder: Path) -> None:
+    """Remove the record of a worktree, locked or not.
+
+    In one step: other git commands stop with an error when they meet a record that lacks some of its files.
+    """
+    record = record_of(common_dir, folder)
+    if record is not None:
+        trash = common_dir / f"{_TRASH}{uuid.uuid4().hex}"
+        os.rename(record, trash)
+        remove_tree(trash)
+
+
+def empty_trash(common_dir: Path) -> None:
+    """Finish removals of records that were cut short."""
+    for trash in common_dir.glob(f"{_TRASH}*"):
+        remove_tree(trash)
+
+
+def _pristine_copies(record: Path) -> list[Path]:
+    return list(record.glob(f"{PRISTINE}-*"))
+
+
+def _restore_config(record: Path) -> None:
+    if (record / _CONFIG_COPY).exists():
+        _replace(record / _CONFIG_COPY, record / _CONFIG)
+    else:
+        remove_tree(record / _CONFIG)
+
+
+def _replace(source: Path, target: Path) -> None:
+    """Copy with the time stamp: git tells a racily clean entry by the index file's own time."""
+    part = target.with_name(f"{target.name}.part")
+    shutil.copy2(source, part)
+    os.replace(part, target)

@@ -1,0 +1,122 @@
+"""Finding the user's checkout, and refusing what a run could not commit in."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from swarmskill.errors import Refused
+from swarmskill.repo.git import OUR_KEYS, Git, GitFailed
+
+OLDEST_GIT = (2, 38)
+"""The first with `git merge-tree --write-tree`."""
+
+_IDENTITY = 'git config --global user.name "Your Name" && git config --global user.email you@example.com'
+
+
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """A checkout as git sees it; the fields are those of `Repository`."""
+
+    top: Path
+    git_dir: Path
+    common_dir: Path
+    branch: str
+    head: str
+    config: Mapping[str, str]
+
+
+def discover(start: Path) -> Discovered:
+    """The checkout that `start` lies in, in three processes. Raises Refused as `Repository.open` says.
+
+    git decides, not GitPython: the latter heeds GIT_COMMON_DIR and GIT_OBJECT_DIRECTORY of our environment,
+    and knows nothing of `safe.directory`.
+    """
+    folder = Path(os.path.realpath(start))
+    if not folder.exists():
+        raise Refused(f"there is no folder {start}", hint="name the repository's folder")
+    if "\n" in str(folder):
+        raise Refused(f"the folder's name has a newline in it: {str(folder)!r}", hint="rename the folder")
+    git = Git(folder if folder.is_dir() else folder.parent)
+    _refuse_old(git)
+    top, git_dir, common_dir, head, branch = _look(git)
+    config = _read_config(git)
+    _refuse_nameless(git, config)
+    return Discovered(top, git_dir, common_dir, branch, head, config)
+
+
+def _refuse_old(git: Git) -> None:
+    text = git.run("version").text
+    found = re.search(r"(\d+)\.(\d+)", text)
+    if found is None or (int(found[1]), int(found[2])) < OLDEST_GIT:
+        oldest = ".".join(map(str, OLDEST_GIT))
+        raise Refused(
+            f"{text} is too old: merging without a work tree needs {oldest}",
+            hint=f"install git {oldest} or newer",
+        )
+
+
+def _look(git: Git) -> tuple[Path, Path, Path, str, str]:
+    """Top, git folder, common folder, commit and branch of a checkout, in one process."""
+    words = (
+        "rev-parse",
+        "--path-format=absolute",
+        "--show-toplevel",
+        "--git-dir",
+        "--git-common-dir",
+    )
+    found = git.run(*words, "HEAD^{commit}", "--symbolic-full-name", "HEAD", accept=range(256))
+    if found.status:
+        raise _unusable(git, found.stderr)
+    top, git_dir, common_dir, head, name = found.text.rsplit("\n", 4)
+    branch = name.removeprefix("refs/heads/") if name.startswith("refs/heads/") else ""
+    return Path(top), Path(git_dir), Path(common_dir), head, branch
+
+
+def _unusable(git: Git, stderr: str) -> Refused:
+    """Why git will not work here, told so that the user can go on."""
+    if "dubious ownership" in stderr:
+        fix = re.search(r"git config --global --add safe\.directory .*", stderr)
+        return Refused(
+            "git does not trust this repository: another user owns it",
+            hint=fix[0] if fix else stderr.strip(),
+        )
+    if "not a git repository" in stderr:
+        hint = "git init && git add -A && git commit -m start"
+        return Refused(f"{git.folder} is not in a git repository", hint=hint)
+    if "must be run in a work tree" in stderr:
+        if git.run("rev-parse", "--is-bare-repository", accept=range(256)).text == "true":
+            hint = "git worktree add ../work, then run it there"
+            return Refused(f"{git.folder} is a bare repository, without files", hint=hint)
+        return Refused(
+            f"{git.folder} has no files checked out",
+            hint="run it in the checkout, not in its .git folder",
+        )
+    if "HEAD^{commit}" in stderr or "bad revision" in stderr:
+        return Refused("the repository has no commit yet", hint="git add -A && git commit -m start")
+    return GitFailed(("rev-parse",), 128, stderr, hint="git status")
+
+
+def _read_config(git: Git) -> dict[str, str]:
+    """All settings. git is asked since GitPython's reader knows no GIT_CONFIG_GLOBAL, no GIT_CONFIG_COUNT."""
+    config: dict[str, str] = {}
+    # Scope tells our own `-c` settings from the user's.
+    fields = iter(git.run("config", "--null", "--list", "--show-scope").fields)
+    for scope, entry in zip(fields, fields, strict=True):
+        key, found, value = entry.partition("\n")
+        if scope == "command" and key.lower() in OUR_KEYS:
+            continue
+        config[key] = value if found else "true"
+    return config
+
+
+def _refuse_nameless(git: Git, config: Mapping[str, str]) -> None:
+    if config.get("user.name") and config.get("user.email"):
+        return
+    for who in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
+        # git would make a name up from the host's, and it would be in every commit.
+        if git.run("var", who, config=("user.useConfigOnly=true",), accept=range(256)).status:
+            raise Refused("git does not know who you are, and the commits need an author", hint=_IDENTITY)

@@ -1,0 +1,199 @@
+"""The user's checkout: where it is, whether a run can start from it, and its refs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from swarmskill.errors import Refused
+from swarmskill.places import ATTEMPT_PREFIX, WORKER_FOLDER, branch_ref
+from swarmskill.repo.discovery import discover
+from swarmskill.repo.files import write_whole
+from swarmskill.repo.git import Git, GitFailed
+
+if TYPE_CHECKING:
+    from git import Repo
+
+_IN_THE_WAY = re.compile(r"'(refs/[^']+)' exists; cannot create")
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A checkout as it was when it was opened.
+
+    `top` is its folder, `git_dir` its own and `common_dir` the shared git folder (the same unless the
+    checkout is a linked worktree). `branch` is the short name, "" with a detached HEAD; `head` the commit.
+    `config` is the last value of each key, keys as git prints them (section and name in lower case).
+    """
+
+    top: Path
+    git_dir: Path
+    common_dir: Path
+    branch: str
+    head: str
+    config: Mapping[str, str] = field(repr=False)
+    git: Git = field(repr=False)
+    files: Repo | None = field(repr=False)
+    """GitPython's view, to read refs from their files; None when it sees another repository than git does."""
+
+    @classmethod
+    def open(cls, start: Path) -> Repository:
+        """The checkout that `start` lies in.
+
+        Raises Refused, with what to do, if a run could not commit there: no repository, a bare one, no commit
+        yet, git too old, a folder that git does not trust, or no name and address for commits.
+        """
+        found = discover(start)
+        return cls(
+            found.top,
+            found.git_dir,
+            found.common_dir,
+            found.branch,
+            found.head,
+            found.config,
+            Git(found.top),
+            _gitpython(found.top, found.common_dir),
+        )
+
+    @property
+    def signs(self) -> bool:
+        """Whether the user wants commits signed."""
+        return self.flag("commit.gpgsign")
+
+    def flag(self, key: str) -> bool:
+        """A boolean setting; False when it is not set."""
+        return self.config.get(key, "false").lower() in ("true", "yes", "on", "1", "")
+
+    @property
+    def hooks(self) -> Path:
+        """The folder of the user's hooks; it need not exist."""
+        named = self.config.get("core.hookspath", "")
+        return self.top / os.path.expanduser(named) if named else self.common_dir / "hooks"
+
+    def resolve(self, rev: str) -> str:
+        """The commit that `rev` names. Raises Refused if it names none."""
+        found = self.git.run(
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            "--end-of-options",
+            f"{rev}^{{commit}}",
+            accept=(0, 1, 128),
+        )
+        if found.status:
+            raise Refused(
+                f"{rev!r} is not a commit of this repository",
+                hint="git log --oneline --all",
+            )
+        return found.text
+
+    def read_ref(self, ref: str) -> str:
+        """The object that a full ref name points at; "" if there is no such ref."""
+        fast = self._read_file_ref(ref)
+        if fast:
+            return fast
+        found = self.git.run(
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            "--end-of-options",
+            ref,
+            accept=(0, 1, 128),
+        )
+        return "" if found.status else found.text
+
+    def _read_file_ref(self, ref: str) -> str:
+        """The ref as GitPython reads it from its file, in a tenth of a process's time; "" when it cannot.
+
+        It knows neither reftable nor SHA-256, so its no is never believed.
+        """
+        if self.files is None:
+            return ""
+        from git.refs import SymbolicReference
+
+        try:
+            return str(SymbolicReference.dereference_recursive(self.files, ref))
+        except Exception:  # its parser raises whatever it meets; git itself is asked next
+            return ""
+
+    def create_run_branch(self, run_id: str, base: str) -> None:
+        """Make the run branch at `base`. Raises Refused if it exists or another branch is in its way."""
+        ref = branch_ref(run_id)
+        try:
+            self.git.run("update-ref", "-m", "swarm: run started", ref, base, "0" * len(base))
+        except GitFailed as failed:
+            if self.read_ref(ref):
+                short = ref.removeprefix("refs/heads/")
+                raise Refused(f"branch {short} exists already", hint=f"git branch -D {short}") from failed
+            blocking = _IN_THE_WAY.search(failed.stderr)
+            if blocking:
+                short = blocking[1].removeprefix("refs/heads/")
+                raise Refused(
+                    f"branch {short} is in the way: runs live on branches below swarm/",
+                    hint=f"git branch -m {short} {short}-old",
+                ) from failed
+            raise
+
+    def ensure_run_branch(self, run_id: str, commit: str) -> None:
+        """Make the run branch at `commit` unless it is there. Raises Refused as `create_run_branch` does."""
+        if not self.read_ref(branch_ref(run_id)):
+            self.create_run_branch(run_id, commit)
+
+    def run_tip(self, run_id: str) -> str:
+        """The run branch's commit. Raises Refused if the branch is gone."""
+        tip = self.read_ref(branch_ref(run_id))
+        if not tip:
+            short = branch_ref(run_id).removeprefix("refs/heads/")
+            raise Refused(
+                f"branch {short} is gone",
+                hint=f"git reflog; git branch {short} <its last commit>",
+            )
+        return tip
+
+    def exclude_worker_folder(self) -> None:
+        """List `/.swarm/` in `info/exclude` once; all else in the file stays."""
+        line = f"/{WORKER_FOLDER}/".encode()
+        path = self.common_dir / "info" / "exclude"
+        try:
+            text = path.read_bytes()
+        except FileNotFoundError:
+            text = b""
+        if line in (known.strip() for known in text.splitlines()):
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        gap = b"" if not text or text.endswith(b"\n") else b"\n"
+        write_whole(Path(os.path.realpath(path)), text + gap + line + b"\n")
+
+    def clear_stale_locks(self, run_id: str, *, older_than: float = 2.0) -> list[Path]:
+        """Remove lock files that a killed git left on this run's refs; returns them.
+
+        To be called by the holder of the run's lock, who is the only writer of these refs. Locks younger
+        than `older_than` seconds may belong to a git that outlived its mayor and are left.
+        """
+        refs = self.common_dir / branch_ref(run_id)
+        candidates = [refs.with_name(refs.name + ".lock")]
+        candidates += (self.common_dir / f"{ATTEMPT_PREFIX}{run_id}").glob("*.lock")
+        removed = []
+        for lock in candidates:
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - lock.stat().st_mtime >= older_than:
+                    lock.unlink()
+                    removed.append(lock)
+        return removed
+
+
+def _gitpython(top: Path, common_dir: Path) -> Repo | None:
+    """GitPython's repository, if it is the same one: it heeds GIT_COMMON_DIR of our environment."""
+    from git import Repo
+
+    try:
+        repo = Repo(top, expand_vars=False)
+    except Exception:  # whatever it cannot read, git can
+        return None
+    return repo if os.path.realpath(repo.common_dir) == os.path.realpath(common_dir) else None

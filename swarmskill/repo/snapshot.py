@@ -1,0 +1,235 @@
+"""What a worker left in its worktree, as one commit on top of its base.
+
+The worktree's files are the truth, whatever the worker did with git: its index, branch, stash, merge or
+`.git` file are not used. git is pointed at the shared git folder, the worktree's files and a private index,
+which starts as the copy made at checkout. So edits cannot be hidden by index flags, and nothing here can
+disturb the worktree.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from swarmskill.places import WORKER_FOLDER
+from swarmskill.repo import admin
+from swarmskill.repo.changes import GITLINK, Entry, parse_raw
+from swarmskill.repo.files import behind_link, inside
+from swarmskill.repo.git import GitFailed, Output, encode
+from swarmskill.repo.repository import Repository
+
+_UNBORN = re.compile(r"error: '([^']*?)/?' does not have a commit checked out")
+_ERROR = re.compile(r"^error: (.*)$", re.MULTILINE)
+_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A commit that holds all the worker left.
+
+    `nested` are git repositories inside the worktree: their files are not part of the commit. `problems`
+    tells what else could not be taken (unreadable or special files). An attempt with either should not pass.
+    """
+
+    commit: str
+    tree: str
+    nested: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def snapshot(
+    repository: Repository,
+    worktree: Path,
+    base: str,
+    message: str,
+    *,
+    extra_paths: Sequence[str] = (),
+    left_out: Sequence[str] = (),
+) -> Snapshot:
+    """Commit the worktree as it is: tracked, untracked and deleted files; no branch and no index moves.
+
+    Ignored files are taken if the worker committed or staged them, or if `extra_paths` names them.
+    `left_out` (see `setup.setup_paths`) and `.swarm/` stay as they are in `base`. The commit's only parent
+    is `base`; it is not signed and runs no hook. Raises GitFailed, also when the worktree is gone.
+    """
+    if worktree.is_symlink() or not worktree.is_dir():
+        raise GitFailed(("add", "-A"), 128, f"the worktree {worktree} is gone")
+    with tempfile.TemporaryDirectory(prefix="swarm-index-") as folder:
+        index = _Index(repository, worktree, base, Path(folder))
+        index.seed()
+        problems = index.add()
+        index.add_ignored([*extra_paths, *index.staged_by_worker()], left_out)
+        nested = index.take_out((WORKER_FOLDER, *left_out))
+        tree = index.run("write-tree").text
+    commit = repository.git.run("commit-tree", "-p", base, tree, stdin=encode(message)).text
+    unborn = {path for problem in problems for path in _UNBORN.findall(f"error: {problem}")}
+    others = tuple(problem for problem in problems if not _UNBORN.match(f"error: {problem}"))
+    return Snapshot(commit, tree, tuple(sorted({*nested, *unborn})), others)
+
+
+class _Index:
+    """The private index of one snapshot."""
+
+    def __init__(self, repository: Repository, worktree: Path, base: str, folder: Path) -> None:
+        self.repository = repository
+        self.worktree = worktree
+        self.base = base
+        self.record = admin.record_of(repository.common_dir, worktree)
+        self.folder = folder
+        self.path = folder / "index"
+
+    def run(
+        self,
+        *words: str,
+        stdin: bytes = b"",
+        accept: Sequence[int] = (0,),
+        index: Path | None = None,
+    ) -> Output:
+        env = {
+            "GIT_DIR": str(self.repository.common_dir),
+            "GIT_WORK_TREE": str(self.worktree),
+            "GIT_INDEX_FILE": str(index or self.path),
+        }
+        return self.repository.git.run(*words, stdin=stdin, env=env, folder=self.worktree, accept=accept)
+
+    def seed(self) -> None:
+        """Start from the copy made at checkout, which knows the files' times; else from the commit alone."""
+        copy = self.record and admin.pristine_index(self.record, self.base)
+        if copy:
+            shutil.copy2(copy, self.path)  # with its time: see admin
+        else:
+            self.run("read-tree", self.base)
+
+    def add(self) -> list[str]:
+        """Take the worktree's files in; returns what git could not take, in its words."""
+        for attempt in range(1, _TRIES + 1):
+            added = self.run("add", "--all", "--sparse", "--ignore-errors", accept=(0, 1, 128))
+            if added.status == 0:
+                return []
+            errors = _ERROR.findall(added.stderr)
+            if added.status == 1 and errors and (attempt == _TRIES or all(map(_permanent, errors))):
+                return errors
+            if attempt == _TRIES:
+                raise GitFailed(("add", "--all"), added.status, added.stderr)
+        raise AssertionError("unreachable")
+
+    def staged_by_worker(self) -> list[str]:
+        """Ignored files that the worker put into its index or commits all the same."""
+        if self.record is None or self._untouched():
+            return []
+        own = self.folder / "own"
+        try:
+            shutil.copy2(self.record / "index", own)
+            listed = self.run(
+                "ls-files",
+                "-z",
+                "--cached",
+                "--ignored",
+                "--exclude-standard",
+                index=own,
+            )
+        except (OSError, GitFailed):
+            return self._committed_by_worker()
+        return listed.fields
+
+    def _untouched(self) -> bool:
+        """Whether the worktree's index is still the file that we made."""
+        copy = self.record and admin.pristine_index(self.record, self.base)
+        if not copy or not self.record:
+            return False
+        try:
+            own, ours = (self.record / "index").stat(), copy.stat()
+        except OSError:
+            return False
+        return (own.st_mtime_ns, own.st_size) == (ours.st_mtime_ns, ours.st_size)
+
+    def _committed_by_worker(self) -> list[str]:
+        """With an unreadable index: every file that the worker's HEAD has and `base` has not."""
+        assert self.record is not None
+        try:
+            head = (self.record / "HEAD").read_text().strip()
+        except (OSError, ValueError):
+            return []
+        rev = head.removeprefix("ref: ")
+        words = (
+            "diff-tree",
+            "-r",
+            "-z",
+            "--no-renames",
+            "--name-only",
+            "--diff-filter=A",
+            "--end-of-options",
+        )
+        found = self.repository.git.run(*words, self.base, f"{rev}^{{commit}}", accept=range(256))
+        return found.fields if found.status == 0 else []
+
+    def add_ignored(self, paths: Iterable[str], left_out: Sequence[str]) -> None:
+        """Take these files in though they are ignored; those that are not there, or not inside, are passed over."""
+        wanted = [path for path in dict.fromkeys(paths) if self._addable(path) and not _below(path, left_out)]
+        if not wanted:
+            return
+        listing = b"".join(encode(path) + b"\0" for path in wanted)
+        words = (
+            "add",
+            "--force",
+            "--sparse",
+            "--ignore-errors",
+            "--pathspec-from-file=-",
+            "--pathspec-file-nul",
+        )
+        self.run(*words, stdin=listing, accept=(0, 1))
+
+    def _addable(self, path: str) -> bool:
+        if not inside(path) or _below(path, (WORKER_FOLDER,)) or behind_link(self.worktree, path):
+            return False
+        file = self.worktree / path
+        return file.is_symlink() or file.is_file() or file.is_dir()
+
+    def take_out(self, paths: Sequence[str]) -> list[str]:
+        """Put `paths` back to what they are in `base`, and drop repositories that are no submodules; returns these."""
+        found = self.run(
+            "diff-index",
+            "--cached",
+            "--raw",
+            "-z",
+            "--no-renames",
+            "--no-abbrev",
+            self.base,
+        )
+        entries = parse_raw(found.stdout)
+        nested = [entry for entry in entries if entry.mode == GITLINK and entry.old_mode != GITLINK]
+        undone = [entry for entry in entries if entry in nested or _below(entry.path, paths)]
+        if undone:
+            self.run(
+                "update-index",
+                "-z",
+                "--index-info",
+                stdin=b"".join(map(_as_before, undone)),
+            )
+        return [entry.path for entry in nested if not _below(entry.path, paths)]
+
+
+def _as_before(entry: Entry) -> bytes:
+    """The line of `update-index --index-info` that undoes a change."""
+    return f"{entry.old_mode} {entry.old_object}\t".encode() + encode(entry.path) + b"\0"
+
+
+def _below(path: str, folders: Sequence[str]) -> bool:
+    clean = path.strip("/")
+    return any(clean == folder or clean.startswith(f"{folder}/") for folder in folders)
+
+
+def _permanent(error: str) -> bool:
+    """Whether trying again cannot help; a file that changed while it was read can be read the next time."""
+    return any(
+        words in error
+        for words in (
+            "does not have a commit",
+            "can only add regular",
+            "Permission denied",
+        )
+    )

@@ -1,0 +1,97 @@
+"""The attempts at a task, put together from its events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from swarmskill.core import events as ev
+from swarmskill.model import CheckResult, WorkerEnd
+from swarmskill.views.events import event_text
+from swarmskill.views.follow import last_lines
+from swarmskill.views.marks import safe_lines
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at a task, as far as it came.
+
+    `work` is the commit of what the worker left, `commit` the one on the run branch. `failed` is the
+    check that decided against it, `problem` why it was not taken in words. Times are 0 when not reached.
+    """
+
+    number: int
+    worktree: str = ""
+    base: str = ""
+    pid: int = 0
+    started_at: float = 0.0
+    end: WorkerEnd | None = None
+    failed: CheckResult | None = None
+    work: str = ""
+    commit: str = ""
+    problem: str = ""
+    validated_at: float = 0.0
+    decided_at: float = 0.0
+
+    def output(self, log: Path, most: int) -> list[str]:
+        """The last lines of what shows best why it was not taken: the failed check's output, else the log."""
+        if self.failed is not None:
+            return safe_lines(self.failed.output)[-most:]
+        if not self.problem or self.end is None:
+            return []
+        return safe_lines("\n".join(last_lines(log, most)))
+
+    @property
+    def waited_to_merge(self) -> float | None:
+        """Seconds from accepted to integrated or refused; None when it did not come to that."""
+        if not self.validated_at or not self.decided_at:
+            return None
+        return self.decided_at - self.validated_at
+
+
+def task_events(events: Iterable[ev.Event], task_id: str) -> list[ev.AttemptEvent]:
+    """The events about one task."""
+    return [event for event in events if isinstance(event, ev.AttemptEvent) and event.task == task_id]
+
+
+def attempts_of(events: Iterable[ev.Event], task_id: str) -> list[Attempt]:
+    """All attempts at a task, first to last. An event that comes twice changes nothing."""
+    found: dict[int, Attempt] = {}
+    for event in task_events(events, task_id):
+        if isinstance(event, ev.RetryRequested):
+            continue
+        attempt = found.get(event.attempt, Attempt(event.attempt))
+        found[event.attempt] = _after(attempt, event)
+    return [found[number] for number in sorted(found)]
+
+
+def attempts_by_task(events: Iterable[ev.Event]) -> dict[str, list[Attempt]]:
+    """The attempts at all tasks, by task id, in one pass over the events."""
+    grouped: dict[str, list[ev.Event]] = {}
+    for event in events:
+        if isinstance(event, ev.AttemptEvent):
+            grouped.setdefault(event.task, []).append(event)
+    return {task_id: attempts_of(own, task_id) for task_id, own in grouped.items()}
+
+
+def _after(attempt: Attempt, event: ev.AttemptEvent) -> Attempt:
+    match event:
+        case ev.WorkerStarted():
+            return replace(attempt, worktree=event.worktree, base=event.base, pid=event.pid, started_at=event.at)
+        case ev.WorkerExited():
+            clean = event.end.exit_code == 0 and event.end.ending == "exited"
+            return replace(attempt, end=event.end, problem="" if clean else event_text(event))
+        case ev.Validated():
+            failed = event.verdict.failed
+            problem = event_text(event) if failed else ""
+            at = 0.0 if failed else event.at
+            return replace(attempt, work=event.commit, failed=failed, problem=problem, validated_at=at)
+        case ev.Integrated():
+            return replace(attempt, commit=event.commit, decided_at=event.at)
+        case ev.IntegrationRejected():
+            return replace(attempt, failed=event.verdict.failed, problem=event_text(event), decided_at=event.at)
+        case ev.IntegrationConflicted():
+            return replace(attempt, problem=event_text(event), decided_at=event.at)
+        case _:
+            return replace(attempt, problem=event_text(event))

@@ -1,0 +1,64 @@
+"""The seam between the mayor and what shows a run while it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from swarmskill.core.events import Event
+from swarmskill.core.state import EMPTY, State
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What an agent's own output tells of a task so far; None means that it does not tell."""
+
+    last_action: str = ""
+    tokens: int | None = None
+    cost_usd: float | None = None
+
+
+Progresses = Mapping[str, Progress]
+"""Progress by task id. Tasks may be missing, and all may be."""
+
+
+class View(Protocol):
+    """Shows a run as it goes. No method raises because of the terminal: a view that cannot write goes silent.
+
+    The caller calls `saw` after each event and `update` on its ticks (8 a second are enough).
+    """
+
+    def start(self, state: State = EMPTY) -> None:
+        """Begin; `state` is what is known already, for a run that is taken up again."""
+
+    def saw(self, event: Event, state: State) -> None:
+        """An event led to `state`."""
+
+    def update(self, state: State, progress: Progresses, now: float) -> None:
+        """Time has passed; `now` is in seconds since the epoch."""
+
+    def note(self, line: str) -> None:
+        """Show a line that stays."""
+
+    def stop(self) -> None:
+        """Show no more, and leave the terminal as it was."""
+
+
+class SilentView:
+    """Shows nothing: for `--json`."""
+
+    def start(self, state: State = EMPTY) -> None:
+        """Nothing."""
+
+    def saw(self, event: Event, state: State) -> None:
+        """Nothing."""
+
+    def update(self, state: State, progress: Progresses, now: float) -> None:
+        """Nothing."""
+
+    def note(self, line: str) -> None:
+        """Nothing."""
+
+    def stop(self) -> None:
+        """Nothing."""

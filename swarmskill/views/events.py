@@ -1,0 +1,143 @@
+"""Events as sentences and as JSON, and choosing among them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from swarmskill.core import events as ev
+from swarmskill.core.graph import Graph
+from swarmskill.model import Claim, Ending, Verdict
+from swarmskill.views.marks import PLAIN, Look, clock, count, duration, short
+
+Encode = Callable[[ev.Event], Mapping[str, Any]]
+"""An event in the form that it has in the ledger."""
+
+
+def events_document(run_id: str, events: Iterable[ev.Event], encode: Encode) -> dict[str, Any]:
+    """`swarm events --json`: the events in the ledger's form."""
+    return {"run_id": run_id, "events": [dict(encode(event)) for event in events]}
+
+
+def select_events(
+    events: Iterable[ev.Event],
+    graph: Graph,
+    *,
+    types: Iterable[str] = (),
+    tasks: Iterable[str] = (),
+    descendant_of: str = "",
+) -> Iterator[ev.Event]:
+    """The events of these types and about these tasks; nothing named means all.
+
+    Types are class names, letter case, `_` and `-` aside. `descendant_of` selects a task and all that wait
+    on it, directly or not; raises KeyError if there is no such task.
+    """
+    kinds = {_plain(name) for name in types}
+    wanted = set(tasks)
+    if descendant_of:
+        wanted |= _descendants(graph, descendant_of)
+    for event in events:
+        if kinds and _plain(type(event).__name__) not in kinds:
+            continue
+        if wanted and getattr(event, "task", None) not in wanted:
+            continue
+        yield event
+
+
+def event_line(event: ev.Event, look: Look = PLAIN) -> str:
+    """One line for `swarm events`: time, task and attempt, what happened."""
+    about = f"{event.task} #{event.attempt}" if isinstance(event, ev.AttemptEvent) else "run"
+    line = f"{clock(event.at)}  {look.clean(about):<10}  {look.clean(event_text(event))}"
+    return look.fit(line, look.width) if look.width else line
+
+
+def event_text(event: ev.Event) -> str:
+    """What happened, without time, task and attempt. Foreign text in it is not made safe."""
+    return _TEXTS[type(event)](event)
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """A judgement in a few words."""
+    failed = verdict.failed
+    if failed is None:
+        notes = verdict.notes or (("nothing was changed",) if verdict.empty else ())
+        return "; ".join(("checks passed", *notes))
+    detail = failed.detail or failed.name
+    return f"{failed.kind} failed: {detail}"
+
+
+def _run_started(event: ev.RunStarted) -> str:
+    return f"started with {count(len(event.tasks), 'task')} from {short(event.base)}"
+
+
+def _stop_requested(event: ev.StopRequested) -> str:
+    how = "by force" if event.force else "now" if event.now else "after the running tasks"
+    return f"asked to stop {how}" + (f": {event.reason}" if event.reason else "")
+
+
+def _worker_started(event: ev.WorkerStarted) -> str:
+    return f"worker started from {short(event.base)}, process {event.pid}"
+
+
+def _spawn_failed(event: ev.SpawnFailed) -> str:
+    return f"worker could not start: {event.reason}"
+
+
+def _worker_exited(event: ev.WorkerExited) -> str:
+    end = event.end
+    took = duration(end.ended_at - end.started_at)
+    if end.ending is Ending.TIMED_OUT:
+        text = f"worker timed out after {took}"
+    elif end.ending is Ending.KILLED:
+        text = f"worker was stopped after {took}"
+    else:
+        text = f"worker ended after {took} with exit code {end.exit_code}"
+    if end.result_problem:
+        return f"{text}; its result cannot be read: {end.result_problem}"
+    if end.result is None:
+        return text
+    claim = "says it is blocked" if end.result.status is Claim.BLOCKED else "says it is done"
+    return f"{text}, {claim}" + (f": {end.result.detail}" if end.result.detail else "")
+
+
+def _integrated(event: ev.Integrated) -> str:
+    how = "merged with newer work" if event.merged else "added"
+    notes = "".join(f"; {note}" for note in event.verdict.notes)
+    return f"{how} on the run branch as {short(event.commit)}{notes}"
+
+
+def _refused(event: ev.LandingRefused) -> str:
+    return f"not landed: {event.reason}" + (f" ({event.hint})" if event.hint else "")
+
+
+_TEXTS: dict[type[ev.Event], Callable[[Any], str]] = {
+    ev.RunStarted: _run_started,
+    ev.RunResumed: lambda event: f"resumed, session {event.session}",
+    ev.StopRequested: _stop_requested,
+    ev.RetryRequested: lambda event: "asked to try again",
+    ev.WorkerStarted: _worker_started,
+    ev.SpawnFailed: _spawn_failed,
+    ev.WorkerExited: _worker_exited,
+    ev.WorkerLost: lambda event: f"worker lost: {event.reason}",
+    ev.Validated: lambda event: verdict_text(event.verdict),
+    ev.Integrated: _integrated,
+    ev.IntegrationConflicted: lambda event: "does not merge with the run branch: " + ", ".join(event.paths),
+    ev.IntegrationRejected: lambda event: f"on the merged result {verdict_text(event.verdict)}",
+    ev.Landed: lambda event: f"landed on {event.branch} at {short(event.head)}",
+    ev.LandingRefused: _refused,
+    ev.Reported: lambda event: f"report written: {event.path}",
+}
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").replace("-", "").casefold()
+
+
+def _descendants(graph: Graph, task_id: str) -> set[str]:
+    left, found = [graph.rank[task_id]], set[int]()
+    while left:
+        rank = left.pop()
+        if rank not in found:
+            found.add(rank)
+            left += graph.dependents[rank]
+    return {graph.tasks[rank].id for rank in found}

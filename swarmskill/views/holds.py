@@ -1,0 +1,103 @@
+"""What the tasks that are not under way wait for, in groups: cheap however many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from swarmskill.core.choose import eligible_tasks
+from swarmskill.core.graph import Graph, bits
+from swarmskill.core.state import State, Stop
+from swarmskill.views.reasons import Hold
+
+LATER, SEVERAL = -1, -2
+
+_NAMED = 4
+_HOLDERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Tasks that are held for the same reason.
+
+    `holder` is the rank of the task that holds them, SEVERAL for more than two of those, LATER when none
+    of the tasks under way does. `first` are the ranks of the first few of them.
+    """
+
+    hold: Hold
+    count: int
+    holder: int
+    first: tuple[int, ...]
+
+
+class Holds:
+    """Groups the waiting and ready tasks of one run; remembers dependents as bit sets."""
+
+    def __init__(self) -> None:
+        self._graph: Graph | None = None
+        self._behind: dict[int, int] = {}
+
+    def groups(self, state: State) -> list[Group]:
+        """Those held by files first, then those that lack a worker, by a blocker under way, and the rest."""
+        if state.graph is not self._graph:
+            self._graph, self._behind = state.graph, {}
+        eligible = eligible_tasks(state)
+        overlaps = {rank: state.graph.overlaps[rank] for rank in bits(state.active)}
+        files, left = _held(Hold.FILES, overlaps, eligible)
+        behind = {rank: self._dependents(state.graph, rank) for rank in bits(state.active)}
+        blocked, later = _held(Hold.BLOCKERS, behind, state.open & ~state.ready & ~state.active)
+        return [
+            *files,
+            *_group(Hold.WORKERS, left),
+            *blocked,
+            *_group(_not_eligible(state), state.ready & ~eligible),
+            *_group(Hold.BLOCKERS, later),
+        ]
+
+    def _dependents(self, graph: Graph, rank: int) -> int:
+        found = self._behind.get(rank)
+        if found is None:
+            found = self._behind[rank] = _bit_set(graph.dependents[rank], len(graph.tasks))
+        return found
+
+
+def fold(groups: list[Group], most: int) -> list[Group]:
+    """At most that many groups: the first ones, and the others as one that only counts."""
+    if len(groups) <= most:
+        return groups
+    rest = groups[max(0, most - 1) :]
+    first = tuple(rank for group in rest for rank in group.first)[:_NAMED]
+    folded = Group(Hold.BLOCKERS, sum(group.count for group in rest), LATER, first)
+    return [*groups[: most - 1], folded] if most > 0 else []
+
+
+def _held(hold: Hold, holders: dict[int, int], members: int) -> tuple[list[Group], int]:
+    """The members that each holder holds, those of many holders as one group; and those that none holds."""
+    found: list[Group] = []
+    held = 0
+    for rank, reach in holders.items():
+        found += _group(hold, members & reach & ~held, rank)
+        held |= members & reach
+    if len(found) > _HOLDERS:
+        found = list(_group(hold, held, SEVERAL))
+    return found, members & ~held
+
+
+def _not_eligible(state: State) -> Hold:
+    if state.stop is not Stop.NONE:
+        return Hold.STOPPED
+    return Hold.FAILING if state.failing else Hold.WAVE
+
+
+def _group(hold: Hold, members: int, holder: int = LATER) -> Iterator[Group]:
+    if members:
+        first = tuple(rank for rank, _ in zip(bits(members), range(_NAMED), strict=False))
+        yield Group(hold, members.bit_count(), holder, first)
+
+
+def _bit_set(ranks: tuple[int, ...], size: int) -> int:
+    """The ranks as a bit set, in one pass: setting bits one by one would copy the whole set each time."""
+    octets = bytearray((size + 7) // 8)
+    for rank in ranks:
+        octets[rank >> 3] |= 1 << (rank & 7)
+    return int.from_bytes(octets, "little")

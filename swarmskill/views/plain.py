@@ -1,0 +1,196 @@
+"""Plain lines for a pipe or a dumb terminal: one line for each change, nothing that moves the cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from swarmskill.core import events as ev
+from swarmskill.core.graph import bits
+from swarmskill.core.state import EMPTY, State, TaskState
+from swarmskill.model import Ending, Outcome, Phase
+from swarmskill.views.base import Progresses
+from swarmskill.views.marks import Look, Stream, clock, count, duration, short
+from swarmskill.views.outcome import counts, counts_text, task_seconds
+from swarmskill.views.reasons import feedback_text, why_ended
+
+SILENCE = 300.0
+"""Seconds without a line after which one tells that the run is alive: build servers end silent jobs."""
+
+_MOST = 20
+"""Tasks that one event may skip or open again with a line each; the rest are counted."""
+
+Line = tuple[str, str]
+"""What happened, in one word, and the rest."""
+
+
+class PlainView:
+    """Writes each change as a line. Goes silent when the reader is gone."""
+
+    def __init__(self, stream: Stream, look: Look) -> None:
+        self._stream = stream
+        self._look = look
+        self._state = EMPTY
+        self._last = 0.0
+        self._alive = True
+
+    def start(self, state: State = EMPTY) -> None:
+        """Begin; of what `state` holds already nothing is told."""
+        self._state = state
+
+    def saw(self, event: ev.Event, state: State) -> None:
+        """Tell what the event changed."""
+        before, self._state = self._state, state
+        for line in change_lines(before, event, state):
+            self._write(event.at, format_line(line, self._look))
+
+    def update(self, state: State, progress: Progresses, now: float) -> None:
+        """Give a sign of life after a long silence."""
+        if self._last and now - self._last >= SILENCE:
+            self._write(now, format_line(("alive", counts_text(counts(state))), self._look))
+
+    def note(self, line: str) -> None:
+        """Write a line as it is."""
+        self._put(self._look.clean(line))
+
+    def stop(self) -> None:
+        """Nothing is left to do: each line was written at once."""
+
+    def _write(self, at: float, text: str) -> None:
+        self._last = at
+        self._put(f"{clock(at)} {text}")
+
+    def _put(self, text: str) -> None:
+        if not self._alive:
+            return
+        try:
+            self._stream.write(text + "\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            self._alive = False  # the reader has gone (`swarm run | head`); the run goes on all the same
+
+
+def format_line(line: Line, look: Look) -> str:
+    """One change as text: the word in a column of its own."""
+    word, rest = line
+    return look.clean(f"{word.replace('_', ' '):<9} {rest}")
+
+
+def change_lines(before: State, event: ev.Event, state: State) -> Iterator[Line]:
+    """What changed from `before` to `state` through `event`; nothing for an event that changed nothing."""
+    if state is before:
+        return
+    yield from _LINES[type(event)](event, before, state)
+    own = state.graph.rank.get(getattr(event, "task", ""), -1)
+    yield from _side_effects(before, state, own)
+
+
+def _run_started(event: ev.RunStarted, before: State, state: State) -> Iterator[Line]:
+    workers = count(state.config.max_workers, "worker")
+    yield "run", f"{event.run_id}: {count(len(event.tasks), 'task')}, {workers}, from {short(event.base)}"
+
+
+def _run_resumed(event: ev.RunResumed, before: State, state: State) -> Iterator[Line]:
+    yield "resumed", f"{state.run_id}: {counts_text(counts(state))}"
+
+
+def _stop_requested(event: ev.StopRequested, before: State, state: State) -> Iterator[Line]:
+    left = state.busy.bit_count()
+    how = "killing" if event.force else "ending" if event.now else "waiting for"
+    because = f" ({event.reason})" if event.reason else ""
+    yield "stopping", f"{how} {count(left, 'worker')}{because}"
+
+
+def _retry_requested(event: ev.RetryRequested, before: State, state: State) -> Iterator[Line]:
+    yield "reopened", _name(state, event.task)
+
+
+def _worker_started(event: ev.WorkerStarted, before: State, state: State) -> Iterator[Line]:
+    yield "started", f"{_name(state, event.task)} (attempt {event.attempt})"
+
+
+def _worker_exited(event: ev.WorkerExited, before: State, state: State) -> Iterator[Line]:
+    took = duration(event.end.ended_at - event.end.started_at)
+    if event.end.ending is Ending.KILLED:
+        yield "halted", f"{event.task} after {took}"
+    elif state.tasks[event.task].phase is Phase.VALIDATING:
+        yield "checking", f"{event.task} after {took}"
+    else:
+        yield from _decided(event, before, state)
+
+
+def _validated(event: ev.Validated, before: State, state: State) -> Iterator[Line]:
+    if event.verdict.accepted:
+        yield "merging", event.task
+    else:
+        yield from _decided(event, before, state)
+
+
+def _decided(event: ev.AttemptEvent, before: State, state: State) -> Iterator[Line]:
+    """An attempt is over: completed, tried again, or ended."""
+    task = state.tasks[event.task]
+    if task.outcome is Outcome.COMPLETED:
+        took = duration(task_seconds(task, event.at) or 0.0)
+        notes = "".join(f"; {note}" for note in task.notes)
+        yield "completed", f"{event.task} in {took}  {short(task.commit)}{notes}"
+    elif task.outcome is not None:
+        yield task.outcome, f"{event.task}: {why_ended(task)}"
+    elif task.feedback is not None:
+        yield "retry", f"{event.task}: {feedback_text(task.feedback)}"
+
+
+def _landed(event: ev.Landed, before: State, state: State) -> Iterator[Line]:
+    yield "landed", f"{event.branch} at {short(event.head)}"
+
+
+def _landing_refused(event: ev.LandingRefused, before: State, state: State) -> Iterator[Line]:
+    yield "unlanded", event.reason + (f"; land it with: {event.hint}" if event.hint else "")
+
+
+def _reported(event: ev.Reported, before: State, state: State) -> Iterator[Line]:
+    took = duration(state.ended_at - state.started_at)
+    yield "over", f"{counts_text(counts(state))} in {took}; report: {event.path}"
+
+
+_LINES: dict[type[ev.Event], Callable[[Any, State, State], Iterator[Line]]] = {
+    ev.RunStarted: _run_started,
+    ev.RunResumed: _run_resumed,
+    ev.StopRequested: _stop_requested,
+    ev.RetryRequested: _retry_requested,
+    ev.WorkerStarted: _worker_started,
+    ev.SpawnFailed: _decided,
+    ev.WorkerExited: _worker_exited,
+    ev.WorkerLost: _decided,
+    ev.Validated: _validated,
+    ev.Integrated: _decided,
+    ev.IntegrationConflicted: _decided,
+    ev.IntegrationRejected: _decided,
+    ev.Landed: _landed,
+    ev.LandingRefused: _landing_refused,
+    ev.Reported: _reported,
+}
+
+
+def _side_effects(before: State, state: State, own: int) -> Iterator[Line]:
+    """The tasks beside the event's own that were skipped, cancelled or opened again."""
+    if not before.run_id:
+        return
+    mask = ~(1 << own) if own >= 0 else -1
+    for members, known in ((before.open & ~state.open & mask, True), (state.open & ~before.open & mask, False)):
+        for number, rank in enumerate(bits(members)):
+            if number == _MOST:
+                word = "skipped" if known else "reopened"
+                yield word, f"{members.bit_count() - _MOST} more"
+                break
+            yield _moved(state.graph.tasks[rank].id, state)
+
+
+def _moved(task_id: str, state: State) -> Line:
+    task: TaskState = state.tasks[task_id]
+    if task.outcome is None:
+        return "reopened", _name(state, task_id)
+    return task.outcome, f"{task_id}: {why_ended(task)}"
+
+
+def _name(state: State, task_id: str) -> str:
+    return f'{task_id} "{state.graph.task(task_id).subject}"'

@@ -1,0 +1,145 @@
+"""Why a task is not under way, and why one ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from swarmskill.core import retries
+from swarmskill.core.choose import eligible_tasks
+from swarmskill.core.graph import bits
+from swarmskill.core.manifest import overlap
+from swarmskill.core.state import Stage, State, Stop, TaskState
+from swarmskill.model import CheckKind, Feedback, Outcome, Phase
+from swarmskill.views.marks import listed
+from swarmskill.views.outcome import word
+
+_CHAIN = 50
+
+
+class Hold(StrEnum):
+    """What keeps a task from being started."""
+
+    BLOCKERS = "blockers"
+    FILES = "files"
+    WORKERS = "workers"
+    WAVE = "wave"
+    STOPPED = "stopped"
+    FAILING = "failing"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """What keeps a task from being started: `tasks` are the ids of those that it waits for."""
+
+    hold: Hold
+    tasks: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The reason as the end of the sentence "it …"."""
+        names = listed(list(self.tasks))
+        return {
+            Hold.BLOCKERS: f"waits for {names}",
+            Hold.FILES: f"waits for {listed(list(self.files), 2)}, held by {names}",
+            Hold.WORKERS: "waits for a free worker",
+            Hold.WAVE: "waits for the next wave",
+            Hold.STOPPED: "the run is stopped",
+            Hold.FAILING: "the run stops at the first failure",
+        }[self.hold]
+
+
+def reason(state: State, task_id: str) -> Reason | None:
+    """What keeps a waiting or ready task from being started; None for any other."""
+    task, rank = state.tasks[task_id], state.graph.rank[task_id]
+    if task.phase is Phase.WAITING:
+        return Reason(Hold.BLOCKERS, tuple(open_blockers(state, task_id)))
+    if task.phase is not Phase.READY:
+        return None
+    if state.stop is not Stop.NONE or state.stage is Stage.OVER:
+        return Reason(Hold.STOPPED)
+    if state.failing:
+        return Reason(Hold.FAILING)
+    if not eligible_tasks(state) >> rank & 1:
+        return Reason(Hold.WAVE)
+    holders = [state.graph.tasks[other].id for other in bits(state.graph.overlaps[rank] & state.active)]
+    if holders:
+        return Reason(Hold.FILES, tuple(holders), tuple(_shared(state, task_id, holders)))
+    return Reason(Hold.WORKERS)
+
+
+def open_blockers(state: State, task_id: str) -> list[str]:
+    """Ids of the task's blockers that are not completed, in the order of the task list."""
+    blockers = dict.fromkeys(state.graph.task(task_id).blocked_by)
+    return [blocker for blocker in blockers if state.tasks[blocker].outcome is not Outcome.COMPLETED]
+
+
+def blocking_chain(state: State, task_id: str) -> list[str]:
+    """From the task through its blockers to one that waits for no other: what all the others hang on.
+
+    At each step the first blocker that ended is taken, else the one with the longest way to go.
+    At most 50 ids.
+    """
+    chain, graph = [task_id], state.graph
+    while len(chain) < _CHAIN:
+        blockers = open_blockers(state, chain[-1])
+        if not blockers:
+            break
+        ended = [blocker for blocker in blockers if state.tasks[blocker].phase is Phase.ENDED]
+        chain.append(ended[0] if ended else max(blockers, key=lambda b: graph.generation[graph.rank[b]]))
+    return chain
+
+
+def chain_text(state: State, chain: list[str]) -> str:
+    """The chain as "5 waits for 3 (skipped), which waits for 2 (failed: exit code 1)"."""
+    links = []
+    for blocker in chain[1:]:
+        task = state.tasks[blocker]
+        blame = task.outcome not in (None, Outcome.SKIPPED)
+        links.append(f"{blocker} ({word(task)}{': ' + why_ended(task) if blame and why_ended(task) else ''})")
+    return f"{chain[0]} waits for " + ", which waits for ".join(links)
+
+
+def why_ended(task: TaskState) -> str:
+    """Why a task ended without being completed: the detail, after the check that decided. "" if it did not."""
+    if task.phase is not Phase.ENDED or task.outcome is Outcome.COMPLETED:
+        return ""
+    feedback = task.feedback
+    if feedback is not None and feedback.detail == task.detail and task.outcome is Outcome.REJECTED:
+        return feedback_text(feedback)
+    return task.detail
+
+
+def feedback_text(feedback: Feedback) -> str:
+    """Why an attempt was not taken."""
+    plain = (CheckKind.EXIT, CheckKind.TIMEOUT, retries.CONFLICT)
+    if feedback.kind in plain:
+        return feedback.detail
+    if feedback.kind == retries.LOST:
+        return f"worker lost: {feedback.detail}"
+    if feedback.kind == retries.SPAWN:
+        return f"could not start: {feedback.detail}"
+    return f"{feedback.kind} failed: {feedback.detail}"
+
+
+def retries_left(state: State, task_id: str) -> dict[str, tuple[int, int]]:
+    """For each kind of failure that happened: how many retries it used, and how many more there may be."""
+    task, spec = state.tasks[task_id], state.graph.task(task_id)
+    kinds = dict.fromkeys([kind for kind, _ in task.retries] + ([task.feedback.kind] if task.feedback else []))
+    found = {}
+    for kind in kinds:
+        counts = dict(task.retries)
+        used = counts.get(kind, 0)
+        while retries.may_retry(spec, state.config.max_retries, counts, kind):
+            counts[kind] = counts.get(kind, 0) + 1
+        found[str(kind)] = (used, counts.get(kind, 0) - used)
+    return found
+
+
+def _shared(state: State, task_id: str, holders: list[str]) -> Iterator[str]:
+    """The task's manifest entries that one of the holders claims too."""
+    for entry in state.graph.task(task_id).files:
+        if any(overlap(entry, other) for holder in holders for other in state.graph.task(holder).files):
+            yield entry

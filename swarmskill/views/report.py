@@ -1,0 +1,184 @@
+"""The report of a run in Markdown, written at its end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from statistics import median
+
+from swarmskill.core.events import Event
+from swarmskill.core.state import Stage, State
+from swarmskill.model import Outcome
+from swarmskill.places import RunFolder, attempt_key
+from swarmskill.views import commands
+from swarmskill.views.attempts import Attempt, attempts_by_task
+from swarmskill.views.marks import count, date, duration, safe, short
+from swarmskill.views.outcome import Status, counts, counts_text, run_outcome, run_seconds, task_seconds, task_status
+from swarmskill.views.reasons import why_ended
+from swarmskill.views.run_json import detail, ordered
+
+_TAIL = 15
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|~#])")
+
+Attempts = dict[str, list[Attempt]]
+
+
+def report_markdown(state: State, events: Iterable[Event], folder: RunFolder, now: float) -> str:
+    """The whole report. It is written by the mayor that holds the run, just before the run is over."""
+    attempts = attempts_by_task(events)
+    sections = (
+        _heading(state, now),
+        _tasks(state, attempts, now),
+        _commits(state, attempts),
+        _unfinished(state, attempts, folder),
+        _merging(attempts),
+        _further(state, folder),
+    )
+    return "\n\n".join("\n".join(section) for section in map(list, sections) if section) + "\n"
+
+
+def escape(text: str) -> str:
+    """Foreign text as Markdown that shows it as it is, in a table's cell too."""
+    return _SPECIAL.sub(r"\\\1", safe(text))
+
+
+def _heading(state: State, now: float) -> Iterator[str]:
+    yield f"# Run {state.run_id}: {_outcome(state)}"
+    yield ""
+    yield (
+        f"{count(len(state.tasks), 'task')}: {counts_text(counts(state))}. "
+        f"Started {date(state.started_at)}, {duration(run_seconds(state, now))}."
+    )
+    if state.stop_reason:
+        yield f"Stopped: {escape(state.stop_reason)}."
+
+
+def _outcome(state: State) -> str:
+    """The outcome that the run has once this report is written."""
+    return run_outcome(replace(state, stage=Stage.OVER)).value
+
+
+def _tasks(state: State, attempts: Attempts, now: float) -> Iterator[str]:
+    yield "## Tasks"
+    yield ""
+    yield "| task | subject | outcome | attempts | time | waited to merge | commit | detail |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for task_id in ordered(state):
+        task = state.tasks[task_id]
+        seconds = task_seconds(task, now)
+        waited = [one.waited_to_merge for one in attempts.get(task_id, ()) if one.waited_to_merge is not None]
+        cells = (
+            escape(task_id),
+            escape(state.graph.task(task_id).subject),
+            escape(task.outcome or task.phase),
+            str(task.attempt or ""),
+            "" if seconds is None else duration(seconds),
+            duration(sum(waited)) if waited else "",
+            f"`{short(task.commit)}`" if task.commit else "",
+            escape(detail(state, task_id)),
+        )
+        yield f"| {' | '.join(cells)} |"
+
+
+def _commits(state: State, attempts: Attempts) -> Iterator[str]:
+    """The run branch's commits in the order in which they came."""
+    done = [
+        (one.decided_at, task_id, one.commit)
+        for task_id, own in attempts.items()
+        for one in own
+        if one.commit and one.commit == state.tasks[task_id].commit
+    ]
+    if not done:
+        return
+    yield f"## Commits on `{commands.branch_name(state.run_id)}`"
+    yield ""
+    # sorted is stable and events are in order, so equal times keep the order of the ledger per task
+    for _, task_id, commit in sorted(done, key=lambda entry: entry[0]):
+        yield f"1. `{short(commit)}` {escape(task_id)}: {escape(state.graph.task(task_id).subject)}"
+
+
+def _unfinished(state: State, attempts: Attempts, folder: RunFolder) -> Iterator[str]:
+    failed = [task_id for task_id in ordered(state) if task_status(state.tasks[task_id]) is Status.ENDED]
+    own = [i for i in failed if state.tasks[i].outcome not in (Outcome.SKIPPED, Outcome.CANCELLED)]
+    if own:
+        yield "## What did not complete, and why"
+    for task_id in own:
+        yield ""
+        yield from _failure(state, task_id, attempts.get(task_id, []), folder)
+
+
+def _failure(state: State, task_id: str, attempts: list[Attempt], folder: RunFolder) -> Iterator[str]:
+    task = state.tasks[task_id]
+    yield f"### {escape(task_id)}: {escape(state.graph.task(task_id).subject)}"
+    yield ""
+    yield f"{escape((task.outcome or '').replace('_', ' ').capitalize())}: {escape(why_ended(task))}"
+    last = attempts[-1] if attempts else None
+    output = last.output(folder.log(attempt_key(task_id, last.number)), _TAIL) if last else []
+    if output:
+        yield ""
+        yield from _block(output)
+    yield ""
+    yield from _block(list(_failure_commands(state, task_id, last, folder)), "sh")
+
+
+def _failure_commands(state: State, task_id: str, last: Attempt | None, folder: RunFolder) -> Iterator[str]:
+    run = state.run_id
+    yield safe(commands.why(task_id, run))
+    if last is not None:
+        yield safe(commands.logs(task_id, run)) + f"  # {folder.log(attempt_key(task_id, last.number))}"
+    if last is not None and last.work:
+        yield safe(commands.diff(last.base, last.work))
+    yield safe(commands.retry(task_id, run))
+
+
+def _block(lines: list[str], language: str = "") -> Iterator[str]:
+    """A code block whose fence is longer than any in its lines."""
+    longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    yield f"{fence}{language}"
+    yield from lines
+    yield fence
+
+
+def _merging(attempts: Attempts) -> Iterator[str]:
+    waits = [one.waited_to_merge for own in attempts.values() for one in own if one.waited_to_merge is not None]
+    if not waits:
+        return
+    yield "## Merging"
+    yield ""
+    yield (
+        f"{count(len(waits), 'accepted attempt')} waited {duration(median(waits))} in the median and "
+        f"{duration(max(waits))} at most to be merged, checks on the merged result included."
+    )
+
+
+def _further(state: State, folder: RunFolder) -> Iterator[str]:
+    run = state.run_id
+    yield "## Next"
+    yield ""
+    yield from _land(state)
+    look = [commands.on_run("status", run), commands.on_run("tree", run)]
+    if state.head != state.base:
+        look.append(commands.history(state.base, run))
+    if state.open:
+        look.append(commands.on_run("resume", run) + "  # go on with the open tasks")
+    look.append(commands.on_run("clean", run) + "  # remove the run's worktrees, branches and files")
+    yield from _block(look, "sh")
+    yield ""
+    yield f"The run's files are in `{safe(str(folder.path))}`."
+
+
+def _land(state: State) -> Iterator[str]:
+    branch = escape(state.config.branch) or "the checkout"
+    if state.head == state.base:
+        return
+    if state.landed == state.head:
+        yield f"Landed on {branch} at `{short(state.head)}`."
+        yield ""
+        return
+    because = f" ({escape(state.landing_refused)})" if state.landing_refused else ""
+    yield f"Not landed on {branch} yet{because}. To land:"
+    yield ""
+    yield from _block([safe(state.landing_hint or commands.land(state.run_id))], "sh")
+    yield ""

@@ -1,0 +1,183 @@
+"""The JSON documents that describe a run: `run`, `status`, `runs` and `tree` with `--json`.
+
+`why_document` is beside its text in `story`, `events_document` in `events`.
+
+A task's `phase` and `outcome` are the core's words; `outcome` is null until the task has ended.
+A run's `outcome` is one of `outcome.RunOutcome`. Commits are full names, null where there is none.
+Costs and tokens are null where no agent told them; totals are the sums of those that were told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from swarmskill.core.graph import natural
+from swarmskill.core.state import State
+from swarmskill.model import Outcome, Phase
+from swarmskill.views.base import Progress, Progresses
+from swarmskill.views.commands import branch_name
+from swarmskill.views.outcome import (
+    RunOutcome,
+    counts,
+    run_outcome,
+    run_seconds,
+    task_seconds,
+)
+from swarmskill.views.reasons import feedback_text, reason, why_ended
+
+_NO_PROGRESS = Progress()
+
+
+def run_document(
+    state: State,
+    now: float,
+    *,
+    progress: Progresses | None = None,
+    held: bool = True,
+    ratchets: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """A whole run: `run --json`, `status --json`, `report.json`.
+
+    `landed` is the commit that the user's branch was moved to, or null. `attempts` counts them,
+    `worker` is the last attempt's, `seconds` its time from assignment to end, null before.
+    `ratchets` is left out when there are none.
+    """
+    progress = progress or {}
+    known = [progress[task_id] for task_id in state.tasks if task_id in progress]
+    document: dict[str, Any] = {
+        "run_id": state.run_id,
+        "outcome": run_outcome(state, held=held).value,
+        "branch": branch_name(state.run_id),
+        "base": state.base or None,
+        "head": state.head or None,
+        "landed": state.landed or None,
+        "tasks": [task_row(state, task_id, now, progress.get(task_id, _NO_PROGRESS)) for task_id in ordered(state)],
+        "cost_usd": _total([one.cost_usd for one in known]),
+        "tokens": _total([one.tokens for one in known]),
+        "seconds": round(run_seconds(state, now), 3),
+    }
+    if ratchets is not None:
+        document["ratchets"] = dict(ratchets)
+    return document
+
+
+def task_row(state: State, task_id: str, now: float, progress: Progress = _NO_PROGRESS) -> dict[str, Any]:
+    """One task of `run_document`."""
+    task, spec = state.tasks[task_id], state.graph.task(task_id)
+    seconds = task_seconds(task, now)
+    return {
+        "id": task_id,
+        "subject": spec.subject,
+        "phase": task.phase.value,
+        "outcome": task.outcome.value if task.outcome else None,
+        "wave": task.wave or None,
+        "attempts": task.attempt,
+        "worker": _worker(state, task_id),
+        "commit": task.commit or None,
+        "cost_usd": progress.cost_usd,
+        "tokens": progress.tokens,
+        "seconds": None if seconds is None else round(seconds, 3),
+        "detail": detail(state, task_id),
+    }
+
+
+def detail(state: State, task_id: str) -> str:
+    """What there is to say about a task: why it waits, is tried again or ended, what to note; "" for nothing."""
+    task = state.tasks[task_id]
+    hold = reason(state, task_id)
+    if hold is not None:
+        return hold.text
+    if task.phase is not Phase.ENDED:
+        return f"again, because {feedback_text(task.feedback)}" if task.feedback else ""
+    if task.outcome is not Outcome.COMPLETED:
+        return why_ended(task)
+    if not task.attempt:
+        return "done before the run"
+    return "; ".join(task.notes)
+
+
+@dataclass(frozen=True, slots=True)
+class RunEntry:
+    """One run of a repository; `state` is None when its ledger cannot be read, and `problem` says why."""
+
+    run_id: str
+    state: State | None
+    held: bool = False
+    problem: str = ""
+
+    @property
+    def outcome(self) -> RunOutcome | None:
+        """How the run stands."""
+        return None if self.state is None else run_outcome(self.state, held=self.held)
+
+
+def runs_document(entries: Iterable[RunEntry], now: float) -> dict[str, Any]:
+    """`swarm runs --json`, in the order given."""
+    return {"runs": [_run_row(entry, now) for entry in entries]}
+
+
+def tree_document(state: State, now: float, *, held: bool = True) -> dict[str, Any]:
+    """`swarm tree --json`: the graph, each task after all its blockers, done ones first. `generation` counts from 1."""
+    graph = state.graph
+    order = sorted(range(len(graph.tasks)), key=lambda rank: (not graph.tasks[rank].done, graph.generation[rank], rank))
+    return {
+        "run_id": state.run_id,
+        "outcome": run_outcome(state, held=held).value,
+        "tasks": [
+            {
+                "id": graph.tasks[rank].id,
+                "subject": graph.tasks[rank].subject,
+                "phase": state.tasks[graph.tasks[rank].id].phase.value,
+                "outcome": state.tasks[graph.tasks[rank].id].outcome,
+                "generation": graph.generation[rank] + 1,
+                "blocked_by": list(graph.tasks[rank].blocked_by),
+                "blocks": [graph.tasks[dependent].id for dependent in graph.dependents[rank]],
+            }
+            for rank in order
+        ],
+    }
+
+
+def ordered(state: State) -> list[str]:
+    """Task ids in the order in which people look for them: numbers inside ids count as numbers."""
+    return sorted(state.tasks, key=natural)
+
+
+def _run_row(entry: RunEntry, now: float) -> dict[str, Any]:
+    state = entry.state
+    if state is None:
+        return {"run_id": entry.run_id, "outcome": None, "problem": entry.problem}
+    return {
+        "run_id": entry.run_id,
+        "outcome": entry.outcome,
+        "branch": branch_name(entry.run_id),
+        "started_at": state.started_at,
+        "seconds": round(run_seconds(state, now), 3),
+        "landed": state.landed or None,
+        "tasks": len(state.tasks),
+        "counts": counts(state),
+    }
+
+
+def _worker(state: State, task_id: str) -> dict[str, Any] | None:
+    worker = state.tasks[task_id].worker
+    if worker is None:
+        return None
+    return {
+        "agent": agent_name(state, task_id),
+        "pid": worker.pid,
+        "worktree": worker.worktree,
+        "started_at": worker.started_at,
+    }
+
+
+def agent_name(state: State, task_id: str) -> str:
+    """The agent that works on the task: its own, else the run's."""
+    return state.graph.task(task_id).agent or state.config.agent
+
+
+def _total(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None

@@ -1,0 +1,107 @@
+"""What a worker sees of the mayor's environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from swarmskill.agents.base import Assignment
+from swarmskill.agents.environment import assignment_variables, worker_environment
+from swarmskill.model import Task
+
+PRIVATE = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_CONFIG_COUNT",
+    "SWARM_TASK_ID",
+    "SWARM_JOB",
+    "PWD",
+    "OLDPWD",
+    "CLAUDECODE",
+    "CLAUDE_PID",
+    "AI_AGENT",
+    "CLAUDE_CODE_CHILD_SESSION",
+    "CLAUDE_CODE_SESSION_ID",
+    "CLAUDE_CODE_ENTRYPOINT",
+    "CLAUDE_CODE_MESSAGING_SOCKET",
+    "CLAUDE_CODE_MESSAGING_TOKEN",
+    "CLAUDE_CODE_CHILD_NOTES_DIR",
+    "CLAUDE_CODE_TASK_LIST_ID",
+    "CODEX_THREAD_ID",
+    "CODEX_SESSION_ID",
+    "CODEX_SANDBOX",
+    "CODEX_SANDBOX_NETWORK_DISABLED",
+    "OPENCODE",
+    "GEMINI_CLI",
+]
+USERS_OWN = [
+    "PATH",
+    "HOME",
+    "VIRTUAL_ENV",
+    "PYTHONPATH",
+    "ANTHROPIC_API_KEY",
+    "CLAUDE_CODE_OAUTH_TOKEN",
+    "CLAUDE_CODE_USE_BEDROCK",
+    "CLAUDE_CODE_MAX_RETRIES",
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
+    "CLAUDE_CONFIG_DIR",
+    "CODEX_HOME",
+    "CODEX_API_KEY",
+    "OPENCODE_CONFIG_CONTENT",
+    "GEMINI_API_KEY",
+    "GITHUB_TOKEN",
+    "DIGIT_X",
+]
+
+
+@pytest.mark.parametrize("name", PRIVATE)
+def test_what_is_private_to_the_mayor_is_not_passed_on_even_when_it_is_allowed(name: str) -> None:
+    assert worker_environment({name: "x"}, allow=None, extra={}) == {}
+    assert worker_environment({name: "x"}, allow=[name], extra={}) == {}
+
+
+@pytest.mark.parametrize("name", USERS_OWN)
+def test_what_is_the_users_own_is_passed_on(name: str) -> None:
+    assert worker_environment({name: "x"}, allow=None, extra={}) == {name: "x"}
+
+
+def test_an_allow_list_leaves_only_what_it_names_and_what_is_necessary() -> None:
+    base = dict.fromkeys(
+        ["PATH", "HOME", "LANG", "LC_ALL", "XDG_CACHE_HOME", "TZ", "SECRET", "MY_A", "MY_B", "TOKEN"], "x"
+    )
+    seen = worker_environment(base, allow=("MY_*", "TOKEN"), extra={})
+    assert base.keys() - seen.keys() == {"SECRET"}
+    assert worker_environment(base, allow=(), extra={}).keys() == {
+        "PATH",
+        "HOME",
+        "LANG",
+        "LC_ALL",
+        "XDG_CACHE_HOME",
+        "TZ",
+    }
+
+
+def test_extra_variables_win_over_everything() -> None:
+    seen = worker_environment({"A": "1", "SWARM_RUN_ID": "outer"}, allow=(), extra={"A": "2", "SWARM_RUN_ID": "r"})
+    assert seen == {"A": "2", "SWARM_RUN_ID": "r"}
+
+
+def test_the_assignment_is_told_in_six_variables() -> None:
+    assignment = Assignment(
+        run_id="r",
+        task=Task(id="a/b", subject="s"),
+        attempt=3,
+        worktree=Path("/w"),
+        prompt_file=Path("/p.md"),
+        result_file=Path("/w/.swarm/result.json"),
+    )
+    assert assignment_variables(assignment, Path("/repo")) == {
+        "SWARM_RUN_ID": "r",
+        "SWARM_TASK_ID": "a/b",
+        "SWARM_ATTEMPT": "3",
+        "SWARM_PROMPT": "/p.md",
+        "SWARM_RESULT": "/w/.swarm/result.json",
+        "SWARM_REPO": "/repo",
+    }

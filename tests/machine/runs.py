@@ -163,8 +163,15 @@ def run_events(at: float, head: str, session: int, kinds: tuple[type[ev.Event], 
 
 
 def _started(about: About) -> ev.Event:
-    place = {"identity": about.commit, "worktree": f"/{about.task}-{about.attempt}", "base": "base"}
-    return ev.WorkerStarted(at=about.at, task=about.task, attempt=about.attempt, pid=7, **place)
+    return ev.WorkerStarted(
+        at=about.at,
+        task=about.task,
+        attempt=about.attempt,
+        pid=7,
+        identity=about.commit,
+        worktree=f"/{about.task}-{about.attempt}",
+        base="base",
+    )
 
 
 def _spawn_failed(about: About, permanent: bool) -> ev.Event:

@@ -7,7 +7,7 @@ import pytest
 from swarmskill.core.retries import CONFLICT, LOST, SPAWN, may_retry, outcome_of
 from swarmskill.model import CheckKind, Outcome, Task
 
-CAPS = {CheckKind.TESTS: 3, CheckKind.COMMAND: 3, CheckKind.TIMEOUT: 1, CONFLICT: 1, LOST: 5}
+CAPS = {CheckKind.TESTS: 3, CheckKind.COMMAND: 3, CheckKind.TIMEOUT: 1, CheckKind.ISOLATION: 0, CONFLICT: 1, LOST: 5}
 KINDS = [*CheckKind, CONFLICT, LOST, SPAWN]
 
 

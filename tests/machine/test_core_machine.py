@@ -17,7 +17,7 @@ from swarmskill.core.transitions import step
 from swarmskill.model import Outcome, Phase, RunConfig, Task
 from tests.bookkeeper import ANSWERS, Bookkeeper
 from tests.machine.oracle import Oracle
-from tests.machine.runs import About, attempt_events, configs, run_events, success, task_lists
+from tests.machine.runs import About, configs, draw_attempt_event, draw_run_event, success, task_lists
 
 ATTEMPT_EVENTS = tuple(kind for kinds in ANSWERS.values() for kind in kinds if issubclass(kind, ev.AttemptEvent))
 
@@ -86,7 +86,7 @@ class Mayor(RuleBasedStateMachine):
         task = data.draw(st.sampled_from([*self._ids(), "nobody"]))
         known = self.book.state.tasks.get(task)
         attempt = data.draw(st.integers(0, known.attempt + 1 if known else 1))
-        self._feed(data.draw(attempt_events(About(self._now(), task, attempt), ATTEMPT_EVENTS)))
+        self._feed(draw_attempt_event(data, About(self._now(), task, attempt), ATTEMPT_EVENTS))
 
     @rule(now=st.booleans(), force=st.booleans(), ago=st.sampled_from([0, 0, 0, 1]))
     def stop(self, now: bool, force: bool, ago: int) -> None:
@@ -195,11 +195,11 @@ class Mayor(RuleBasedStateMachine):
 
     def _draw_answer(self, data: st.DataObject) -> ev.Event:
         effect = data.draw(st.sampled_from(self.book.pending))
-        kinds = ANSWERS[type(effect)]
         if isinstance(effect, ef.AttemptEffect):
-            return data.draw(attempt_events(About(self._now(), effect.task, effect.attempt), kinds))
-        state = self.book.state
-        return data.draw(run_events(self._now(), state.head, state.session, kinds))
+            about = About(self._now(), effect.task, effect.attempt)
+            return draw_attempt_event(data, about, ANSWERS[type(effect)])
+        assert isinstance(effect, ef.Land | ef.Report)
+        return draw_run_event(data, self._now(), effect)
 
     def _is_asked_again(self, event: ev.Event) -> bool:
         """Whether the double is a new word: the same was asked for again since (law 3)."""

@@ -7,18 +7,20 @@ A flag beats a `SWARM_*` variable, which beats the repository's `swarm.toml` (or
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from swarmskill.errors import InputError, UsageError
 from swarmskill.model import Check, Isolation, Land, OnFailure, RunConfig, Schedule, WorktreeSetup
+from swarmskill.repo.files import inside
 from swarmskill.sources.contract import decode_cross_cutting
 from swarmskill.sources.fields import decode_duration, decode_flag, decode_line, decode_list, decode_timeout
-from swarmskill.sources.findings import Findings, found
-from swarmskill.sources.keys import nearest
+from swarmskill.sources.findings import Findings, found, show
 
 E = TypeVar("E", Schedule, OnFailure, Land, Isolation)
 Decode = Callable[[Any, str, Findings], Any]
@@ -28,7 +30,7 @@ _VARIABLE: Final = "SWARM_"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One effective value and where it came from, such as "command line", "SWARM_AGENT" or "swarm.toml"."""
+    """One effective value and where it came from, such as "--agent", "SWARM_AGENT" or "swarm.toml"."""
 
     value: Any
     origin: str
@@ -36,22 +38,26 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Raw values from one place. `textual` ones are words from the environment, not values of TOML."""
+    """Raw values from one place.
+
+    `pointer` is the JSON pointer of the table that holds them, None for an option or a variable, which
+    hold one value each; theirs are words, not values of TOML.
+    """
 
     name: str
     values: Mapping[str, Any]
-    textual: bool = False
+    pointer: str | None = None
 
 
 def load_sources(
     flags: Mapping[str, Any], environment: Mapping[str, str], top: Path, user_folder: Path
 ) -> list[Source]:
     """All places that set something, strongest first. Raises InputError for a file that is no sound TOML."""
-    sources = [Source("command line", {name: value for name, value in flags.items() if value is not None})]
+    sources = [Source(f"--{name.replace('_', '-')}", {name: flags[name]}) for name in flags if flags[name] is not None]
     for name in _DECODERS:
         variable = _VARIABLE + name.upper()
         if value := environment.get(variable):
-            sources.append(Source(variable, {name: value}, textual=True))
+            sources.append(Source(variable, {name: value}))
     if (top / "swarm.toml").is_file():
         sources.append(_read_toml(top / "swarm.toml", "swarm.toml"))
     elif (top / "pyproject.toml").is_file():
@@ -61,6 +67,17 @@ def load_sources(
     return sources
 
 
+def misspelt_variables(environment: Mapping[str, str]) -> list[str]:
+    """Warnings of variables that look like a setting of ours and are none."""
+    known = [_VARIABLE + name.upper() for name in _DECODERS]
+    warnings = []
+    for name in sorted(environment):
+        near = get_close_matches(name, known, n=1, cutoff=0.85) if name.startswith(_VARIABLE) else []
+        if near and name not in known:
+            warnings.append(f"{name} is not a setting and is ignored; did you mean {near[0]}?")
+    return warnings
+
+
 def effective(sources: Iterable[Source]) -> dict[str, Setting]:
     """The value of every setting that some source sets.
 
@@ -68,9 +85,9 @@ def effective(sources: Iterable[Source]) -> dict[str, Setting]:
     """
     settings: dict[str, Setting] = {}
     for source in reversed(list(sources)):
-        findings = Findings(source.name)
+        findings = Findings(source.name, again="swarm run TASKS --dry-run")
         for name, raw in source.values.items():
-            place = f"--{name.replace('_', '-')}" if source.name == "command line" else f"/{name}"
+            place = "" if source.pointer is None else f"{source.pointer}/{name}"
             settings[name] = Setting(_decode(source, name, raw, place, findings), source.name)
         findings.refuse()
     return settings
@@ -89,11 +106,15 @@ def run_config(settings: Mapping[str, Setting], *, branch: str, cross_cutting: t
 def _decode(source: Source, name: str, raw: Any, place: str, findings: Findings) -> Any:
     decode = _DECODERS.get(name)
     if decode is None:
-        hint = nearest(name, tuple(_DECODERS))
-        findings.problem(place, "unknown key", f"did you mean {hint}?" if hint else "remove it")
+        near = get_close_matches(name, _DECODERS, n=1)
+        fix = f"write {near[0]}" if near else "remove it; known are: " + ", ".join(_DECODERS)
+        findings.problem(place, "unknown key", fix)
         return None
-    if source.textual and name in _FROM_TEXT:
-        raw = _FROM_TEXT[name](raw)
+    if source.pointer is None and isinstance(raw, str):
+        if name in _TABLES:
+            findings.problem(place, f"{name} cannot be said in one word", "set it in swarm.toml")
+            return None
+        raw = _FROM_TEXT.get(name, str)(raw)
     return decode(raw, place, findings)
 
 
@@ -101,7 +122,7 @@ def _number(least: int) -> Decode:
     def decode(value: Any, place: str, findings: Findings) -> int | None:
         if isinstance(value, int) and not isinstance(value, bool) and value >= least:
             return value
-        findings.problem(place, f"needs a whole number of {least} or more, found {found(value)}", f"write {least}")
+        findings.problem(place, f"wants a whole number of {least} or more, found {found(value)}", f"write {least}")
         return None
 
     return decode
@@ -112,27 +133,66 @@ def _choice(kind: type[E]) -> Decode:
         try:
             return kind(value)
         except ValueError:
-            findings.problem(place, f"found {found(value)}", "write one of: " + ", ".join(kind))
+            words = ", ".join(kind)
+            findings.problem(place, f"wants one of {words}, found {found(value)}", f"write {next(iter(kind))}")
             return None
 
     return decode
+
+
+def _backend(value: Any, place: str, findings: Findings) -> str | None:
+    if value == "process":
+        return "process"
+    findings.problem(place, f"no backend is called {show(value)}", "write process")
+    return None
 
 
 def _lines(value: Any, place: str, findings: Findings) -> tuple[str, ...] | None:
     return decode_list(value, place, findings, decode_line, "texts")
 
 
+def _paths(value: Any, place: str, findings: Findings) -> tuple[str, ...] | None:
+    return decode_list(value, place, findings, _path, "paths")
+
+
+def _path(value: Any, place: str, findings: Findings) -> str | None:
+    path = decode_line(value, place, findings)
+    if path is not None and not inside(path):
+        findings.problem(place, f"{show(path)} is not inside the repository", "name a path below the repository's top")
+        return None
+    return path
+
+
+def _commands(value: Any, place: str, findings: Findings) -> tuple[str, ...] | None:
+    return decode_list(value, place, findings, _command, "commands")
+
+
+def _command(value: Any, place: str, findings: Findings) -> str | None:
+    command = decode_line(value, place, findings)
+    if command is None:
+        return None
+    try:
+        shlex.split(command)
+    except ValueError as error:
+        findings.problem(place, f"{show(command)} cannot be split into words: {error}", "close the quotes")
+        return None
+    return command
+
+
 def _worktree(value: Any, place: str, findings: Findings) -> WorktreeSetup | None:
     if not isinstance(value, dict):
-        findings.problem(place, f"needs a table, found {found(value)}", "write [worktree]")
+        findings.problem(place, f"wants a table, found {found(value)}", "write [worktree]")
         return None
-    known = [field.name for field in fields(WorktreeSetup)]
     for key in value:
-        if key not in known:
-            findings.problem(f"{place}/{key}", "unknown key", "known are: " + ", ".join(known))
-    lists = {key: _lines(value[key], f"{place}/{key}", findings) or () for key in known if key in value}
+        if key not in _WORKTREE:
+            near = get_close_matches(key, _WORKTREE, n=1)
+            fix = f"write {near[0]}" if near else "remove it; known are: " + ", ".join(_WORKTREE)
+            findings.problem(f"{place}/{key}", "unknown key", fix)
+    lists = {key: _WORKTREE[key](value[key], f"{place}/{key}", findings) or () for key in _WORKTREE if key in value}
     return WorktreeSetup(**lists)
 
+
+_WORKTREE: Final[dict[str, Decode]] = {"setup": _commands, "copy": _paths, "link": _paths, "keep": _paths}
 
 _DECODERS: Final[dict[str, Decode]] = {
     "max_workers": _number(1),
@@ -143,12 +203,13 @@ _DECODERS: Final[dict[str, Decode]] = {
     "deadline": decode_timeout,
     "grace": decode_duration,
     "agent": decode_line,
-    "agent_cmd": decode_line,
+    "agent_cmd": _command,
     "model": decode_line,
-    "backend": decode_line,
+    "backend": _backend,
     "land": _choice(Land),
     "env": _lines,
     "max_file_bytes": _number(1),
+    "merge_batch": _number(1),
     "keep": decode_flag,
     "isolation": _choice(Isolation),
     "worktree": _worktree,
@@ -172,24 +233,35 @@ _FROM_TEXT: Final[dict[str, Callable[[str], Any]]] = {
     "max_workers": _maybe_number,
     "max_retries": _maybe_number,
     "max_file_bytes": _maybe_number,
+    "merge_batch": _maybe_number,
     "timeout": _maybe_number,
     "deadline": _maybe_number,
     "grace": _maybe_number,
     "keep": _maybe_flag,
     "env": _split,
 }
-"""How the words of a variable become what TOML would have given."""
+"""How the words of an option or a variable become what TOML would have given."""
+
+_TABLES: Final = ("worktree", "cross_cutting")
+"""Settings that no word can hold."""
 
 
 def _read_toml(path: Path, name: str, *tables: str) -> Source:
     try:
         values = tomllib.loads(path.read_bytes().decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        place = re.search(r"line \d+, column \d+", str(error))
+    except UnicodeDecodeError as error:
+        raise InputError(f"is not UTF-8 (byte {error.start})", source=name, hint="save it as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        found_place = re.search(r"line \d+, column \d+", str(error))
+        place = found_place[0] if found_place else "the end of the file"
         problem = re.sub(r" \(at .*\)$", "", str(error))
-        raise InputError(problem, source=name, place=place[0] if place else "", hint="mend the TOML") from error
+        raise InputError(f"not valid TOML: {problem}", source=name, place=place, hint="mend the TOML") from error
     except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", source=name) from error
+        raise InputError(f"cannot be read: {error.strerror}", source=name, hint=f"chmod u+r {path}") from error
+    pointer = ""
     for table in tables:
-        values = values.get(table, {})
-    return Source(name, values)
+        values, pointer = values.get(table, {}), f"{pointer}/{table}"
+        if not isinstance(values, dict):
+            hint = f"write [{'.'.join(tables)}]"
+            raise InputError(f"wants a table, found {found(values)}", source=name, place=pointer, hint=hint)
+    return Source(name, values, pointer)

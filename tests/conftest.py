@@ -5,13 +5,25 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from tests.crash import tally
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rewrite", action="store_true", help="rewrite expected output instead of comparing with it")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    tally.prepare()
     config.addinivalue_line("markers", "slow: takes minutes; run by hand or at night")
+
+
+def pytest_report_header() -> str:
+    return f"crash tests: {tally.SEED}={tally.seed()} {tally.ROUNDS}={tally.rounds()}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in tally.summary():
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture

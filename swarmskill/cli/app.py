@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
+import inspect
 from importlib import import_module
 from typing import Final
 
 import typer
 
-_VERBS: Final = {
-    "run": ("run", "run"),
-    "plan": ("plan", "plan"),
-    "demo": ("demo", "demo"),
-    "runs": ("look", "runs"),
-    "status": ("look", "status"),
-    "tree": ("look", "tree"),
-    "why": ("look", "why"),
-    "report": ("look", "report"),
-    "logs": ("follow", "logs"),
-    "events": ("follow", "events"),
-    "stop": ("steer", "stop"),
-    "kill": ("steer", "kill"),
-    "resume": ("steer", "resume"),
-    "retry": ("steer", "retry"),
-    "clean": ("clean", "clean"),
+VERBS: Final = {
+    "run": ("run", "Run a task list: workers, checks, commits"),
+    "plan": ("plan", "Show what a run would do, without doing it"),
+    "demo": ("demo", "Run ten small tasks in a scratch repository"),
+    "runs": ("look", "List the runs of this repository"),
+    "status": ("look", "Show where a run and its tasks stand"),
+    "tree": ("look", "Show the task graph as a tree"),
+    "why": ("look", "Tell the story of one task"),
+    "logs": ("follow", "Print what a task's worker printed"),
+    "events": ("follow", "Print the events of a run"),
+    "report": ("look", "Print the report of a run"),
+    "stop": ("steer", "Stop a run when its workers have finished"),
+    "kill": ("steer", "Kill the workers of a run at once"),
+    "resume": ("steer", "Go on with a run"),
+    "retry": ("steer", "Try a task again"),
+    "clean": ("clean", "Remove worktrees that nobody needs"),
 }
-"""Verb -> module and function. One file per family of verbs."""
+"""Verb -> module, in which the function of that name is, and what it does in a few words."""
 
 
-def application() -> typer.Typer:
-    """The `swarm` command with every verb."""
+def application(first_word: str = "") -> typer.Typer:
+    """The `swarm` command with every verb, or just the one that is asked for, for describing all takes its time."""
     app = typer.Typer(
         name="swarm",
         help="Run a task graph with many agents at once: one fresh agent and git worktree per task,"
         " checked before it is committed.",
-        no_args_is_help=True,
         add_completion=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
-    for verb, (module, function) in _VERBS.items():
-        app.command(verb)(getattr(import_module(f"swarmskill.cli.{module}"), function))
+    app.callback()(lambda: None)  # or one verb alone would be no verb but the whole command
+    asked = {first_word: VERBS[first_word]} if first_word in VERBS else VERBS
+    for verb, (module, words) in asked.items():
+        function = getattr(import_module(f"swarmskill.cli.{module}"), verb)
+        text, _, example = inspect.cleandoc(function.__doc__ or "").partition("\n\nExample: ")
+        app.command(verb, help=text, short_help=words, epilog=f"Example: {example}")(function)
     return app

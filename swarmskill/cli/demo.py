@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
+import sys
 import tempfile
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -15,13 +17,14 @@ from swarmskill.errors import InternalError, Refused
 
 _NOTE = """\
 A scratch repository: {top}
-Ten small tasks build a Python package in it; the workers are scripts that need no model.
-One fails its test, is told so and mends it. One fails for good, and what waits on it is skipped.
+Ten small tasks build a Python package in it. The workers are scripts that need
+no model. One task fails its test, is told so and mends it. One fails for good,
+and what waits on it is skipped.
 """
 
 _FURTHER = """
 Look further:
-  cd {top}
+{path}  cd {top}
   swarm status           where every task stands
   swarm why counts       the task that was retried
   swarm why translate    the task that failed for good
@@ -50,7 +53,7 @@ def demo(
         listed = load_task_list(str(tasks))
     run_tasks(listed, {"max_workers": max_workers}, base="HEAD", as_json=False, start=top)
     print_text(f"\n$ git log --oneline --graph\n{_git(top, 'log', '--oneline', '--graph')}")
-    print_text(_FURTHER.format(top=top, report=find_run(top / ".git").report))
+    print_text(_FURTHER.format(top=top, report=find_run(top / ".git").report, path=_path_line()))
     commits = int(_git(top, "rev-list", "--count", "HEAD")) - 1
     if commits != _EXPECTED_COMMITS:
         raise InternalError(f"the demo made {commits} commits instead of {_EXPECTED_COMMITS}", hint="swarm report")
@@ -70,6 +73,15 @@ def _scratch_repository(folder: str) -> Path:
     _git(top, "add", "--all")
     _git(top, "commit", "--quiet", "--no-gpg-sign", "--message", "A scratch repository for the demo")
     return top
+
+
+def _path_line() -> str:
+    """A line that lets the shell find `swarm`, if it does not yet: the demo may run out of a virtual environment."""
+    own = Path(sys.argv[0]).absolute()
+    found = shutil.which("swarm")
+    if own.name != "swarm" or (found and Path(found).samefile(own)):
+        return ""
+    return f"  export PATH={shlex.quote(str(own.parent))}:$PATH\n"
 
 
 def _git(top: Path, *words: str) -> str:

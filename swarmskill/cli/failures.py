@@ -9,11 +9,18 @@ import tempfile
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from swarmskill import __version__
 from swarmskill.errors import InternalError, Interrupted, SwarmError, UsageError
 
+if TYPE_CHECKING:
+    from typer.exceptions import TyperException
+
 EXIT_BUG = 3
+
+_DRIVING = ("run", "demo", "resume", "retry")
+"""Verbs that drive a run."""
 
 
 def run_guarded(words: Sequence[str]) -> int:
@@ -27,7 +34,8 @@ def run_guarded(words: Sequence[str]) -> int:
         _tell(error, as_json=as_json)
         return error.exit_code
     except KeyboardInterrupt:
-        _tell(Interrupted("interrupted", hint="go on with: swarm resume"), as_json=as_json)
+        if words[0] in _DRIVING:  # whoever ends `logs --follow` needs no word
+            _tell(Interrupted("interrupted", hint="see what there is: swarm runs"), as_json=as_json)
         return Interrupted.exit_code
     except BrokenPipeError:
         # Whoever read our output is gone; say nothing more, not even at exit.
@@ -47,21 +55,27 @@ def _run(words: Sequence[str]) -> int:
     from swarmskill.cli.app import application
 
     try:
-        code = application()(args=list(words), prog_name="swarm", standalone_mode=False)
+        code = application(*words[:1])(args=list(words) or ["--help"], prog_name="swarm", standalone_mode=False)
     except TyperException as error:
-        context = getattr(error, "ctx", None)
-        verb = context.command_path if context else "swarm"
-        raise UsageError(error.format_message(), hint=f"see: {verb} --help") from error
+        raise _usage_error(error) from error
     except typer.Abort as error:
         raise KeyboardInterrupt from error
-    return int(code or 0)
+    return int(code or 0) if words else UsageError.exit_code
+
+
+def _usage_error(error: TyperException) -> UsageError:
+    """What is wrong with the words, as typer tells it, less what only its own developers understand."""
+    context = getattr(error, "ctx", None)
+    verb = context.command_path if context else "swarm"
+    message = error.format_message().removesuffix(".").replace("Value error, ", "")
+    return UsageError(message, hint=f"see: {verb} --help")
 
 
 def _tell(error: SwarmError, *, as_json: bool) -> None:
     if as_json:
-        from swarmskill.codec import dump_json
+        from swarmskill.cli.options import print_json
 
-        print(dump_json({"error": {"code": error.code, "message": error.message, "hint": error.hint}}))
+        print_json({"error": {"code": error.code, "message": error.message, "hint": error.hint}})
         return
     print(f"error: {error.message}", file=sys.stderr)
     if error.hint:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import sys
+import time
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,10 +19,12 @@ from swarmskill.cli.options import (
     check_task,
     look_here,
     print_json,
+    print_json_line,
     print_text,
     recall,
 )
 from swarmskill.errors import UsageError
+from swarmskill.views.follow import POLL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,8 +54,10 @@ def logs(
     check_task(recalled.state, task)
     number = attempt or recalled.state.tasks[task].attempt
     path = recalled.folder.log(attempt_key(task, number))
+    if not number and not follow:
+        raise UsageError(f"task {task} has not been started", hint=f"swarm why {shlex.quote(task)}")
     if not path.exists() and not follow:
-        raise UsageError(f"task {task} has no log of attempt {number}", hint=f"swarm why {task}")
+        raise UsageError(f"task {task} has no log of attempt {number}", hint=f"swarm why {shlex.quote(task)}")
     stop = _until_over(recalled.folder) if follow else lambda: True
     if json:
         print_json({"task": task, "attempt": number, "path": str(path), "lines": list(follow_lines(path, stop))})
@@ -70,7 +79,7 @@ def events(
     Example: swarm events --type integrated --follow
     """
     from swarmskill.codec import dump_json, event_document
-    from swarmskill.views.events import event_line, events_document, select_events
+    from swarmskill.views.events import about_width, event_line, events_document, select_events
 
     recalled = recall(run)
     for task_id in task or []:
@@ -82,21 +91,48 @@ def events(
     if json and not follow:
         print_json(events_document(recalled.folder.run_id, wanted(recalled.events), event_document))
         return 0
-    look = look_here()
+    look, width = look_here(), about_width(recalled.state.tasks)
     for event in wanted(_growing(recalled) if follow else recalled.events):
-        print_text(dump_json(event_document(event), indent=False) if json else event_line(event, look))
+        if json:
+            print_json_line(dump_json(event_document(event), indent=False))
+        else:
+            print_text(event_line(event, look, width))
     return 0
 
 
-def _growing(recalled: Recalled) -> Iterator[Event]:
+def _growing(recalled: Recalled, pause: Callable[[], None] = lambda: time.sleep(POLL)) -> Iterator[Event]:
     from swarmskill.codec import BadLine, decode_event
     from swarmskill.views.follow import follow_lines
 
-    for line in follow_lines(recalled.folder.ledger, _until_over(recalled.folder)):
+    for line in follow_lines(recalled.folder.ledger, _until_over(recalled.folder), pause=pause):
         try:
             yield decode_event(line.encode())[1]
         except BadLine:
             continue  # A torn last line: nothing followed from it.
+
+
+def watch_run(recalled: Recalled) -> Recalled:
+    """Show a run that another process drives, as that one would show it; returns the run as it is then."""
+    from swarmskill.core.transitions import step
+    from swarmskill.mayor.watching import Watching
+    from swarmskill.views.choose import choose_view
+
+    view = choose_view(sys.stdout, os.environ)
+    watching = Watching(view, recalled.folder)
+    state = recalled.state
+    view.start(state)
+
+    def frame() -> None:
+        watching.tick(state)
+        time.sleep(POLL)
+
+    try:
+        for event in islice(_growing(recalled, frame), len(recalled.events), None):
+            state, _ = step(state, event)
+            watching.event(event, state)
+    finally:
+        view.stop()
+    return recall(recalled.folder.run_id)
 
 
 def _until_over(folder: RunFolder) -> Callable[[], bool]:

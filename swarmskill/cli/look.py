@@ -19,7 +19,9 @@ from swarmskill.cli.options import (
     print_text,
     recall,
 )
+from swarmskill.errors import UsageError
 
+_WATCH = Annotated[bool, typer.Option("--watch", "-w", help="Show it live until it is over.")]
 _ALL = Annotated[bool, typer.Option("--all", help="Show every task, however many there are.")]
 
 
@@ -52,15 +54,21 @@ def runs(json: JsonOption = False) -> int:
     return 0
 
 
-def status(run: RunArgument = "", everything: _ALL = False, json: JsonOption = False) -> int:
+def status(run: RunArgument = "", everything: _ALL = False, watch: _WATCH = False, json: JsonOption = False) -> int:
     """Show where a run and each of its tasks stand.
 
-    Example: swarm status --json
+    Example: swarm status --watch
     """
     from swarmskill.views.run_json import run_document
     from swarmskill.views.status import status_text
 
     recalled = recall(run)
+    if watch and json:
+        raise UsageError("--watch shows the run to a person, --json to a program", hint="swarm events --follow --json")
+    if watch and recalled.held:
+        from swarmskill.cli.follow import watch_run
+
+        recalled = watch_run(recalled)
     if json:
         print_json(run_document(recalled.state, time.time(), held=recalled.held))
     else:

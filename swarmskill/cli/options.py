@@ -74,7 +74,14 @@ def print_json(document: Any) -> None:
     """One JSON document on standard output."""
     from swarmskill.codec import dump_json
 
-    print(dump_json(document))
+    print_json_line(dump_json(document))
+
+
+def print_json_line(text: str) -> None:
+    """JSON text and a line end on standard output: in UTF-8, whatever the locale."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(f"{text}\n".encode())
+    sys.stdout.flush()
 
 
 def print_text(text: str) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from swarmskill.cli.options import JsonOption, print_json, print_text
+
+if TYPE_CHECKING:
+    from swarmskill.model import TaskList
 
 
 class Form(StrEnum):
@@ -28,22 +31,22 @@ def plan(
 
     Example: swarm plan tasks.json --format mermaid
     """
-    return show_plan(tasks, Form.JSON if json else form)
-
-
-def show_plan(tasks: str, form: str) -> int:
-    """Print the plan of a task file; raises InputError if the list is wrong."""
     from swarmskill.cli.run import load_task_list
+
+    return print_plan(load_task_list(tasks), Form.JSON if json else form)
+
+
+def print_plan(listed: TaskList, form: Form) -> int:
+    """Print what running the list would mean; returns the exit code."""
     from swarmskill.core.graph import build_graph
     from swarmskill.views import plan as view
 
-    listed = load_task_list(tasks)
     graph = build_graph(listed.tasks)
-    if form == Form.JSON:
+    if form is Form.JSON:
         print_json(view.plan_json(listed, graph))
-    elif form == Form.MERMAID:
+    elif form is Form.MERMAID:
         print_text(view.plan_mermaid(listed, graph))
-    elif form == Form.DOT:
+    elif form is Form.DOT:
         print_text(view.plan_dot(listed, graph))
     else:
         print_text(view.plan_text(listed, graph))

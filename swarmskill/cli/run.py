@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,29 +16,41 @@ import typer
 
 from swarmskill.cli.options import JsonOption, look_here, print_json, print_text
 from swarmskill.errors import Interrupted, Refused
-from swarmskill.model import Land, OnFailure, RunConfig, Schedule, Task
+from swarmskill.model import Land, OnFailure, RunConfig, Schedule
 
 if TYPE_CHECKING:
     from swarmskill.core.state import State
     from swarmskill.mayor.watching import Watching
     from swarmskill.model import TaskList
     from swarmskill.places import RunFolder
+    from swarmskill.repo.repository import Repository
 
 
 def run(
     tasks: Annotated[str, typer.Argument(metavar="TASKS", help="Task file, JSON or YAML; - reads standard input.")],
-    max_workers: Annotated[int | None, typer.Option(help="Workers at the same time. [5]")] = None,
-    agent: Annotated[str | None, typer.Option(help="Agent program for tasks that name none. [command]")] = None,
-    agent_cmd: Annotated[
-        str | None, typer.Option(help="Command line of the `command` agent, such as 'prog --flag {prompt_file}'.")
+    max_workers: Annotated[str | None, typer.Option(metavar="N", help="Workers at the same time. [5]")] = None,
+    agent: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Agent program for tasks that name none. [command]")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="Model for tasks that name none.")] = None,
+    agent_cmd: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COMMAND", help="Command line of the `command` agent, such as 'prog --flag {prompt_file}'."
+        ),
+    ] = None,
+    model: Annotated[str | None, typer.Option(metavar="NAME", help="Model for tasks that name none.")] = None,
     schedule: Annotated[Schedule | None, typer.Option(help="Start when ready, or wave by wave. [rolling]")] = None,
     on_failure: Annotated[OnFailure | None, typer.Option(help="When a task fails. [best-effort]")] = None,
-    max_retries: Annotated[int | None, typer.Option(help="Retries of a task, whatever it failed for.")] = None,
-    timeout: Annotated[str | None, typer.Option(help="Time limit of one worker: 90s, 30m, 2h. [30m]")] = None,
-    deadline: Annotated[str | None, typer.Option(help="Time limit of the whole run.")] = None,
-    base: Annotated[str, typer.Option(help="Commit to start from.")] = "HEAD",
+    max_retries: Annotated[
+        str | None, typer.Option(metavar="N", help="Retries of a task, whatever it failed for. [by kind of failure]")
+    ] = None,
+    timeout: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Time limit of one worker: 90s, 30m, 2h. [30m]")
+    ] = None,
+    deadline: Annotated[str | None, typer.Option(metavar="TIME", help="Time limit of the whole run. [none]")] = None,
+    base: Annotated[
+        str, typer.Option(metavar="COMMIT", help="Commit to start from. [HEAD]", show_default=False)
+    ] = "HEAD",
     land: Annotated[Land | None, typer.Option(help="When to move your branch to the run branch. [end]")] = None,
     keep: Annotated[bool | None, typer.Option("--keep", help="Keep every worktree.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and start nothing.")] = False,
@@ -58,56 +73,78 @@ def run(
         "land": land,
         "keep": keep,
     }
+    listed = load_task_list(tasks)
     if dry_run:
-        from swarmskill.cli.plan import show_plan
+        from swarmskill.cli.plan import Form, print_plan
 
-        return show_plan(tasks, "json" if json else "text")
-    return run_tasks(load_task_list(tasks), flags, base=base, as_json=json, start=Path.cwd())
+        prepare(listed, flags, base, Path.cwd())
+        return print_plan(listed, Form.JSON if json else Form.TEXT)
+    return run_tasks(listed, flags, base=base, as_json=json, start=Path.cwd())
 
 
 def load_task_list(name: str) -> TaskList:
-    """Read a task file. Raises InputError."""
+    """Read a task file for the repository around the current folder, if there is one. Raises InputError."""
+    from swarmskill.repo.locate import locate
     from swarmskill.sources.taskfile import load_tasks
 
-    listed = load_tasks(name)
+    top = None
+    with suppress(Refused):
+        top = locate(Path.cwd()).top
+    listed = load_tasks(name, repo_top=top)
     for warning in listed.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     return listed
 
 
-def run_tasks(listed: TaskList, flags: dict[str, Any], *, base: str, as_json: bool, start: Path) -> int:
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """All that is settled about a run before anything is made. `base` is the full name of the commit to start from."""
+
+    repository: Repository
+    config: RunConfig
+    base: str
+
+
+def prepare(listed: TaskList, flags: Mapping[str, Any], base: str, start: Path) -> Prepared:
+    """Settle a run of the list in the checkout around `start`. Raises what would refuse it; changes nothing."""
+    from swarmskill.repo.repository import Repository
+    from swarmskill.settings import effective, load_sources, misspelt_variables, run_config
+
+    repository = Repository.open(start)
+    for warning in misspelt_variables(os.environ):
+        print(f"warning: {warning}", file=sys.stderr)
+    settings = effective(load_sources(flags, os.environ, repository.top, Path(typer.get_app_dir("swarm"))))
+    config = run_config(settings, branch=repository.branch, cross_cutting=listed.cross_cutting)
+    _refuse_unable_agents(listed, config)
+    return Prepared(repository, config, repository.resolve(base))
+
+
+def run_tasks(listed: TaskList, flags: Mapping[str, Any], *, base: str, as_json: bool, start: Path) -> int:
     """Start a run in the checkout around `start`, show it, and say how it ended."""
     from swarmskill.mayor.session import start_run
     from swarmskill.places import RunFolder, runs_folder
-    from swarmskill.repo.repository import Repository
     from swarmskill.runid import new_run_id
-    from swarmskill.settings import effective, load_sources, run_config
 
-    repository = Repository.open(start)
-    user_folder = Path(typer.get_app_dir("swarm"))
-    settings = effective(load_sources(flags, os.environ, repository.top, user_folder))
-    config = run_config(settings, branch=repository.branch, cross_cutting=listed.cross_cutting)
-    _refuse_unable_agents(listed.tasks, config)
-    commit = repository.resolve(base)
-    folder = RunFolder(runs_folder(repository.common_dir) / new_run_id(time.time()))
-    return show_run(
-        folder,
-        lambda watcher: start_run(folder, repository, listed.tasks, config, commit, watcher, dict(os.environ)),
-        as_json=as_json,
-    )
+    ready = prepare(listed, flags, base, start)
+    folder = RunFolder(runs_folder(ready.repository.common_dir) / new_run_id(time.time()))
+
+    def drive(watcher: Watching) -> State:
+        tasks, environment = listed.tasks, dict(os.environ)
+        return start_run(folder, ready.repository, tasks, ready.config, ready.base, watcher, environment)
+
+    return show_run(folder, drive, as_json=as_json)
 
 
 def show_run(folder: RunFolder, drive: Callable[[Watching], State], *, as_json: bool) -> int:
     """Let a view watch the run that `drive` drives, then tell how it ended; returns the exit code."""
     from swarmskill.mayor.watching import Watching
     from swarmskill.views.choose import choose_view
-    from swarmskill.views.plain import PlainView
 
     # With --json standard output is for the document alone, so the lines go to standard error.
     view = choose_view(sys.stderr if as_json else sys.stdout, os.environ)
     view.start()
     try:
-        state = drive(Watching(view, folder, live=not isinstance(view, PlainView)))
+        state = drive(Watching(view, folder))
     finally:
         view.stop()
     return _tell_end(folder, state, as_json=as_json)
@@ -126,13 +163,14 @@ def _tell_end(folder: RunFolder, state: State, *, as_json: bool) -> int:
     return Interrupted.exit_code if state.stop_reason == CTRL_C else exit_code(state)
 
 
-def _refuse_unable_agents(tasks: tuple[Task, ...], config: RunConfig) -> None:
+def _refuse_unable_agents(listed: TaskList, config: RunConfig) -> None:
     """Raise before anything is started if a task's agent cannot work on it."""
     from swarmskill.agents.registry import find_agent
 
-    for task in tasks:
+    for task in listed.tasks:
         if task.done:
             continue
         problem = find_agent(task.agent or config.agent).missing(task, config.agent_cmd)
         if problem:
-            raise Refused(f"task {task.id}: {problem}", hint="see: swarm run --help")
+            hint = f"mend that, then look again: swarm run {shlex.quote(listed.source)} --dry-run"
+            raise Refused(f"task {task.id}: {problem}", hint=hint)

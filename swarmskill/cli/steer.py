@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import time
 from pathlib import Path
@@ -69,9 +70,12 @@ def retry(task: TaskArgument, run: RunOption = "", json: JsonOption = False) -> 
     found = recalled.state.tasks[task]
     if found.phase is not Phase.ENDED or found.outcome is Outcome.COMPLETED:
         word = found.outcome or found.phase
-        raise UsageError(f"task {task} is {word}: there is nothing to try again", hint=f"swarm why {task}")
+        raise UsageError(f"task {task} is {word}: there is nothing to try again", hint=f"swarm why {shlex.quote(task)}")
     if found.outcome is Outcome.SKIPPED:
-        raise UsageError(f"task {task} was skipped: {found.detail}", hint="retry the one that failed")
+        from swarmskill.views.reasons import blocking_chain
+
+        blamed = blocking_chain(recalled.state, task)[-1]
+        raise UsageError(f"task {task} was skipped: {found.detail}", hint=f"swarm retry {shlex.quote(blamed)}")
     request = RetryRequested(at=time.time(), task=task, attempt=found.attempt)
     if _ask(recalled, request):
         _tell(recalled.folder, f"task {task} will be tried again", as_json=json)
@@ -94,7 +98,7 @@ def _stop(wanted: str, *, now: bool, force: bool, as_json: bool) -> int:
         from swarmskill.mayor.session import kill_left_over
 
         count = kill_left_over(recalled.folder, state, force=force)
-        said = f"its mayor is gone; {count} left-over workers were ended"
+        said = f"its mayor is gone; left-over workers ended: {count}"
     _tell(recalled.folder, said, as_json=as_json)
     return 0
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from swarmskill.agents.environment import worker_environment
 from swarmskill.backends.base import Backend
 from swarmskill.mayor.commands import Commands
+from swarmskill.mayor.isolation import CheckoutGuard
 from swarmskill.model import RunConfig
 from swarmskill.places import RunFolder
 from swarmskill.repo.repository import Repository
@@ -25,6 +26,7 @@ class RunContext:
     backend: Backend
     commands: Commands
     environment: Mapping[str, str]
+    guard: CheckoutGuard
 
     def worker_variables(self, **named: str) -> dict[str, str]:
         """The whole environment of a process that works for this run, with `SWARM_*` values by name."""

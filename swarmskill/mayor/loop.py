@@ -18,9 +18,6 @@ from swarmskill.core.state import EMPTY, Stage, State, Stop
 from swarmskill.core.transitions import step
 from swarmskill.errors import InternalError
 
-_FRAME = 0.125
-"""Seconds between two drawings of a live view."""
-
 
 class Performer(Protocol):
     """Does what effects say, and answers with events through the mayor's `receive`."""
@@ -42,8 +39,8 @@ class Book(Protocol):
 class Watcher(Protocol):
     """Whoever shows the run to a person."""
 
-    live: bool
-    """Whether `tick` has to be called while nothing happens, too."""
+    frame: float
+    """Seconds after which `tick` has to be called though nothing happened."""
 
     def event(self, event: Event, state: State) -> None:
         """An event led to `state`."""
@@ -72,11 +69,14 @@ class Mayor:
         watcher: Watcher,
         requests: Callable[[], Iterable[Event]],
         state: State = EMPTY,
+        order: Callable[[Effect], int] = lambda _: 0,
     ) -> None:
+        """`order` sorts what an earlier mayor left unanswered."""
         self.state = state
         self._book = book
         self._watcher = watcher
         self._requests = requests
+        self._order = order
         # A SimpleQueue may be put to from a signal handler, a Queue may not.
         self._inbox: queue.SimpleQueue[Event | Wake | BaseException] = queue.SimpleQueue()
 
@@ -90,7 +90,7 @@ class Mayor:
         Raises whatever a performer handed in; the run can then be resumed.
         """
         self._record([first], performer)
-        for effect in list(outstanding(self.state)):
+        for effect in sorted(outstanding(self.state), key=self._order):
             performer.perform(effect, self.state)
         self._take(list(self._requests()), performer)
         while not self._is_over():
@@ -104,7 +104,7 @@ class Mayor:
     def _next_events(self) -> list[Event]:
         """All events that are there; waits until there is one or a frame is due."""
         try:
-            items = [self._inbox.get(timeout=_FRAME if self._watcher.live else None)]
+            items = [self._inbox.get(timeout=self._watcher.frame)]
         except queue.Empty:
             return []
         while not self._inbox.empty():

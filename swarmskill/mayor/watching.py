@@ -6,29 +6,34 @@ import time
 from collections.abc import Iterator
 
 from swarmskill.agents.registry import find_agent
-from swarmskill.core.events import Event
+from swarmskill.core.events import Event, WorkerStarted
 from swarmskill.core.graph import bits
 from swarmskill.core.state import State
 from swarmskill.places import RunFolder, attempt_key
 from swarmskill.views.base import Progress, View
 from swarmskill.views.follow import last_lines
 
-_FRAME = 0.125
 _LINES = 20
 
 
 class Watching:
-    """The mayor's watcher. A `live` view is redrawn while nothing happens, too."""
+    """The mayor's watcher; gives the view its frames."""
 
-    def __init__(self, view: View, folder: RunFolder, *, live: bool) -> None:
-        self.live = live
+    def __init__(self, view: View, folder: RunFolder) -> None:
+        self.frame = view.frame
         self._view = view
         self._folder = folder
         self._drawn = 0.0
+        self._warned: set[str] = set()
 
     def event(self, event: Event, state: State) -> None:
-        """Show an event."""
+        """Show an event, and once each what its worktree could not be given."""
         self._view.saw(event, state)
+        if isinstance(event, WorkerStarted):
+            for warning in event.warnings:
+                if warning not in self._warned:
+                    self._warned.add(warning)
+                    self._view.note(f"warning: {warning}")
 
     def say(self, line: str) -> None:
         """Show a line that stays."""
@@ -36,7 +41,7 @@ class Watching:
 
     def tick(self, state: State) -> None:
         """Draw a frame, if one is due."""
-        if not self.live or time.monotonic() - self._drawn < _FRAME:
+        if time.monotonic() - self._drawn < self.frame:
             return
         self._view.update(state, dict(self._progress(state)), time.time())
         self._drawn = time.monotonic()

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from swarmskill.agents.base import Assignment
@@ -19,6 +19,7 @@ from swarmskill.core.effects import Await, Kill, Spawn
 from swarmskill.core.state import State
 from swarmskill.ledger import replace_file
 from swarmskill.mayor.context import RunContext
+from swarmskill.mayor.isolation import touches
 from swarmskill.model import Feedback, Task, WorkerEnd
 from swarmskill.places import RESULT_FILE, attempt_key
 from swarmskill.prompt import BlockerSummary, render_prompt
@@ -33,6 +34,8 @@ class Workers:
     """Starts workers and harvests them."""
 
     run: RunContext
+    _diffstats: dict[str, str] = field(default_factory=dict)
+    """By commit: many tasks may wait for the same one."""
 
     def spawn(self, effect: Spawn, state: State) -> ev.Event:
         """Start the worker of an attempt, or find the one that an earlier mayor started."""
@@ -47,6 +50,7 @@ class Workers:
             acquired = self.run.worktrees.acquire(key, base)
             job = self._job(effect, task, acquired.path, self._prompt(effect, task, acquired.path, state))
             self._note_assignment(key, acquired.path, base)
+            self.run.guard.begin(key)
             started = self.run.backend.start(job)
         except (CannotStart, SetupFailed) as error:
             return _failed(effect, str(error))
@@ -55,6 +59,7 @@ class Workers:
     def watch(self, effect: Await, harvest: Callable[[Callable[[], ev.Event]], None]) -> None:
         """Once the worker has ended, hand `harvest` a function that makes its last event."""
         key = attempt_key(effect.task, effect.attempt)
+        self.run.guard.begin(key)
         end = self.run.backend.end(key, Started(effect.pid, effect.identity))
         end.add_done_callback(lambda done: harvest(lambda: self._harvest(effect, key, done)))
 
@@ -117,10 +122,13 @@ class Workers:
             blocker = state.graph.tasks[rank]
             done = state.tasks[blocker.id]
             said = done.end.result.detail if done.end and done.end.result else ""
-            changed = ""
-            if done.commit:
-                changed = diffstat(self.run.repository, f"{done.commit}^", done.commit)
+            changed = self._diffstat(done.commit) if done.commit else ""
             yield BlockerSummary(blocker.id, blocker.subject, said, changed)
+
+    def _diffstat(self, commit: str) -> str:
+        if commit not in self._diffstats:
+            self._diffstats[commit] = diffstat(self.run.repository, f"{commit}^", commit)
+        return self._diffstats[commit]
 
     def _previous_diff(self, key: str, feedback: Feedback | None) -> str:
         if feedback is None or not feedback.diff:
@@ -139,6 +147,7 @@ class Workers:
         return Acquired(Path(noted["worktree"])), noted["base"]
 
     def _harvest(self, effect: Await, key: str, done: Future[JobEnd]) -> ev.Event:
+        found, kept = self.run.guard.end(key)
         try:
             end = done.result()
         except JobLost as error:
@@ -150,6 +159,8 @@ class Workers:
             copy.parent.mkdir(parents=True, exist_ok=True)
             with suppress(OSError):
                 shutil.copyfile(claimed, copy, follow_symlinks=False)
+        top, log = self.run.repository.top, self.run.folder.log(key)
+        touched = tuple(touches(found, top, self.run.worktrees.root, log, result))
         worker_end = WorkerEnd(
             ending=end.ending,
             exit_code=end.exit_code,
@@ -157,6 +168,8 @@ class Workers:
             ended_at=end.ended_at,
             result=result,
             result_problem=problem,
+            touched=touched,
+            kept=kept if touched else "",
         )
         return ev.WorkerExited(at=time.time(), task=effect.task, attempt=effect.attempt, end=worker_end)
 

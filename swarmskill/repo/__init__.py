@@ -1,1 +1,1 @@
-"""The user's git repository: worktrees, changes, integration, landing. The only place that knows GitPython."""
+"""The user's git repository: worktrees, changes, integration, landing. The only place that runs git."""

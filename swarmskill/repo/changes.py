@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import BufferedReader
 from typing import IO
 
 from swarmskill.model import Change, ChangeKind
@@ -42,33 +43,33 @@ def entries(repository: Repository, base: str, commit: str) -> tuple[Entry, ...]
     return tuple(parse_raw(repository.git.run(*_RAW, base, commit, "--").stdout))
 
 
-def changes(repository: Repository, base: str, commit: str) -> tuple[Change, ...]:
-    """All changed paths with their new sizes; a changed mode or submodule pointer counts as modified.
-
-    Two processes, one if nothing was added or modified.
-    """
-    found = entries(repository, base, commit)
-    sizes = _sizes(repository, {entry.object for entry in found if _is_content(entry)})
+def changes(repository: Repository, found: Sequence[Entry]) -> tuple[Change, ...]:
+    """Changed paths with their new sizes; a changed mode or submodule pointer counts as modified."""
+    names = list(dict.fromkeys(entry.object for entry in found if _is_content(entry)))
+    sizes = {blob.name: blob.size for blob in repository.objects.find(names) if blob}
     return tuple(Change(entry.path, entry.kind, sizes.get(entry.object, 0)) for entry in found)
 
 
 def added_text(repository: Repository, base: str, commit: str) -> Iterator[tuple[str, int, str]]:
     """Every added line as (path, line number from 1, line without its end). Binary files are passed over.
 
-    Lines come as git prints them, so the difference is never held as a whole. Two processes. Raises GitFailed.
+    Lines come as git prints them, so the difference is never held as a whole. One process. Raises GitFailed.
     """
-    paths = [path for entry in entries(repository, base, commit) for path in _sections(entry)]
-    with repository.git.stream("diff-tree", "-r", "-p", "-U0", "--no-renames", *_PATCH, base, commit, "--") as stream:
+    with repository.git.stream(*_RAW, "-p", "-U0", *_PATCH, base, commit, "--") as stream:
+        paths = [path for entry in parse_raw(_head(stream)) for path in _sections(entry)]
         yield from _added(stream, paths)
 
 
 def tree_has(repository: Repository, commit: str, path: str) -> bool:
-    """Whether the commit's tree has a file or folder at `path`. One process."""
-    return not repository.git.run("cat-file", "-e", f"{commit}:{path}", accept=range(256)).status
+    """Whether the commit's tree has a file or folder at `path`."""
+    (found,) = repository.objects.find([f"{commit}:{path}"])
+    return found is not None
 
 
 def diffstat(repository: Repository, base: str, commit: str) -> str:
     """The size of a change, short: "3 files, +40 -2"; "no change" if there is none."""
+    if repository.objects.tree_of(base) == repository.objects.tree_of(commit):
+        return "no change"
     text = repository.git.run("diff-tree", "-r", "--no-renames", "--shortstat", base, commit, "--").text
     counts = {what: int(number) for number, what in _NUMBER.findall(text)}
     files = counts.get("file", 0)
@@ -107,13 +108,15 @@ def _is_content(entry: Entry) -> bool:
     return entry.kind is not ChangeKind.DELETED and entry.mode != GITLINK
 
 
-def _sizes(repository: Repository, names: set[str]) -> dict[str, int]:
-    if not names:
-        return {}
-    asked = "".join(f"{name}\n" for name in names).encode()
-    lines = repository.git.run("cat-file", "--batch-check=%(objectname) %(objectsize)", stdin=asked).text.split("\n")
-    pairs = (line.split(" ") for line in lines)
-    return {name: int(size) for name, size in pairs if size.isdecimal()}
+def _head(stream: BufferedReader) -> bytes:
+    """The records before the patch. An empty one, which neither a record nor a path can be, ends them."""
+    head = b""
+    while piece := stream.peek():
+        end = (head[-1:] + piece).find(b"\0\0")
+        if end >= 0:
+            return head + stream.read(end + 2 - len(head[-1:]))[:-1]
+        head += stream.read(len(piece))
+    return head
 
 
 def _sections(entry: Entry) -> list[str]:

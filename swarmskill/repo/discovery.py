@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,14 +33,15 @@ class Discovered:
 def discover(start: Path) -> Discovered:
     """The checkout that `start` lies in, in three processes. Raises Refused as `Repository.open` says.
 
-    git decides, not GitPython: the latter heeds GIT_COMMON_DIR and GIT_OBJECT_DIRECTORY of our environment,
-    and knows nothing of `safe.directory`.
+    git decides: nobody else heeds `safe.directory`, includes and every variable as it does.
     """
     folder = Path(os.path.realpath(start))
     if not folder.exists():
         raise Refused(f"there is no folder {start}", hint="name the repository's folder")
     if "\n" in str(folder):
         raise Refused(f"the folder's name has a newline in it: {str(folder)!r}", hint="rename the folder")
+    if shutil.which("git") is None:
+        raise Refused("git is not installed", hint=f"install git {'.'.join(map(str, OLDEST_GIT))} or newer")
     git = Git(folder if folder.is_dir() else folder.parent)
     _refuse_old(git)
     top, git_dir, common_dir, head, branch = _look(git)
@@ -101,7 +103,7 @@ def _unusable(git: Git, stderr: str) -> Refused:
 
 
 def _read_config(git: Git) -> dict[str, str]:
-    """All settings. git is asked since GitPython's reader knows no GIT_CONFIG_GLOBAL, no GIT_CONFIG_COUNT."""
+    """All settings, wherever they come from."""
     config: dict[str, str] = {}
     # Scope tells our own `-c` settings from the user's.
     fields = iter(git.run("config", "--null", "--list", "--show-scope").fields)

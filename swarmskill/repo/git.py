@@ -1,8 +1,8 @@
 """Running git: one clean environment, bytes in and out, one exception.
 
-GitPython's own runner copies `os.environ` and can add to it but take nothing away, so a `GIT_DIR` or
-`GIT_INDEX_FILE` of whoever called us (a hook, an alias) would send our commands elsewhere. Therefore the
-processes are started here. A process costs over a millisecond before it does anything: callers count them.
+A `GIT_DIR` or `GIT_INDEX_FILE` of whoever called us (a hook, an alias) would send our commands elsewhere,
+and libraries around git only add to the environment. Therefore the processes are started here. A process costs
+over a millisecond before it does anything: callers count them.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import subprocess
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
 
 from swarmskill.errors import Refused
 
@@ -117,9 +117,13 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Git:
-    """Runs git in one folder. Holds no state, so any number of threads may use it."""
+    """Runs git in one folder. Holds no state, so any number of threads may use it.
+
+    `leash` is a file that every git inherits open: a lock on it is held until the last of them ended.
+    """
 
     folder: Path
+    leash: int | None = None
 
     def run(
         self,
@@ -139,11 +143,13 @@ class Git:
         with _explained(words):
             done = subprocess.run(
                 _argv(words, config),
-                input=stdin,
+                input=stdin or None,
+                stdin=None if stdin else subprocess.DEVNULL,
                 capture_output=True,
                 env=environment(env),
                 cwd=folder or self.folder,
                 start_new_session=True,  # no terminal to prompt on, and no Ctrl-C in the middle of a ref update
+                pass_fds=() if self.leash is None else (self.leash,),
                 timeout=timeout,
                 check=False,
             )
@@ -152,23 +158,28 @@ class Git:
             raise GitFailed(words, done.returncode, stderr)
         return Output(done.returncode, done.stdout, stderr)
 
-    @contextmanager
-    def stream(self, *words: str) -> Iterator[IO[bytes]]:
-        """Run one command and read its standard output as it comes. Raises GitFailed at the end if it failed.
-
-        Leaving early ends the command.
-        """
+    def start(self, *words: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+        """Start a command whose standard output the caller reads, and whose end it waits for. Raises GitFailed."""
         with _explained(words):
-            process = subprocess.Popen(
+            return subprocess.Popen(
                 _argv(words, ()),
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 env=environment(None),
                 cwd=self.folder,
                 start_new_session=True,
+                pass_fds=() if self.leash is None else (self.leash,),
             )
-        assert process.stdout is not None
+
+    @contextmanager
+    def stream(self, *words: str) -> Iterator[BufferedReader]:
+        """Run one command and read its standard output as it comes. Raises GitFailed at the end if it failed.
+
+        Leaving early ends the command.
+        """
+        process = self.start(*words)
+        assert isinstance(process.stdout, BufferedReader)
         finished = False
         try:
             yield process.stdout
@@ -208,11 +219,8 @@ def mask(text: str) -> str:
 
 
 def _argv(words: Sequence[str], config: Sequence[str]) -> list[str]:
-    from git import Git as Found  # GitPython has looked for the executable already
-
-    program = str(Found.GIT_PYTHON_GIT_EXECUTABLE or "git")
     more = [word for setting in config for word in ("-c", setting)]
-    return [program, *_OPTIONS, *more, *words]
+    return ["git", *_OPTIONS, *more, *words]
 
 
 @contextmanager
@@ -220,10 +228,9 @@ def _explained(words: Sequence[str]) -> Iterator[None]:
     """Turns failures to start or to end into GitFailed."""
     try:
         yield
-    except ImportError as error:  # GitPython refuses to be imported without git
-        raise GitFailed(words, 127, str(error), hint="install git 2.38 or newer") from error
     except FileNotFoundError as error:
-        raise GitFailed(words, 127, f"{error.strerror}: {error.filename}") from error
+        hint = "install git 2.38 or newer" if error.filename == "git" else ""
+        raise GitFailed(words, 127, f"{error.strerror}: {error.filename}", hint=hint) from error
     except OSError as error:
         raise GitFailed(words, 126, str(error)) from error
     except subprocess.TimeoutExpired as error:

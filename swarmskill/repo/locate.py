@@ -1,4 +1,4 @@
-"""Find the repository around a folder, without GitPython: views have to answer at once."""
+"""Find the repository around a folder, and no more: views have to answer at once."""
 
 from __future__ import annotations
 
@@ -28,6 +28,16 @@ def locate(start: Path) -> Located:
         raise Refused("git is not installed", hint="install git 2.38 or newer") from error
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
-        raise Refused(f"{start} is not in a git checkout: {said}", hint="go to your repository, or: git init")
+        raise _refusal(start, said)
     top, common_dir = os.fsdecode(done.stdout).rstrip("\n").split("\n")
     return Located(Path(top), Path(common_dir))
+
+
+def _refusal(start: Path, said: str) -> Refused:
+    if "not a git repository" in said:
+        return Refused(f"{start} is not in a git repository", hint="go to the repository in which the run is")
+    if "must be run in a work tree" in said:
+        return Refused(
+            f"{start} has no files checked out", hint="go to the checkout, not its .git folder or a bare one"
+        )
+    return Refused(f"git cannot read the repository around {start}: {said}", hint="git status")

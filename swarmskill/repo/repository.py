@@ -9,17 +9,15 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from swarmskill.errors import Refused
 from swarmskill.places import ATTEMPT_PREFIX, WORKER_FOLDER, branch_ref
 from swarmskill.repo.discovery import discover
 from swarmskill.repo.files import write_whole
 from swarmskill.repo.git import Git, GitFailed
+from swarmskill.repo.objects import Objects
 
-if TYPE_CHECKING:
-    from git import Repo
-
+_OBJECT_NAME = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _IN_THE_WAY = re.compile(r"'(refs/[^']+)' exists; cannot create")
 
 
@@ -39,8 +37,7 @@ class Repository:
     head: str
     config: Mapping[str, str] = field(repr=False)
     git: Git = field(repr=False)
-    files: Repo | None = field(repr=False)
-    """GitPython's view, to read refs from their files; None when it sees another repository than git does."""
+    objects: Objects = field(repr=False)
 
     @classmethod
     def open(cls, start: Path) -> Repository:
@@ -50,6 +47,7 @@ class Repository:
         yet, git too old, a folder that git does not trust, or no name and address for commits.
         """
         found = discover(start)
+        git = Git(found.top)
         return cls(
             found.top,
             found.git_dir,
@@ -57,8 +55,8 @@ class Repository:
             found.branch,
             found.head,
             found.config,
-            Git(found.top),
-            _gitpython(found.top, found.common_dir),
+            git,
+            Objects(git),
         )
 
     @property
@@ -93,6 +91,10 @@ class Repository:
             )
         return found.text
 
+    def resolve_tree(self, commit: str) -> str:
+        """The tree of a commit."""
+        return self.git.run("rev-parse", f"{commit}^{{tree}}").text
+
     def read_ref(self, ref: str) -> str:
         """The object that a full ref name points at; "" if there is no such ref."""
         fast = self._read_file_ref(ref)
@@ -109,18 +111,12 @@ class Repository:
         return "" if found.status else found.text
 
     def _read_file_ref(self, ref: str) -> str:
-        """The ref as GitPython reads it from its file, in a tenth of a process's time; "" when it cannot.
-
-        It knows neither reftable nor SHA-256, so its no is never believed.
-        """
-        if self.files is None:
-            return ""
-        from git.refs import SymbolicReference
-
+        """The ref as its file has it; "" for one that is packed, symbolic, in another kind of store, or absent."""
         try:
-            return str(SymbolicReference.dereference_recursive(self.files, ref))
-        except Exception:  # its parser raises whatever it meets; git itself is asked next
+            text = (self.common_dir / ref).read_text("ascii").removesuffix("\n")
+        except (OSError, ValueError):
             return ""
+        return text if _OBJECT_NAME.fullmatch(text) else ""
 
     def create_run_branch(self, run_id: str, base: str) -> None:
         """Make the run branch at `base`. Raises Refused if it exists or another branch is in its way."""
@@ -170,30 +166,23 @@ class Repository:
         gap = b"" if not text or text.endswith(b"\n") else b"\n"
         write_whole(Path(os.path.realpath(path)), text + gap + line + b"\n")
 
+    def ref_locks(self, run_id: str) -> list[Path]:
+        """The lock files that there are on this run's refs."""
+        branch = self.common_dir / branch_ref(run_id)
+        found = [branch.with_name(branch.name + ".lock")]
+        found += (self.common_dir / f"{ATTEMPT_PREFIX}{run_id}").glob("*.lock")
+        return [lock for lock in found if lock.exists()]
+
     def clear_stale_locks(self, run_id: str, *, older_than: float = 2.0) -> list[Path]:
         """Remove lock files that a killed git left on this run's refs; returns them.
 
         To be called by the holder of the run's lock, who is the only writer of these refs. Locks younger
         than `older_than` seconds may belong to a git that outlived its mayor and are left.
         """
-        refs = self.common_dir / branch_ref(run_id)
-        candidates = [refs.with_name(refs.name + ".lock")]
-        candidates += (self.common_dir / f"{ATTEMPT_PREFIX}{run_id}").glob("*.lock")
         removed = []
-        for lock in candidates:
-            with contextlib.suppress(FileNotFoundError):
+        for lock in self.ref_locks(run_id):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 if time.time() - lock.stat().st_mtime >= older_than:
                     lock.unlink()
                     removed.append(lock)
         return removed
-
-
-def _gitpython(top: Path, common_dir: Path) -> Repo | None:
-    """GitPython's repository, if it is the same one: it heeds GIT_COMMON_DIR of our environment."""
-    from git import Repo
-
-    try:
-        repo = Repo(top, expand_vars=False)
-    except Exception:  # whatever it cannot read, git can
-        return None
-    return repo if os.path.realpath(repo.common_dir) == os.path.realpath(common_dir) else None

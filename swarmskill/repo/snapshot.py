@@ -8,35 +8,42 @@ disturb the worktree.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
+import stat
 import tempfile
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from swarmskill.places import WORKER_FOLDER
+from swarmskill.places import PRIVATE_FOLDER, WORKER_FOLDER
 from swarmskill.repo import admin
 from swarmskill.repo.changes import GITLINK, Entry, parse_raw
-from swarmskill.repo.files import behind_link, inside
+from swarmskill.repo.files import behind_link, inside, remove_tree
 from swarmskill.repo.git import GitFailed, Output, encode
 from swarmskill.repo.repository import Repository
 
 _UNBORN = re.compile(r"error: '([^']*?)/?' does not have a commit checked out")
 _ERROR = re.compile(r"^error: (.*)$", re.MULTILINE)
 _TRIES = 3
+_ASIDE_BYTES = 1_000_000
+"""Size up to which an untracked file of the main checkout is put aside."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """A commit that holds all the worker left.
 
-    `nested` are git repositories inside the worktree: their files are not part of the commit. `problems`
-    tells what else could not be taken (unreadable or special files). An attempt with either should not pass.
+    `entries` are its differences from the base. `nested` are git repositories inside the worktree: their files
+    are not part of the commit. `problems` tells what else could not be taken (unreadable or special files). An
+    attempt with either should not pass.
     """
 
     commit: str
     tree: str
+    entries: tuple[Entry, ...] = ()
     nested: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
@@ -58,17 +65,66 @@ def snapshot(
     """
     if worktree.is_symlink() or not worktree.is_dir():
         raise GitFailed(("add", "-A"), 128, f"the worktree {worktree} is gone")
-    with tempfile.TemporaryDirectory(prefix="swarm-index-") as folder:
+    with tempfile.TemporaryDirectory(prefix="swarm-index-", dir=_private_folder(repository)) as folder:
         index = _Index(repository, worktree, base, Path(folder))
         index.seed()
         problems = index.add()
-        index.add_ignored([*extra_paths, *index.staged_by_worker()], left_out)
-        nested = index.take_out((WORKER_FOLDER, *left_out))
-        tree = index.run("write-tree").text
+        found, nested = index.take_out((WORKER_FOLDER, *left_out))
+        if index.add_ignored([*extra_paths, *index.staged_by_worker()], found, left_out):
+            found, more = index.take_out((WORKER_FOLDER, *left_out))
+            nested += more
+        tree = index.run("write-tree").text if found else repository.objects.tree_of(base)
     commit = repository.git.run("commit-tree", "-p", base, tree, stdin=encode(message)).text
     unborn = {path for problem in problems for path in _UNBORN.findall(f"error: {problem}")}
     others = tuple(problem for problem in problems if not _UNBORN.match(f"error: {problem}"))
-    return Snapshot(commit, tree, tuple(sorted({*nested, *unborn})), others)
+    return Snapshot(commit, tree, tuple(found), tuple(sorted({*nested, *unborn})), others)
+
+
+def put_aside(repository: Repository) -> str:
+    """Commit the main checkout's changed files as they are, on top of HEAD; "" if there are none.
+
+    Untracked files come along up to `_ASIDE_BYTES` each. Neither the checkout nor its index is touched.
+    """
+    git, head = repository.git, repository.resolve("HEAD")
+    with tempfile.TemporaryDirectory(prefix="swarm-index-", dir=_private_folder(repository)) as folder:
+        index = Path(folder) / "index"
+        if (repository.git_dir / "index").exists():
+            shutil.copy2(repository.git_dir / "index", index)
+        env = {"GIT_INDEX_FILE": str(index)}
+        git.run("add", "--update", "--ignore-errors", env=env, accept=(0, 1))
+        others = git.run("ls-files", "-z", "--others", "--exclude-standard", env=env).fields
+        small = [path for path in others if _is_small(repository.top / path)]
+        if small:
+            listing = b"".join(encode(path) + b"\0" for path in small)
+            words = ("add", "--ignore-errors", "--pathspec-from-file=-", "--pathspec-file-nul")
+            git.run(*words, stdin=listing, env=env, accept=(0, 1))
+        written = git.run("write-tree", env=env)
+    if written.text == repository.resolve_tree(head):
+        return ""
+    return git.run("commit-tree", "-p", head, written.text, "-m", "The main checkout before a worker started").text
+
+
+def _private_folder(repository: Repository) -> Path:
+    """Where private indexes are: in the git folder, so that what a killed process leaves there can be found."""
+    folder = repository.common_dir / PRIVATE_FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def clear_private_indexes(repository: Repository, *, older_than: float = 3600.0) -> None:
+    """Remove the private indexes that killed processes left; younger ones may be another run's."""
+    for folder in (repository.common_dir / PRIVATE_FOLDER).glob("swarm-index-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime >= older_than:
+                remove_tree(folder)
+
+
+def _is_small(path: Path) -> bool:
+    try:
+        seen = path.lstat()
+    except OSError:
+        return False
+    return not stat.S_ISDIR(seen.st_mode) and seen.st_size <= _ASIDE_BYTES
 
 
 class _Index:
@@ -167,11 +223,18 @@ class _Index:
         found = self.repository.git.run(*words, self.base, f"{rev}^{{commit}}", accept=range(256))
         return found.fields if found.status == 0 else []
 
-    def add_ignored(self, paths: Iterable[str], left_out: Sequence[str]) -> None:
-        """Take these files in though they are ignored; those that are not there, or not inside, are passed over."""
-        wanted = [path for path in dict.fromkeys(paths) if self._addable(path) and not _below(path, left_out)]
+    def add_ignored(self, paths: Iterable[str], found: Iterable[Entry], left_out: Sequence[str]) -> bool:
+        """Take these files in though they are ignored; whether there was anything to do.
+
+        Those that are not there, or not inside, are passed over, and so are those that `base` has or that were
+        `found`, in whole or in part: they are not ignored themselves.
+        """
+        known = {above for entry in found for above in _with_folders(entry.path)}
+        wanted = [path for path in dict.fromkeys(paths) if self._addable(path) and path.rstrip("/") not in known]
+        in_base = self.repository.objects.find(f"{self.base}:{path.rstrip('/')}" for path in wanted)
+        wanted = [path for path, old in zip(wanted, in_base, strict=True) if not (old or _below(path, left_out))]
         if not wanted:
-            return
+            return False
         listing = b"".join(encode(path) + b"\0" for path in wanted)
         words = (
             "add",
@@ -182,6 +245,7 @@ class _Index:
             "--pathspec-file-nul",
         )
         self.run(*words, stdin=listing, accept=(0, 1))
+        return True
 
     def _addable(self, path: str) -> bool:
         if not inside(path) or _below(path, (WORKER_FOLDER,)) or behind_link(self.worktree, path):
@@ -189,8 +253,11 @@ class _Index:
         file = self.worktree / path
         return file.is_symlink() or file.is_file() or file.is_dir()
 
-    def take_out(self, paths: Sequence[str]) -> list[str]:
-        """Put `paths` back to what they are in `base`, and drop repositories that are no submodules; returns these."""
+    def take_out(self, paths: Sequence[str]) -> tuple[list[Entry], list[str]]:
+        """Put `paths` back to what they are in `base`, and drop repositories that are no submodules.
+
+        Returns what is different from `base` still, and the paths of these repositories.
+        """
         found = self.run(
             "diff-index",
             "--cached",
@@ -201,16 +268,20 @@ class _Index:
             self.base,
         )
         entries = parse_raw(found.stdout)
-        nested = [entry for entry in entries if entry.mode == GITLINK and entry.old_mode != GITLINK]
-        undone = [entry for entry in entries if entry in nested or _below(entry.path, paths)]
+        nested = [entry.path for entry in entries if entry.mode == GITLINK and entry.old_mode != GITLINK]
+        undone = {*nested, *(entry.path for entry in entries if _below(entry.path, paths))}
         if undone:
-            self.run(
-                "update-index",
-                "-z",
-                "--index-info",
-                stdin=b"".join(map(_as_before, undone)),
-            )
-        return [entry.path for entry in nested if not _below(entry.path, paths)]
+            lines = (_as_before(entry) for entry in entries if entry.path in undone)
+            self.run("update-index", "-z", "--index-info", stdin=b"".join(lines))
+        left = [entry for entry in entries if entry.path not in undone]
+        return left, [path for path in nested if not _below(path, paths)]
+
+
+def _with_folders(path: str) -> Iterator[str]:
+    """The path and all folders that it is in."""
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
 
 
 def _as_before(entry: Entry) -> bytes:

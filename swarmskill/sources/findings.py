@@ -34,11 +34,13 @@ class Problem:
 class Findings:
     """The problems and warnings of one file. `source` is the file as the user named it.
 
-    `repo_top` is the repository that the file is for, or None when that is not known.
+    `repo_top` is the repository that the file is for, or None when that is not known. `again` is the
+    command that looks at the file once more, `swarm plan` with it by default.
     """
 
-    def __init__(self, source: str, repo_top: Path | None = None) -> None:
+    def __init__(self, source: str, repo_top: Path | None = None, *, again: str = "") -> None:
         self.source = source
+        self._again = again or ("send the list again" if source == STDIN else f"swarm plan {shlex.quote(source)}")
         self.repo_top = repo_top
         self._problems: list[Problem] = []
         self._count = 0
@@ -94,8 +96,7 @@ class Findings:
         lines += (f"  {_shorten(other.place, _MAX_PLACE)}: {other.text} (fix: {other.fix})" for other in others)
         if self._count > len(self._problems):
             lines.append(f"  ... and {self._count - len(self._problems)} more")
-        again = "send the list again" if self.source == STDIN else f"swarm plan {shlex.quote(self.source)}"
-        hint = f"mend these {self._count} places, then look again: {again}"
+        hint = f"mend these {self._count} places, then look again: {self._again}"
         raise InputError("\n".join(lines), source=self.source, place=place, hint=hint)
 
 

@@ -96,7 +96,7 @@ def _intrusions(task: Task, end: WorkerEnd, evidence: Evidence, isolation: Isola
         for touch in end.touched
         if isolation is Isolation.STRICT
         or touch.named
-        or not evidence.changes
+        or not (evidence.changes or task.allow_empty)
         or (touch.path and task.files and covers(task.files, touch.path))
     ]
     if isolation is Isolation.OFF or not guilty:

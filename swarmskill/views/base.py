@@ -23,11 +23,18 @@ Progresses = Mapping[str, Progress]
 """Progress by task id. Tasks may be missing, and all may be."""
 
 
+LIVE_FRAME = 0.125
+PLAIN_FRAME = 60.0
+"""Plain lines are written at once; the frame lets their view give a sign of life."""
+
+
 class View(Protocol):
     """Shows a run as it goes. No method raises because of the terminal: a view that cannot write goes silent.
 
-    The caller calls `saw` after each event and `update` on its ticks (8 a second are enough).
+    The caller calls `saw` after each event and `update` every `frame` seconds.
     """
+
+    frame: float
 
     def start(self, state: State = EMPTY) -> None:
         """Begin; `state` is what is known already, for a run that is taken up again."""
@@ -46,7 +53,9 @@ class View(Protocol):
 
 
 class SilentView:
-    """Shows nothing: for `--json`."""
+    """Shows nothing."""
+
+    frame = PLAIN_FRAME
 
     def start(self, state: State = EMPTY) -> None:
         """Nothing."""

@@ -8,7 +8,7 @@ from typing import Any
 from swarmskill.core import events as ev
 from swarmskill.core.graph import Graph
 from swarmskill.model import Claim, Ending, Verdict
-from swarmskill.views.marks import PLAIN, Look, clock, count, duration, short
+from swarmskill.views.marks import PLAIN, Look, clock, count, duration, pad, short
 
 Encode = Callable[[ev.Event], Mapping[str, Any]]
 """An event in the form that it has in the ledger."""
@@ -44,10 +44,15 @@ def select_events(
         yield event
 
 
-def event_line(event: ev.Event, look: Look = PLAIN) -> str:
+def about_width(task_ids: Iterable[str]) -> int:
+    """The width of the column that tells what an event is about; few ids longer than it are let stand out."""
+    return min(24, max((len(task_id) for task_id in task_ids), default=0) + len(" #1"))
+
+
+def event_line(event: ev.Event, look: Look = PLAIN, width: int = 10) -> str:
     """One line for `swarm events`: time, task and attempt, what happened."""
     about = f"{event.task} #{event.attempt}" if isinstance(event, ev.AttemptEvent) else "run"
-    line = f"{clock(event.at)}  {look.clean(about):<10}  {look.clean(event_text(event))}"
+    line = f"{clock(event.at)}  {pad(look.clean(about), width)}  {look.clean(event_text(event))}"
     return look.fit(line, look.width) if look.width else line
 
 
@@ -76,7 +81,8 @@ def _stop_requested(event: ev.StopRequested) -> str:
 
 
 def _worker_started(event: ev.WorkerStarted) -> str:
-    return f"worker started from {short(event.base)}, process {event.pid}"
+    warnings = "".join(f"; warning: {text}" for text in event.warnings)
+    return f"worker started from {short(event.base)}, process {event.pid}{warnings}"
 
 
 def _spawn_failed(event: ev.SpawnFailed) -> str:

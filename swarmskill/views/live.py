@@ -10,7 +10,7 @@ from swarmskill.core.events import Event
 from swarmskill.core.graph import bits
 from swarmskill.core.state import EMPTY, Stage, State, Stop, TaskState
 from swarmskill.model import Outcome, Phase
-from swarmskill.views.base import Progress, Progresses
+from swarmskill.views.base import LIVE_FRAME, Progress, Progresses
 from swarmskill.views.holds import LATER, SEVERAL, Group, Holds, fold
 from swarmskill.views.marks import (
     Look,
@@ -49,6 +49,8 @@ _DOING = {Phase.ASSIGNED: "starting", Phase.VALIDATING: "checking", Phase.INTEGR
 
 class LiveView:
     """Draws the tree at most 8 times a second. Memory and time do not grow with the number of tasks."""
+
+    frame = LIVE_FRAME
 
     def __init__(self, stream: Stream, look: Look, *, size: Callable[[], tuple[int, int]] | None = None) -> None:
         self._look = look
@@ -98,13 +100,13 @@ class LiveView:
         self._screen.close()
 
     def _draw(self) -> None:
-        self._screen.draw(self.frame(), self._take_above())
+        self._screen.draw(self.lines(), self._take_above())
 
     def _take_above(self) -> list[Text]:
         above, self._above = self._above, []
         return above
 
-    def frame(self) -> list[Text]:
+    def lines(self) -> list[Text]:
         """The lines of the tree, none wider than the terminal and all together lower than it."""
         width, height = self._screen.size
         if (width, height) != self._shape:

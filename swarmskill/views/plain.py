@@ -9,7 +9,7 @@ from swarmskill.core import events as ev
 from swarmskill.core.graph import bits
 from swarmskill.core.state import EMPTY, State, TaskState
 from swarmskill.model import Ending, Outcome, Phase
-from swarmskill.views.base import Progresses
+from swarmskill.views.base import PLAIN_FRAME, Progresses
 from swarmskill.views.marks import Look, Stream, clock, count, duration, short
 from swarmskill.views.outcome import counts, counts_text, task_seconds
 from swarmskill.views.reasons import feedback_text, why_ended
@@ -26,6 +26,8 @@ Line = tuple[str, str]
 
 class PlainView:
     """Writes each change as a line. Goes silent when the reader is gone."""
+
+    frame = PLAIN_FRAME
 
     def __init__(self, stream: Stream, look: Look) -> None:
         self._stream = stream
@@ -140,7 +142,7 @@ def _decided(event: ev.AttemptEvent, before: State, state: State) -> Iterator[Li
 
 
 def _landed(event: ev.Landed, before: State, state: State) -> Iterator[Line]:
-    yield "landed", f"{event.branch} at {short(event.head)}"
+    yield "landed", f"{event.branch} at {short(event.head)}" + (f"; {event.note}" if event.note else "")
 
 
 def _landing_refused(event: ev.LandingRefused, before: State, state: State) -> Iterator[Line]:

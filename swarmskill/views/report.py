@@ -163,7 +163,7 @@ def _further(state: State, folder: RunFolder) -> Iterator[str]:
         look.append(commands.history(state.base, run))
     if state.open:
         look.append(commands.on_run("resume", run) + "  # go on with the open tasks")
-    look.append(commands.on_run("clean", run) + "  # remove the run's worktrees, branches and files")
+    look.append(commands.on_run("clean", run) + "  # remove the worktrees that nobody needs")
     yield from _block(look, "sh")
     yield ""
     yield f"The run's files are in `{safe(str(folder.path))}`."

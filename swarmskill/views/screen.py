@@ -61,7 +61,8 @@ class Screen:
         if text == self._last and not above:
             return
         past = "".join(self._line(line) for line in above)
-        self._write(f"{_BEGIN}{self._back()}{past}{text}{_CLEAR_BELOW}{_END}")
+        room = _CLEAR_BELOW if above else ""  # a long line above wraps onto what was drawn
+        self._write(f"{_BEGIN}{self._back()}{room}{past}{text}{_CLEAR_BELOW}{_END}")
         self._drawn, self._last = widths, text
 
     def close(self) -> None:

@@ -189,7 +189,8 @@ def _next(
 
 def _look_commands(attempt: Attempt) -> Iterator[tuple[str, str]]:
     if attempt.worktree and not attempt.commit and Path(attempt.worktree).exists():
-        yield commands.change_folder(attempt.worktree), "the worktree as the worker left it"
+        left = "the worktree as the worker left it" if attempt.end else "the worktree in which it works"
+        yield commands.change_folder(attempt.worktree), left
     if attempt.work and not attempt.commit:
         yield commands.diff(attempt.base, attempt.work), "what the attempt changed"
 

@@ -112,12 +112,11 @@ def test_passes_on_gits_fix_for_a_repository_of_another_user(git_repo: GitRepo) 
 
 
 def test_refuses_an_old_git(git_repo: GitRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import git
-
-    old = tmp_path / "old-git"
+    old = tmp_path / "old" / "git"
+    old.parent.mkdir()
     old.write_text("#!/bin/sh\necho git version 2.30.1\n")
     old.chmod(0o755)
-    monkeypatch.setattr(git.Git, "GIT_PYTHON_GIT_EXECUTABLE", str(old))
+    monkeypatch.setenv("PATH", str(old.parent), prepend=os.pathsep)
     with pytest.raises(Refused, match=r"2\.30\.1 is too old"):
         git_repo.open()
 

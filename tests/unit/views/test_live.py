@@ -28,7 +28,7 @@ def live(look: Look = PLAIN, width: int = 80, height: int = 24) -> LiveView:
 def frame(view: LiveView, story: Story, progress: Progresses | None = None) -> str:
     """What the view shows now."""
     view.update(story.state, progress or {}, story.now)
-    return "".join(f"{line.plain.rstrip()}\n" for line in view.frame())
+    return "".join(f"{line.plain.rstrip()}\n" for line in view.lines())
 
 
 def busy_login(view: LiveView) -> Story:
@@ -85,7 +85,7 @@ def test_every_frame_fits_the_terminal(width: int, height: int, workers: int) ->
     view = live(width=width, height=height)
     story = many(300, view, workers)
     view.update(story.state, {}, story.now)
-    lines = view.frame()
+    lines = view.lines()
     assert len(lines) < height
     assert max(line.cell_len for line in lines) < width
 
@@ -153,7 +153,7 @@ def test_a_narrower_terminal_is_drawn_over_where_its_lines_wrapped() -> None:
     view = LiveView(out, Look(), size=lambda: (size[0], size[1]))
     story = login(views=(view,)).starts("1")
     view.update(story.state, {}, story.now)
-    widths = [line.cell_len for line in view.frame()]
+    widths = [line.cell_len for line in view.lines()]
     size[0] = 30
     out.truncate(0)
     view.update(story.state, {}, story.now + 1)

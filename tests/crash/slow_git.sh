@@ -1,0 +1,17 @@
+#!/bin/sh
+# git, but one call that fits the pattern in SIDE/slow first waits for SIDE/go, a few seconds at most.
+side=$(dirname "$(dirname "$0")")
+if [ -e "$side/slow" ]; then
+    pattern=$(cat "$side/slow")
+    case "$*" in
+    $pattern)
+        if mv "$side/slow" "$side/caught" 2>/dev/null; then
+            for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+                [ -e "$side/go" ] && break
+                sleep 0.1
+            done
+        fi
+        ;;
+    esac
+fi
+PATH=${PATH#"$side/bin:"} exec git "$@"

@@ -14,6 +14,7 @@ import pytest
 from swarmskill.core.state import Stage
 from swarmskill.ledger import read_holder
 from swarmskill.model import Outcome
+from tests.crash.faults import Fault
 from tests.crash.laws import assert_sound, processes_of
 from tests.crash.scene import Ran, Scene, wait_until
 
@@ -230,6 +231,20 @@ def test_retry_survives_a_mayor_that_dies_before_it_hears(make_scene: MakeScene)
         (scene.side / "broken-c").unlink()
         mayor.send_signal(signal.SIGSTOP)
         assert scene.swarm("retry", "c").code == 0
+        mayor.kill()
+
+    assert_resumable(scene)
+
+
+def test_retry_survives_a_mayor_that_dies_before_it_records_it(make_scene: MakeScene) -> None:
+    scene = make_scene(tasks={"a": (), "c": ()})
+    (scene.side / "nap-a").write_text("4")
+    (scene.side / "broken-c").touch()
+    with scene.start(*scene.words, fault=Fault(stall="RetryRequested")) as mayor:
+        assert wait_until(lambda: scene.state.tasks["c"].outcome is Outcome.FAILED and asleep(scene), 20)
+        (scene.side / "broken-c").unlink()
+        assert scene.swarm("retry", "c").code == 0
+        time.sleep(0.5)  # now it has taken the request, and its ledger has not
         mayor.kill()
 
     assert_resumable(scene)

@@ -33,7 +33,7 @@ def test_ref_update_that_outlives_its_mayor_is_not_made_twice(make_scene: MakeSc
     # Two tasks at once: the one that comes second is merged, so each try makes another commit of it.
     scene = make_scene(tasks={"a": (), "c": ()}, slow_git=True, check="sh -c 'sleep 1.5; sh check.sh'")
     (scene.side / "nap-a").write_text("0.8")
-    scene.killed_when(lambda: len(scene.lives()) == 4 and _commits(scene) == 1, *scene.words)
+    scene.killed_when(lambda: scene.started and len(scene.lives()) == 4 and _commits(scene) == 1, *scene.words)
     scene.slow_down("*swarm: integrated*")
 
     scene.killed_when(scene.caught, "resume")
@@ -97,7 +97,7 @@ def test_keeper_or_worker_killed_under_a_living_mayor(make_scene: MakeScene, vic
     scene = make_scene(tasks={"a": (), "c": ("a",)})
     (scene.side / "nap-a").write_text("5")
     with scene.start(*scene.words) as mayor:
-        assert wait_until(lambda: scene.lives() and scene.state.tasks["a"].worker is not None, 20)
+        assert wait_until(lambda: scene.lives() and "a" in scene.state.tasks and scene.state.tasks["a"].worker is not None, 20)
         (scene.side / "nap-a").unlink()
         for pid in [pid for pid, command in processes_of(scene).items() if victim in command]:
             os.kill(pid, signal.SIGKILL)

@@ -12,7 +12,7 @@ import pytest
 
 from swarmskill.places import attempt_ref, branch_ref, runs_folder
 from tests.crash.faults import Fault
-from tests.crash.laws import assert_nothing_left, assert_sound, processes_of
+from tests.crash.laws import assert_sound, assert_tasks, processes_of
 from tests.crash.scene import Scene, wait_until
 
 MakeScene = Callable[..., Scene]
@@ -88,12 +88,25 @@ def test_keeper_killed_during_a_check_costs_no_attempt(make_scene: MakeScene) ->
     assert_sound(scene)
 
 
+def test_integrations_that_were_not_recorded_are_found_in_the_order_of_the_branch(make_scene: MakeScene) -> None:
+    scene = make_scene(tasks={"a": (), "c": ()}, check="sh -c 'sleep 1; sh check.sh'")
+    (scene.side / "nap-a").write_text("0.4")  # so that c comes first, other than in the task list
+    assert scene.swarm(*scene.words, fault=Fault(stall="Integrated", named="advance:after", nth=2)).died
+    assert _commits(scene) == 2 and not any(task.commit for task in scene.state.tasks.values())
+
+    resumed = scene.swarm("resume")
+
+    assert resumed.code == 0, resumed.output
+    assert [scene.state.tasks[task].attempt for task in "ac"] == [1, 1]
+    assert_sound(scene)
+
+
 def test_mayor_that_died_before_the_first_line_leaves_a_run_that_every_verb_understands(scene: Scene) -> None:
     assert scene.swarm(*scene.words, fault=Fault(line=6)).died
     earlier = scene.run.run_id
-    assert scene.swarm(*scene.words, fault=Fault(named="append:before")).died
-    never = scene.run.run_id
-    assert never != earlier
+    time.sleep(1.1)  # ids are in the order of their seconds
+    assert scene.swarm(*scene.words, fault=Fault(line=1, tear=0.5)).died
+    assert scene.run.run_id != earlier
     worktrees = sorted((scene.top / ".swarm" / "worktrees" / earlier).iterdir())
 
     for words in (["status"], ["runs"], ["tree"], ["report"], ["clean", "--all"], ["kill"], ["stop"], ["resume"]):
@@ -103,6 +116,17 @@ def test_mayor_that_died_before_the_first_line_leaves_a_run_that_every_verb_unde
     assert "never started" in ran.output
     assert sorted((scene.top / ".swarm" / "worktrees" / earlier).iterdir()) == worktrees, "another run's were removed"
     assert scene.swarm("resume", earlier).code == 0
+
+
+def test_run_that_has_not_a_byte_of_a_ledger_hides_no_other(scene: Scene) -> None:
+    assert scene.swarm(*scene.words, fault=Fault(line=6)).died
+    earlier = scene.run.run_id
+    time.sleep(1.1)
+    assert scene.swarm(*scene.words, fault=Fault(named="append:before")).died
+
+    assert scene.run.run_id == earlier
+    assert scene.swarm("resume").code == 0
+    assert_tasks(scene)
 
 
 def test_killed_mayor_leaves_no_copy_of_the_index_in_the_temporary_folder(scene: Scene) -> None:

@@ -61,3 +61,8 @@ def test_outcomes() -> None:
         CONFLICT: Outcome.CONFLICTED,
     }
     assert {kind: outcome_of(kind) for kind in KINDS} == {kind: special.get(kind, Outcome.REJECTED) for kind in KINDS}
+
+
+def test_a_worker_that_left_its_worktree_is_never_tried_again() -> None:
+    assert _retries(CheckKind.ISOLATION, task_cap=3) == 0
+    assert _retries(CheckKind.ISOLATION, run_cap=3) == 0

@@ -511,3 +511,17 @@ def test_a_folder_in_the_manifest_does_not_bring_its_ignored_files(git_repo: Git
     git_repo.write("src/c.py", "", path)
     taken = git_repo.snap(path, git_repo.head(), extra_paths=("src",))
     assert [entry.path for entry in taken.entries] == ["src/c.py"]
+def test_a_worktree_that_was_given_back_is_used_again_at_its_place(git_repo: GitRepo) -> None:
+    worktrees = git_repo.worktrees()
+    first, second = git_repo.head(), git_repo.commit({"new.txt": "new"})
+    path = worktrees.acquire("merged", second).path
+    folder = path.stat().st_ino
+    (path / "left.log").write_text("ignored")
+    (path / "a.txt").write_text("changed")
+    worktrees.release(path)
+    assert worktrees.acquire("merged", first).path == path
+    assert path.stat().st_ino == folder
+    assert sorted(entry.name for entry in path.iterdir()) == [".git", ".gitignore", "a.txt", "src"]
+    assert git_repo.git("status", "--porcelain", "--ignored", folder=path) == ""
+    worktrees.acquire("merged", second)
+    assert path.stat().st_ino != folder, "it was not given back: somebody may still write there"

@@ -161,7 +161,8 @@ def _wrap_git(armed: _Armed) -> None:
         if not is_git:
             original(self, args, *rest, **named)
             return
-        verb = next((word for n, word in enumerate(words[1:], 1) if word[0] != "-" and words[n - 1] != "-c"), "")
+        plain = (word for n, word in enumerate(words[1:], 1) if word[0] != "-" and words[n - 1] not in ("-c", "-C"))
+        verb = next(plain, "")
         armed.point(f"git {verb}:before")
         original(self, args, *rest, **named)
         armed.point(f"git {verb}:during", self.pid)

@@ -10,7 +10,9 @@ from collections.abc import Callable
 
 import pytest
 
-from swarmskill.places import attempt_ref, branch_ref, runs_folder
+from swarmskill.core.events import RunResumed
+from swarmskill.ledger import read_ledger
+from swarmskill.places import attempt_ref, branch_ref
 from tests.crash.faults import Fault
 from tests.crash.laws import assert_sound, assert_tasks, processes_of
 from tests.crash.scene import Scene, wait_until
@@ -39,6 +41,8 @@ def test_ref_update_that_outlives_its_mayor_is_not_made_twice(make_scene: MakeSc
     resumed = scene.swarm("resume")
 
     assert resumed.code == 0, resumed.output
+    last = max(event.at for event in read_ledger(scene.run.ledger).events if isinstance(event, RunResumed))
+    assert last >= (scene.side / "waited").stat().st_mtime, "it did not wait for the git of the mayor before"
     assert_sound(scene)
 
 
@@ -85,6 +89,37 @@ def test_keeper_killed_during_a_check_costs_no_attempt(make_scene: MakeScene) ->
 
     assert mayor.returncode == 0, output
     assert scene.state.tasks["a"].attempt == 1
+    assert_sound(scene)
+
+
+@pytest.mark.parametrize("victim", ["backends.keeper", "worker.sh"])
+def test_keeper_or_worker_killed_under_a_living_mayor(make_scene: MakeScene, victim: str) -> None:
+    scene = make_scene(tasks={"a": (), "c": ("a",)})
+    (scene.side / "nap-a").write_text("5")
+    with scene.start(*scene.words) as mayor:
+        assert wait_until(lambda: scene.lives() and scene.state.tasks["a"].worker is not None, 20)
+        (scene.side / "nap-a").unlink()
+        for pid in [pid for pid, command in processes_of(scene).items() if victim in command]:
+            os.kill(pid, signal.SIGKILL)
+        output, _ = mayor.communicate(timeout=30)
+
+    assert mayor.returncode == 0, output
+    assert scene.state.tasks["a"].attempt == 2
+    assert_sound(scene)
+
+
+def test_git_killed_with_its_mayor_while_it_lands_leaves_the_users_files_alone(make_scene: MakeScene) -> None:
+    scene = make_scene(tasks={"a": ()})
+    assert scene.swarm(*scene.words, fault=Fault(named="git merge:during", with_git=True)).died
+    lock = scene.top / ".git" / "index.lock"
+    lock.touch()  # whether git came so far or not
+
+    resumed = scene.swarm("resume")
+
+    assert resumed.code == 0, resumed.output
+    assert "index.lock" in resumed.output
+    lock.unlink()
+    assert scene.swarm("resume").code == 0
     assert_sound(scene)
 
 

@@ -15,7 +15,7 @@ from tests.machine.runs import overlapping
 ACTIVE = (Phase.ASSIGNED, Phase.RUNNING, Phase.VALIDATING, Phase.INTEGRATING)
 BUSY = (Phase.ASSIGNED, Phase.RUNNING)
 
-CAPS = {"tests": 3, "command": 3, "timeout": 1, "conflict": 1, "lost": 5}
+CAPS = {"tests": 3, "command": 3, "timeout": 1, "isolation": 0, "conflict": 1, "lost": 5}
 BLAMELESS = ("conflict", "lost")
 OUTCOMES = {
     "exit": Outcome.FAILED,

@@ -345,8 +345,46 @@ def test_what_a_dead_mayor_landed_is_told_once_and_in_the_branchs_order(git_repo
     queue.assert_sound()
 
 
-def test_a_closed_queue_neither_answers_nor_moves_the_branch(git_repo: GitRepo, suite: Suite) -> None:
-    queue = Queue(git_repo, *tasks(*names(4)), cross_cutting=suite("false"))
+def test_what_a_git_of_a_dead_mayor_lands_during_the_checks_is_not_landed_again(
+    git_repo: GitRepo, suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-11-21T08:00:00Z")
+    queue = Queue(git_repo, *tasks(*names(3)), cross_cutting=suite("true"))
+    for name in names(3):
+        queue.accept(name, {f"{name}.txt": name})
+    before = queue.state
+    queue.merge()
+    late = queue.tip
+    git_repo.git("update-ref", branch_ref(RUN), queue.base)  # its update-ref is still to come
+    queue.state, queue.events = before, []
+    queue.resume()
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-11-21T09:00:00Z")  # other times, other commits
+    queue.processes.before = lambda: git_repo.git("update-ref", branch_ref(RUN), late)
+    queue.merge()
+    assert queue.answers(ev.Integrated) == names(3)
+    assert queue.tip == late
+    queue.assert_sound()
+
+
+def test_nobody_is_answered_twice_when_the_branch_moves_between_batches(git_repo: GitRepo, suite: Suite) -> None:
+    queue = Queue(git_repo, *tasks(*names(4)), cross_cutting=suite("true"), merge_batch=2)
+    for name in names(4):
+        queue.accept(name, {f"{name}.txt": name})
+
+    def somebody_commits() -> None:
+        if queue.runs == 1:
+            commit = git_repo.git("commit-tree", "-p", queue.tip, "-m", "theirs", f"{queue.tip}^{{tree}}")
+            git_repo.git("update-ref", branch_ref(RUN), commit)
+
+    queue.processes.before = somebody_commits
+    queue.merge()
+    assert queue.answers(ev.Integrated) == names(4)
+    queue.assert_sound()
+
+
+@pytest.mark.parametrize("result", ["true", "false"])
+def test_a_closed_queue_neither_answers_nor_moves_the_branch(git_repo: GitRepo, suite: Suite, result: str) -> None:
+    queue = Queue(git_repo, *tasks(*names(4)), cross_cutting=suite(result))
     for name in names(4):
         queue.accept(name, {f"{name}.txt": name})
     queue.processes.before = queue.merger.close

@@ -511,6 +511,22 @@ def test_a_folder_in_the_manifest_does_not_bring_its_ignored_files(git_repo: Git
     git_repo.write("src/c.py", "", path)
     taken = git_repo.snap(path, git_repo.head(), extra_paths=("src",))
     assert [entry.path for entry in taken.entries] == ["src/c.py"]
+
+
+def test_a_head_that_a_worker_made_a_second_name_of_another_file_is_not_written_through(git_repo: GitRepo) -> None:
+    worktrees = git_repo.worktrees()
+    for name, make in (("1-1", os.link), ("2-1", os.symlink)):
+        path = worktrees.acquire(name, git_repo.head()).path
+        head = Path(git_repo.git("rev-parse", "--absolute-git-dir", folder=path)) / "HEAD"
+        victim = git_repo.write(f"victim-{name}", "f" * (head.stat().st_size - 1) + "\n")
+        head.unlink()
+        make(victim, head)
+        worktrees.release(path)
+        again = worktrees.acquire(f"{name}-again", git_repo.commit(message=name)).path
+        assert victim.read_text() == "f" * 40 + "\n"
+        assert git_repo.git("rev-parse", "HEAD", folder=again) == git_repo.head()
+
+
 def test_a_worktree_that_was_given_back_is_used_again_at_its_place(git_repo: GitRepo) -> None:
     worktrees = git_repo.worktrees()
     first, second = git_repo.head(), git_repo.commit({"new.txt": "new"})

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from swarmskill.core.state import State
+from swarmskill.mayor.isolation import PUT_ASIDE
 from swarmskill.model import Outcome, Phase, WorktreeSetup
 from swarmskill.places import attempt_key, worktrees_folder
-from swarmskill.repo.integrate import drop_attempt
+from swarmskill.repo.integrate import drop_attempt, kept_attempts
 from swarmskill.repo.repository import Repository
 from swarmskill.repo.worktree import Worktrees
 
@@ -23,6 +24,8 @@ class Cleaned:
 
 def clean_run(repository: Repository, state: State, named: frozenset[str]) -> Cleaned:
     """Remove what belongs to integrated attempts or to tasks that are `named`. The run must not be held."""
+    if not state.run_id:
+        return Cleaned()  # it never started, so it has nothing, and its folder would be that of all runs
     root = worktrees_folder(repository.top, state.run_id)
     worktrees = Worktrees(repository, state.run_id, root, WorktreeSetup(), run_command=_no_command)
     reasons = _reasons_to_keep(state, named)
@@ -35,11 +38,10 @@ def clean_run(repository: Repository, state: State, named: frozenset[str]) -> Cl
             worktrees.remove(path)
             cleaned.removed.append(str(path))
     worktrees.prune()
-    for task_id, task in state.tasks.items():
-        for attempt in range(1, task.attempt + 1):
-            key = attempt_key(task_id, attempt)
-            if key not in reasons:
-                drop_attempt(repository, state.run_id, key)
+    for key in kept_attempts(repository, state.run_id):
+        # What was put aside of the user's checkout stays until the last attempt that may need it is cleaned.
+        if key not in reasons and not (reasons and key.startswith(PUT_ASIDE)):
+            drop_attempt(repository, state.run_id, key)
     return cleaned
 
 

@@ -16,10 +16,13 @@ from pathlib import Path
 
 from swarmskill.model import Isolation, Touch, WorkerResult
 from swarmskill.places import attempt_ref
-from swarmskill.repo.guard import Difference, Fingerprint, differences, fingerprint
+from swarmskill.repo.guard import IGNORED, Difference, Fingerprint, differences, fingerprint
 from swarmskill.repo.integrate import keep_attempt
 from swarmskill.repo.repository import Repository
 from swarmskill.repo.snapshot import put_aside
+
+PUT_ASIDE = "checkout-"
+"""Prefix of the keys of commits that hold what the user had in the main checkout."""
 
 _FRESH = 1.0
 """Seconds for which a look at the checkout also serves as the look before a worker's start."""
@@ -45,6 +48,7 @@ class CheckoutGuard:
         self._off = isolation is Isolation.OFF
         self._lock = threading.Lock()
         self._known: Fingerprint | None = None
+        self._looking_since = 0.0
         self._looked_at = 0.0
         self._kept = ""
         self._watches: dict[str, _Watch] = {}
@@ -62,11 +66,13 @@ class CheckoutGuard:
 
     def end(self, key: str) -> tuple[list[Difference], str]:
         """A worker has ended: what changed since its start, and the ref that holds what was there before."""
+        ended = time.monotonic()
         with self._lock:
             watch = self._watches.get(key)
             if watch is None:
                 return [], ""
-            self._look()
+            if self._looking_since < ended:  # else another worker's end had us look after this one's, too
+                self._look()
             del self._watches[key]
         return list(watch.found.values()), watch.kept
 
@@ -77,18 +83,20 @@ class CheckoutGuard:
                 self._known = fingerprint(self._repository)
 
     def _look(self) -> None:
+        self._looking_since = time.monotonic()
         now = fingerprint(self._repository)
         changed = differences(self._known, now) if self._known else []
         for watch in self._watches.values():
             watch.found.update({difference.what: difference for difference in changed})
-        if self._known is None or any(difference.path for difference in changed):
+        dirty = any(not state.startswith(IGNORED) for state in now.paths.values())
+        if dirty and (self._known is None or any(difference.path for difference in changed)):
             self._keep()
         self._known, self._looked_at = now, time.monotonic()
 
     def _keep(self) -> None:
         commit = put_aside(self._repository)
         if commit:
-            key = f"checkout-{commit[:12]}"
+            key = f"{PUT_ASIDE}{commit[:12]}"
             keep_attempt(self._repository, self._run_id, key, commit)
             self._kept = attempt_ref(self._run_id, key)
 

@@ -27,6 +27,9 @@ from swarmskill.views.commands import branch_name
 _STARTERS = 4
 """Workers that are set up at once: git makes a worktree mostly with the disk."""
 
+_HARVESTERS = 4
+"""Ends that are taken at once: they share one look at the main checkout."""
+
 
 class ThreadedPerformer:
     """Answers every effect with an event, through `receive`. Errors of the run go the same way."""
@@ -38,7 +41,7 @@ class ThreadedPerformer:
         self._judge = Judge(run)
         self._merger = Merger(run, self._judge, receive)
         self._starting = ThreadPoolExecutor(_STARTERS, "start")
-        self._harvesting = ThreadPoolExecutor(2, "harvest")
+        self._harvesting = ThreadPoolExecutor(_HARVESTERS, "harvest")
         self._judging = ThreadPoolExecutor(max(2, os.cpu_count() or 2), "judge")
         self._merging = ThreadPoolExecutor(1, "merge")
 
@@ -71,10 +74,17 @@ class ThreadedPerformer:
                 self._run.worktrees.release(Path(worker.worktree))
 
     def close(self) -> None:
-        """Stop taking work. What still runs is abandoned: it is performed again after a resume."""
+        """Stop taking work, and close the backend. What still runs is abandoned: a resume performs it again.
+
+        On return no thread is at work any more, so that the run can be let go.
+        """
         self._merger.close()
-        for lane in (self._starting, self._harvesting, self._judging, self._merging):
+        lanes = (self._starting, self._harvesting, self._judging, self._merging)
+        for lane in lanes:
             lane.shutdown(wait=False, cancel_futures=True)
+        self._run.backend.close()  # whoever waits for a job gives up
+        for lane in lanes:
+            lane.shutdown(wait=True)
 
     def _submit(self, lane: ThreadPoolExecutor, answer: Callable[[], ev.Event | None]) -> None:
         try:

@@ -132,6 +132,13 @@ def keep_attempt(repository: Repository, run_id: str, key: str, commit: str) -> 
     return ref
 
 
+def kept_attempts(repository: Repository, run_id: str) -> list[str]:
+    """The keys of all commits that `keep_attempt` keeps of a run."""
+    prefix = attempt_ref(run_id, "")
+    listed = repository.git.run("for-each-ref", "--format=%(refname)", prefix).text
+    return [ref.removeprefix(prefix) for ref in listed.splitlines()]
+
+
 def drop_attempt(repository: Repository, run_id: str, key: str) -> None:
     """Undo `keep_attempt`; fine if there is nothing to undo."""
     repository.git.run("update-ref", "--no-deref", "-d", attempt_ref(run_id, key))

@@ -10,6 +10,7 @@ if [ -e "$side/slow" ]; then
                 [ -e "$side/go" ] && break
                 sleep 0.1
             done
+            touch "$side/waited"
         fi
         ;;
     esac

@@ -436,6 +436,7 @@ def test_a_worktree_that_was_given_back_is_used_again_at_its_place(git_repo: Git
     worktrees = git_repo.worktrees()
     first, second = git_repo.head(), git_repo.commit({"new.txt": "new"})
     path = worktrees.acquire("merged", second).path
+    handle = os.open(path, os.O_RDONLY)  # while it is held, no other folder can get its number
     folder = path.stat().st_ino
     (path / "left.log").write_text("ignored")
     (path / "a.txt").write_text("changed")
@@ -446,6 +447,7 @@ def test_a_worktree_that_was_given_back_is_used_again_at_its_place(git_repo: Git
     assert git_repo.git("status", "--porcelain", "--ignored", folder=path) == ""
     worktrees.acquire("merged", second)
     assert path.stat().st_ino != folder, "it was not given back: somebody may still write there"
+    os.close(handle)
 
 
 def test_a_reused_worktree_of_the_same_tree_is_not_checked_out_again(git_repo: GitRepo) -> None:

@@ -221,6 +221,10 @@ def _maybe_number(text: str) -> int | str:
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else text
 
 
+def _maybe_seconds(text: str) -> float | str:
+    return float(text) if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", text) else text
+
+
 def _maybe_flag(text: str) -> bool | str:
     return {"1": True, "true": True, "0": False, "false": False}.get(text.lower(), text)
 
@@ -234,9 +238,9 @@ _FROM_TEXT: Final[dict[str, Callable[[str], Any]]] = {
     "max_retries": _maybe_number,
     "max_file_bytes": _maybe_number,
     "merge_batch": _maybe_number,
-    "timeout": _maybe_number,
-    "deadline": _maybe_number,
-    "grace": _maybe_number,
+    "timeout": _maybe_seconds,
+    "deadline": _maybe_seconds,
+    "grace": _maybe_seconds,
     "keep": _maybe_flag,
     "env": _split,
 }

@@ -432,6 +432,23 @@ def test_sparse_checkout_stays_sparse_and_whole(git_repo: GitRepo) -> None:
     assert git_repo.snap(again, base).tree == git_repo.head(f"{base}^{{tree}}")
 
 
+def test_a_worktree_that_was_given_back_is_used_again_at_its_place(git_repo: GitRepo) -> None:
+    worktrees = git_repo.worktrees()
+    first, second = git_repo.head(), git_repo.commit({"new.txt": "new"})
+    path = worktrees.acquire("merged", second).path
+    handle = os.open(path, os.O_RDONLY)  # while it is held, no other folder can get its number
+    folder = path.stat().st_ino
+    (path / "left.log").write_text("ignored")
+    (path / "a.txt").write_text("changed")
+    worktrees.release(path)
+    assert worktrees.acquire("merged", first).path == path
+    assert path.stat().st_ino == folder
+    assert sorted(entry.name for entry in path.iterdir()) == [".git", ".gitignore", "a.txt", "src"]
+    assert git_repo.git("status", "--porcelain", "--ignored", folder=path) == ""
+    worktrees.acquire("merged", second)
+    assert path.stat().st_ino != folder, "it was not given back: somebody may still write there"
+    os.close(handle)
+
 
 def test_a_reused_worktree_of_the_same_tree_is_not_checked_out_again(git_repo: GitRepo) -> None:
     worktrees = git_repo.worktrees()

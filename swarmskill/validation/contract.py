@@ -5,7 +5,7 @@ Laws:
 1. What was not seen does not count: a check without a result has failed.
 2. The exit code and the evidence beat what the worker says.
 3. The first failure decides, in this order: how the worker ended, its claim, the checks that are always
-   made, the task's own checks in the order of ORDER; for a task without checks the empty diff and then
+   made, the task's own checks in the order of CHECK_ORDER; for a task without checks the empty diff and then
    the artifacts that the worker names.
 4. Run-wide (cross-cutting) checks are judged on the merged result, by `judge_merged`.
 """
@@ -16,20 +16,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from swarmskill.core.manifest import covers, segments
-from swarmskill.model import Check, CheckKind, CheckResult, Claim, Ending, Evidence, Isolation, Task, Verdict, WorkerEnd
+from swarmskill.model import (
+    CHECK_ORDER,
+    Check,
+    CheckKind,
+    CheckResult,
+    Claim,
+    Ending,
+    Evidence,
+    Isolation,
+    Task,
+    Verdict,
+    WorkerEnd,
+)
 from swarmskill.validation.scans import ALWAYS
 from swarmskill.validation.tails import listed, one_line
-
-ORDER: Final = (
-    CheckKind.FILES_EXIST,
-    CheckKind.CONTENT_CHECK,
-    CheckKind.LINT,
-    CheckKind.TESTS,
-    CheckKind.COMMAND,
-    CheckKind.CUSTOM,
-    CheckKind.CROSS_CUTTING,
-)
-"""Cheapest first; checks of the same kind stay in the order of the task file."""
 
 ARTIFACTS: Final = "artifacts"
 """Name of the check that what the worker names exists."""
@@ -37,7 +38,7 @@ ARTIFACTS: Final = "artifacts"
 
 def ordered_checks(checks: Iterable[Check]) -> tuple[Check, ...]:
     """The checks in the order in which they are made: a task's own before run-wide ones."""
-    return tuple(sorted(checks, key=lambda check: (check.cross_cutting, ORDER.index(check.kind))))
+    return tuple(sorted(checks, key=lambda check: (check.cross_cutting, CHECK_ORDER.index(check.kind))))
 
 
 def own_checks(task: Task) -> tuple[Check, ...]:

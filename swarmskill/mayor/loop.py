@@ -69,14 +69,11 @@ class Mayor:
         watcher: Watcher,
         requests: Callable[[], Iterable[Event]],
         state: State = EMPTY,
-        order: Callable[[Effect], int] = lambda _: 0,
     ) -> None:
-        """`order` sorts what an earlier mayor left unanswered."""
         self.state = state
         self._book = book
         self._watcher = watcher
         self._requests = requests
-        self._order = order
         # A SimpleQueue may be put to from a signal handler, a Queue may not.
         self._inbox: queue.SimpleQueue[Event | Wake | BaseException] = queue.SimpleQueue()
 
@@ -90,7 +87,7 @@ class Mayor:
         Raises whatever a performer handed in; the run can then be resumed.
         """
         self._record([first], performer)
-        for effect in sorted(outstanding(self.state), key=self._order):
+        for effect in list(outstanding(self.state)):
             performer.perform(effect, self.state)
         self._take(list(self._requests()), performer)
         while not self._is_over():

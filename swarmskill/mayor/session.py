@@ -29,7 +29,7 @@ from swarmskill.mayor.loop import WAKE, Mayor, Watcher
 from swarmskill.mayor.merging import MERGED
 from swarmskill.mayor.performer import ThreadedPerformer
 from swarmskill.mayor.refusals import explained
-from swarmskill.mayor.takeover import clear_locks, end_commands, in_order, leash, unrecorded
+from swarmskill.mayor.takeover import clear_locks, end_commands, leash, refuse_unexplained
 from swarmskill.model import RunConfig, Task
 from swarmskill.places import RunFolder, worktrees_folder
 from swarmskill.repo.repository import Repository
@@ -116,7 +116,8 @@ def _drive(
     with leash(folder) as held, closing(ProcessBackend(folder.keeper)) as backend:
         repository = replace(repository, git=replace(repository.git, leash=held))
         _prepare_repository(repository, folder.run_id, state.head or base)
-        integrated = unrecorded(repository, state) if state.head else []
+        if state.head:
+            refuse_unexplained(repository, state)
         backend.open()
         end_commands(backend)
         commands = Commands(backend, session, config.grace)
@@ -124,7 +125,7 @@ def _drive(
         guard = CheckoutGuard(repository, folder.run_id, config.isolation)
         run = RunContext(folder, config, repository, worktrees, backend, commands, environment, guard)
         box = RequestBox(folder)
-        mayor = Mayor(book=ledger, watcher=watcher, requests=box.take, state=state, order=in_order(integrated))
+        mayor = Mayor(book=ledger, watcher=watcher, requests=box.take, state=state)
         with closing(ThreadedPerformer(run, mayor.receive)) as performer:
             with _signals(mayor, session, watcher), _deadline(mayor, config, session, state):
                 state = mayor.run(performer, first)

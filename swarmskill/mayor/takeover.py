@@ -14,7 +14,6 @@ from concurrent.futures import wait
 from contextlib import contextmanager, suppress
 
 from swarmskill.backends.process import ProcessBackend
-from swarmskill.core.effects import Effect, Integrate
 from swarmskill.core.state import State
 from swarmskill.errors import Refused
 from swarmskill.mayor.commands import is_command
@@ -52,13 +51,13 @@ def clear_locks(repository: Repository, run_id: str) -> None:
     _await(free, _LOCK_LIMIT)
 
 
-def unrecorded(repository: Repository, state: State) -> list[tuple[str, int]]:
-    """The attempts that an earlier mayor integrated without living to record it, in the branch's order.
+def refuse_unexplained(repository: Repository, state: State) -> None:
+    """Raise Refused if the run branch has work that the ledger cannot have known of.
 
-    Raises Refused if the run branch has work that no such attempt explains: then the ledger lost lines,
-    and to go on would do the same tasks twice.
+    What an earlier mayor integrated without living to record it is still integrating in the ledger. Anything
+    else there means that the ledger lost lines, and to go on would do the same tasks twice.
     """
-    found = list(reversed(find_integrated(repository, state.run_id, state.head)))
+    found = reversed(find_integrated(repository, state.run_id, state.head))
     strange = [task for task, attempt in found if not _is_integrating(state, task, attempt)]
     if strange:
         branch = branch_ref(state.run_id)
@@ -67,19 +66,6 @@ def unrecorded(repository: Repository, state: State) -> list[tuple[str, int]]:
             hint=f"keep it: git branch swarm-found {branch}; do it again: git update-ref {branch} {state.head},"
             " then: swarm resume",
         )
-    return found
-
-
-def in_order(integrated: list[tuple[str, int]]) -> Callable[[Effect], int]:
-    """Sorts effects: what is on the run branch already is answered in the branch's order, so that its tip is last."""
-    places = {attempt: place for place, attempt in enumerate(integrated, 1)}
-
-    def place(effect: Effect) -> int:
-        if not isinstance(effect, Integrate):
-            return 0
-        return places.get((effect.task, effect.attempt), len(places) + 1)
-
-    return place
 
 
 def _is_integrating(state: State, task_id: str, attempt: int) -> bool:

@@ -63,10 +63,10 @@ def merge(repository: Repository, tip: str, commit: str) -> Merged:
 
 def _one_sided(repository: Repository, tip: str, commit: str) -> str:
     """The tree of the merge if one side left the base's as it is, else ""."""
-    found = repository.objects.find(f"{rev}^{{tree}}" for rev in (f"{commit}^", commit, tip))
-    base, ours, theirs = (tree.name if tree else "" for tree in found)
+    trees = repository.objects.find(f"{rev}^{{tree}}" for rev in (f"{commit}^", commit, tip))
+    base, ours, theirs = (tree.name if tree else "" for tree in trees)
     if not (base and ours and theirs):
-        return ""
+        return ""  # git says what is missing
     return theirs if ours == base else ours if theirs == base else ""
 
 

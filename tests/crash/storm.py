@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from tests.crash.faults import Fault
-from tests.crash.laws import assert_sound, processes_of
+from tests.crash.laws import assert_no_work_lost, assert_sound, processes_of
 from tests.crash.scene import Scene, Zygote, wait_until
 
 POINTS_AHEAD = 180
@@ -65,6 +65,8 @@ class Storm:
             self.deaths[_kind(fault, place)] += 1
             half_landed |= fault.with_git and place == "git merge:during"
             self._pause(scene, random)
+        if not keepers and not workers:
+            assert_no_work_lost(scene)
         landed = not (half_landed and _refused_to_land(scene))
         assert_sound(scene, landed=landed, one_start=not keepers, swarm=lambda *m: self.zygote.swarm(scene, *m))
 

@@ -14,6 +14,7 @@ import pytest
 from swarmskill.core.state import Stage
 from swarmskill.ledger import read_holder
 from swarmskill.model import Outcome
+from tests.crash.faults import Fault
 from tests.crash.laws import assert_sound, processes_of
 from tests.crash.scene import Ran, Scene, wait_until
 
@@ -40,7 +41,14 @@ def at_work(scene: Scene, *words: str) -> Iterator[subprocess.Popen[str]]:
 def asleep(scene: Scene) -> bool:
     """Whether a worker takes its nap, with the ledger knowing of it."""
     sleeping = any(command.startswith("sleep") for command in processes_of(scene).values())
-    return sleeping and scene.state.tasks["a"].worker is not None
+    state = scene.state
+    return sleeping and "a" in state.tasks and state.tasks["a"].worker is not None
+
+
+def outcome(scene: Scene, task: str) -> Outcome | None:
+    """What a task ended as, None as long as it has not."""
+    tasks = scene.state.tasks
+    return tasks[task].outcome if task in tasks else None
 
 
 def end_of(mayor: subprocess.Popen[str], seconds: float = 20) -> Ran:
@@ -196,11 +204,11 @@ def test_retry_is_heard_by_a_mayor_at_work(make_scene: MakeScene) -> None:
     (scene.side / "nap-a").write_text(LONG)
     (scene.side / "broken-c").touch()
     with at_work(scene) as mayor:
-        assert wait_until(lambda: scene.state.tasks["c"].outcome is Outcome.FAILED, 20)
+        assert wait_until(lambda: outcome(scene, "c") is Outcome.FAILED, 20)
         (scene.side / "broken-c").unlink()
         asked = scene.swarm("retry", "c")
         assert asked.code == 0, asked.output
-        assert wait_until(lambda: scene.state.tasks["c"].outcome is Outcome.COMPLETED, 20)
+        assert wait_until(lambda: outcome(scene, "c") is Outcome.COMPLETED, 20)
         wake(scene)
         ran = end_of(mayor)
 
@@ -226,10 +234,24 @@ def test_retry_survives_a_mayor_that_dies_before_it_hears(make_scene: MakeScene)
     (scene.side / "nap-a").write_text("2")
     (scene.side / "broken-c").touch()
     with at_work(scene) as mayor:
-        assert wait_until(lambda: scene.state.tasks["c"].outcome is Outcome.FAILED, 20)
+        assert wait_until(lambda: outcome(scene, "c") is Outcome.FAILED, 20)
         (scene.side / "broken-c").unlink()
         mayor.send_signal(signal.SIGSTOP)
         assert scene.swarm("retry", "c").code == 0
+        mayor.kill()
+
+    assert_resumable(scene)
+
+
+def test_retry_survives_a_mayor_that_dies_before_it_records_it(make_scene: MakeScene) -> None:
+    scene = make_scene(tasks={"a": (), "c": ()})
+    (scene.side / "nap-a").write_text("4")
+    (scene.side / "broken-c").touch()
+    with scene.start(*scene.words, fault=Fault(stall="RetryRequested")) as mayor:
+        assert wait_until(lambda: outcome(scene, "c") is Outcome.FAILED and asleep(scene), 20)
+        (scene.side / "broken-c").unlink()
+        assert scene.swarm("retry", "c").code == 0
+        time.sleep(0.5)  # now it has taken the request, and its ledger has not
         mayor.kill()
 
     assert_resumable(scene)

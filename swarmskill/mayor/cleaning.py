@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from swarmskill.core.state import State
+from swarmskill.mayor.branch import TIP
+from swarmskill.mayor.merging import MERGED
 from swarmskill.model import Outcome, Phase, WorktreeSetup
 from swarmskill.places import attempt_key, worktrees_folder
 from swarmskill.repo.integrate import drop_attempt
@@ -35,12 +37,14 @@ def clean_run(repository: Repository, state: State, named: frozenset[str]) -> Cl
             worktrees.remove(path)
             cleaned.removed.append(str(path))
     worktrees.prune()
-    for task_id, task in state.tasks.items():
-        for attempt in range(1, task.attempt + 1):
-            key = attempt_key(task_id, attempt)
-            if key not in reasons:
-                drop_attempt(repository, state.run_id, key)
+    for key in (*_attempt_keys(state), MERGED, TIP):
+        if key not in reasons:
+            drop_attempt(repository, state.run_id, key)
     return cleaned
+
+
+def _attempt_keys(state: State) -> list[str]:
+    return [attempt_key(task_id, n) for task_id, task in state.tasks.items() for n in range(1, task.attempt + 1)]
 
 
 def _reasons_to_keep(state: State, named: frozenset[str]) -> dict[str, str]:

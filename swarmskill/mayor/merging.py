@@ -17,12 +17,11 @@ from swarmskill.core.state import State
 from swarmskill.mayor.context import RunContext
 from swarmskill.mayor.judging import Judge
 from swarmskill.model import Check, Task, Verdict
-from swarmskill.places import branch_ref
-from swarmskill.repo.integrate import advance, commit_tree, find_integrated, merge
+from swarmskill.repo.integrate import commit_tree, find_integrated, keep_attempt, merge
 from swarmskill.repo.message import commit_message
 
 MERGED = "merged"
-"""Key of the worktree in which merged results are checked."""
+"""Key of the worktree in which merged results are checked, and of the ref that holds the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +45,27 @@ class Merger:
         """The attempt's commit, if an earlier mayor died between moving the run branch and recording it."""
         if state.session == 1:
             return ""
-        found = find_integrated(self.run.repository, self.run.folder.run_id, effect.base)
+        found = find_integrated(self.run.repository, self.run.folder.run_id, effect.base, self.run.branch.tip())
         return found.get((effect.task, effect.attempt), "")
 
     def _try(self, effect: Integrate, state: State) -> AttemptEvent | None:
         """One try; None if somebody else moved the run branch meanwhile."""
         repository, run_id = self.run.repository, self.run.folder.run_id
-        task, tip = state.graph.task(effect.task), repository.run_tip(run_id)
+        task, tip = state.graph.task(effect.task), self.run.branch.tip()
         commit, moved = effect.commit, tip != effect.base
         if moved or repository.signs:
-            merged = merge(repository, tip, effect.commit)
-            if merged.conflicts:
-                return IntegrationConflicted(
-                    at=time.time(), task=effect.task, attempt=effect.attempt, paths=merged.conflicts
-                )
-            commit = commit_tree(repository, merged.tree, tip, commit_message(task, run_id, effect.attempt))
+            with self.run.no_gc:
+                merged = merge(repository, tip, effect.commit)
+                if merged.conflicts:
+                    return IntegrationConflicted(
+                        at=time.time(), task=effect.task, attempt=effect.attempt, paths=merged.conflicts
+                    )
+                commit = commit_tree(repository, merged.tree, tip, commit_message(task, run_id, effect.attempt))
+                keep_attempt(repository, run_id, MERGED, commit)  # its checks may take long
         verdict = self._check(effect, state, task, commit, moved=moved)
         if not verdict.accepted:
             return IntegrationRejected(at=time.time(), task=effect.task, attempt=effect.attempt, verdict=verdict)
-        if not advance(repository, branch_ref(run_id), commit, tip):
+        if not self.run.branch.advance(commit):
             return None
         return Integrated(
             at=time.time(), task=effect.task, attempt=effect.attempt, commit=commit, merged=moved, verdict=verdict

@@ -21,6 +21,7 @@ from swarmskill.core.state import EMPTY, State
 from swarmskill.core.transitions import fold
 from swarmskill.errors import Refused
 from swarmskill.ledger import Holder, Ledger, this_host
+from swarmskill.mayor.branch import RunBranch
 from swarmskill.mayor.commands import Commands
 from swarmskill.mayor.context import RunContext
 from swarmskill.mayor.isolation import CheckoutGuard
@@ -29,6 +30,7 @@ from swarmskill.mayor.merging import MERGED
 from swarmskill.mayor.performer import ThreadedPerformer
 from swarmskill.model import RunConfig, Task
 from swarmskill.places import RunFolder, worktrees_folder
+from swarmskill.repo.collecting import GcPause
 from swarmskill.repo.repository import Repository
 from swarmskill.repo.worktree import Worktrees
 from swarmskill.requests import RequestBox
@@ -104,13 +106,24 @@ def _drive(
 ) -> State:
     config = first.config if isinstance(first, RunStarted) else state.config
     session = first.session if isinstance(first, RunResumed) else 1
-    _prepare_repository(repository, folder.run_id, state.head or (first.base if isinstance(first, RunStarted) else ""))
+    head = first.base if isinstance(first, RunStarted) else state.head
+    _prepare_repository(repository, folder.run_id, head)
     with closing(ProcessBackend(folder.keeper)) as backend:
         backend.open()
         commands = Commands(backend, session, config.grace)
         worktrees = _worktrees(folder, repository, config, state, commands, environment)
-        guard = CheckoutGuard(repository, folder.run_id, config.isolation)
-        run = RunContext(folder, config, repository, worktrees, backend, commands, environment, guard)
+        run = RunContext(
+            folder,
+            config,
+            repository,
+            worktrees,
+            backend,
+            commands,
+            environment,
+            guard=CheckoutGuard(repository, folder.run_id, config.isolation),
+            branch=RunBranch(repository, folder.run_id, head, watcher.say),
+            no_gc=GcPause(repository.common_dir),
+        )
         box = RequestBox(folder)
         mayor = Mayor(book=ledger, watcher=watcher, requests=box.take, state=state)
         with closing(ThreadedPerformer(run, mayor.receive)) as performer:

@@ -43,7 +43,7 @@ class Workers:
         earlier = self.run.backend.find(key)
         if earlier is not None:
             return _started(effect, earlier, *self._read_assignment(key))
-        base = self.run.repository.run_tip(self.run.folder.run_id)
+        base = self.run.branch.tip()
         try:
             acquired = self.run.worktrees.acquire(key, base)
             job = self._job(effect, task, acquired.path, self._prompt(effect, task, acquired.path, state))

@@ -101,12 +101,18 @@ def advance(repository: Repository, ref: str, new: str, old: str) -> bool:
     raise GitFailed(("update-ref", ref, new, old), done.status, done.stderr, hint=hint)
 
 
-def find_integrated(repository: Repository, run_id: str, base: str) -> dict[tuple[str, int], str]:
-    """(task id, attempt) -> commit for everything of this run that the run branch has on top of `base`.
+def first_parent(repository: Repository, commit: str) -> str:
+    """The first parent of a commit; "" if it has none, or if there is no such commit."""
+    found = repository.git.run("rev-parse", "--verify", "--quiet", f"{commit}^1", accept=(0, 1, 128))
+    return "" if found.status else found.text
+
+
+def find_integrated(repository: Repository, run_id: str, base: str, tip: str = "") -> dict[tuple[str, int], str]:
+    """(task id, attempt) -> commit for everything of this run that `tip` (the run branch) has on top of `base`.
 
     One process. Raises Refused if the run branch is gone.
     """
-    tip = repository.run_tip(run_id)
+    tip = tip or repository.run_tip(run_id)
     words = (
         "log",
         "-z",

@@ -81,6 +81,11 @@ class RunFolder:
         return self.path / "keeper"
 
     @property
+    def checkout(self) -> Path:
+        """Folder of copies of the main checkout's settings and hooks, numbered by when they changed."""
+        return self.path / "checkout"
+
+    @property
     def report(self) -> Path:
         """The report in Markdown, written at the end."""
         return self.path / "report.md"

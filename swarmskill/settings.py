@@ -64,6 +64,9 @@ def load_sources(
         sources.append(_read_toml(top / "pyproject.toml", "pyproject.toml", "tool", "swarm"))
     if (user_folder / "swarm.toml").is_file():
         sources.append(_read_toml(user_folder / "swarm.toml", str(user_folder / "swarm.toml")))
+    if environment.get("CI", "").lower() not in ("", "0", "false"):
+        # Nobody but the workers is at work in the checkout there.
+        sources.append(Source("CI", {"isolation": Isolation.STRICT}))
     return sources
 
 

@@ -55,9 +55,19 @@ class Judge:
         left_out = setup_paths(self.run.config.worktree)
         try:
             with self.run.no_gc:
-                taken = snapshot(repository, worktree, effect.base, message, extra_paths=literal, left_out=left_out)
+                taken = snapshot(
+                    repository,
+                    worktree,
+                    effect.base,
+                    message,
+                    extra_paths=literal,
+                    left_out=left_out,
+                    ignore_files=self.run.guard.ignore_files(),
+                )
                 keep_attempt(repository, run_id, attempt_key(task.id, effect.attempt), taken.commit)
         except GitFailed as error:
+            if not repository.is_readable(effect.base):
+                raise  # not the worktree: nothing can be judged here until the repository is mended
             # Workers can wreck their worktree; that is their failure, not the run's.
             return _unreadable(f"the worktree cannot be read: {error.message}"), ""
         commit = taken.commit

@@ -16,7 +16,8 @@ from swarmskill.core.events import AttemptEvent, Integrated, IntegrationConflict
 from swarmskill.core.state import State
 from swarmskill.mayor.context import RunContext
 from swarmskill.mayor.judging import Judge
-from swarmskill.model import Check, Task, Verdict
+from swarmskill.model import Check, CheckKind, CheckResult, Task, Verdict
+from swarmskill.repo.git import GitFailed
 from swarmskill.repo.integrate import commit_tree, find_integrated, keep_attempt, merge
 from swarmskill.repo.message import commit_message
 
@@ -38,8 +39,22 @@ class Merger:
             return Integrated(at=time.time(), task=effect.task, attempt=effect.attempt, commit=commit)
         answer = None
         while answer is None:
-            answer = self._try(effect, state)
+            try:
+                answer = self._try(effect, state)
+            except GitFailed:
+                repository = self.run.repository
+                if repository.is_readable(effect.commit) or not repository.is_readable(self.run.branch.tip()):
+                    raise
+                answer = self._gone(effect)
         return answer
+
+    def _gone(self, effect: Integrate) -> IntegrationRejected:
+        """Somebody dropped the attempt's ref and collected its commit: a fresh attempt has to make it again."""
+        detail = f"the attempt's commit {effect.commit[:12]} is gone from the repository"
+        lost = CheckResult(kind=CheckKind.CLAIM, name="commit", passed=False, detail=detail)
+        return IntegrationRejected(
+            at=time.time(), task=effect.task, attempt=effect.attempt, verdict=Verdict(failed=lost)
+        )
 
     def _found(self, effect: Integrate, state: State) -> str:
         """The attempt's commit, if an earlier mayor died between moving the run branch and recording it."""

@@ -112,6 +112,7 @@ def _drive(
         backend.open()
         commands = Commands(backend, session, config.grace)
         worktrees = _worktrees(folder, repository, config, state, commands, environment)
+        no_gc = GcPause(repository.common_dir)
         run = RunContext(
             folder,
             config,
@@ -120,9 +121,9 @@ def _drive(
             backend,
             commands,
             environment,
-            guard=CheckoutGuard(repository, folder.run_id, config.isolation),
+            guard=CheckoutGuard(repository, folder, config.isolation, no_gc),
             branch=RunBranch(repository, folder.run_id, head, watcher.say),
-            no_gc=GcPause(repository.common_dir),
+            no_gc=no_gc,
         )
         box = RequestBox(folder)
         mayor = Mayor(book=ledger, watcher=watcher, requests=box.take, state=state)

@@ -101,6 +101,16 @@ def advance(repository: Repository, ref: str, new: str, old: str) -> bool:
     raise GitFailed(("update-ref", ref, new, old), done.status, done.stderr, hint=hint)
 
 
+def is_ancestor(repository: Repository, one: str, other: str) -> bool:
+    """Whether `other` holds the commit `one` in its history; False if one of them is no commit."""
+    return repository.git.run("merge-base", "--is-ancestor", one, other, accept=(0, 1, 128)).status == 0
+
+
+def is_whole(repository: Repository, commit: str) -> bool:
+    """Whether the repository has a commit with its files; its history is not looked at."""
+    return repository.git.run("rev-list", "--objects", "--quiet", "-1", commit, "--", accept=range(256)).status == 0
+
+
 def first_parent(repository: Repository, commit: str) -> str:
     """The first parent of a commit; "" if it has none, or if there is no such commit."""
     found = repository.git.run("rev-parse", "--verify", "--quiet", f"{commit}^1", accept=(0, 1, 128))

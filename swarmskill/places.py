@@ -117,11 +117,18 @@ def runs_folder(common_dir: Path) -> Path:
 
 
 def run_ids(common_dir: Path) -> list[str]:
-    """Ids of all runs, oldest first: ids begin with the time, so they sort by it."""
+    """Ids of all runs, oldest first: ids begin with the time, so they sort by it. A start that was refused is none."""
     folder = runs_folder(common_dir)
     if not folder.is_dir():
         return []
-    return sorted(entry.name for entry in folder.iterdir() if (entry / "events.jsonl").exists())
+    return sorted(entry.name for entry in folder.iterdir() if _has_begun(RunFolder(entry).ledger))
+
+
+def _has_begun(ledger: Path) -> bool:
+    try:
+        return ledger.stat().st_size > 0
+    except OSError:
+        return False
 
 
 def find_run(common_dir: Path, wanted: str = "") -> RunFolder:

@@ -162,9 +162,9 @@ class CheckoutGuard:
     def _keep_refs(self, changed: Iterable[Difference]) -> None:
         """What a ref led to must not be collected, unless it is on the way to what it leads to now."""
         for difference in changed:
-            if difference.lost and not is_ancestor(self._repository, difference.lost, difference.now or "HEAD"):
-                if is_whole(self._repository, difference.lost):
-                    self._keep(f"was-{difference.lost[:12]}", difference.lost)
+            lost, now = difference.lost, difference.now or "HEAD"
+            if lost and not is_ancestor(self._repository, lost, now) and is_whole(self._repository, lost):
+                self._keep(f"was-{lost[:12]}", lost)
 
     def _keep(self, key: str, commit: str) -> str:
         keep_attempt(self._repository, self._folder.run_id, key, commit)

@@ -181,7 +181,7 @@ class Repository:
         candidates += (self.common_dir / f"{ATTEMPT_PREFIX}{run_id}").glob("*.lock")
         removed = []
         for lock in candidates:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 if time.time() - lock.stat().st_mtime >= older_than:
                     lock.unlink()
                     removed.append(lock)

@@ -145,6 +145,7 @@ class Field:
         said = [line for line in told.err.splitlines() if not line.startswith("warning: ")]
         assert said[0].startswith("error: ") and said[1].startswith(" hint: "), told.err
         assert self.git("for-each-ref", check=False) == before
+        assert self.swarm("status").code == 1  # there is no run
         return told
 
     @contextmanager
@@ -192,7 +193,7 @@ class Field:
 
     def tree(self, document: Doc) -> dict[str, str]:
         """Path -> mode and object of the run's head."""
-        entries = (line.split("\t") for line in self.git("ls-tree", "-rz", document["head"]).split("\0") if line)
+        entries = (line.split("\t", 1) for line in self.git("ls-tree", "-rz", document["head"]).split("\0") if line)
         return {path: entry for entry, path in entries}
 
     def content(self, document: Doc, path: str) -> str:

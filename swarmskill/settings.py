@@ -219,8 +219,10 @@ _DECODERS: Final[dict[str, Decode]] = {
 }
 
 
-def _maybe_number(text: str) -> int | str:
-    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else text
+def _maybe_number(text: str) -> float | str:
+    if re.fullmatch(r"[0-9]{1,18}", text):
+        return int(text)
+    return float(text) if re.fullmatch(r"[0-9]{1,18}\.[0-9]{1,9}", text) else text
 
 
 def _maybe_flag(text: str) -> bool | str:

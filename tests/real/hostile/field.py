@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 ROOT = Path(__file__).parents[3]
 _TOKEN = "FIELD_TOKEN"
@@ -189,7 +190,7 @@ class Field:
         """Ids of the tasks that have a commit on the run's head, sorted; every commit must be a task's."""
         listed = self.git("log", "--format=%H", f"{document['base']}..{document['head']}").split()
         shown = [self.git("log", "-1", "--format=%(trailers:key=Swarm-Task,valueonly)", commit) for commit in listed]
-        return sorted(line.strip() for line in shown)
+        return sorted(unquote(line.strip()) for line in shown)
 
     def tree(self, document: Doc) -> dict[str, str]:
         """Path -> mode and object of the run's head."""

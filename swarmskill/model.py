@@ -326,7 +326,8 @@ class RunConfig:
     TERM to KILL. `max_retries` caps the retries of a task over all kinds of failure; None leaves
     the caps per kind. `branch` is the user's branch to land on, "" with a detached HEAD.
     `env` names the variables of the mayor's environment that workers may see; None means all
-    but those that are never passed on.
+    but those that are never passed on. At most `merge_batch` accepted attempts are checked together
+    on their way to the run branch; with 1 the checks pass on each single commit.
     """
 
     max_workers: int = 5
@@ -348,3 +349,4 @@ class RunConfig:
     max_file_bytes: int = 10_000_000
     keep: bool = False
     isolation: Isolation = Isolation.EVIDENCE
+    merge_batch: int = 8

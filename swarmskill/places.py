@@ -14,6 +14,9 @@ WORKER_FOLDER = ".swarm"
 
 RESULT_FILE = f"{WORKER_FOLDER}/result.json"
 
+PRIVATE_FOLDER = "swarm/private"
+"""Below git's common directory: indexes of our own that live for moments."""
+
 BRANCH_PREFIX = "refs/heads/swarm/"
 ATTEMPT_PREFIX = "refs/swarm/"
 
@@ -71,6 +74,11 @@ class RunFolder:
         return self.path / "holder.json"
 
     @property
+    def leash(self) -> Path:
+        """Locked as long as a git of the mayor lives, which may be longer than the mayor."""
+        return self.path / "gits"
+
+    @property
     def requests(self) -> Path:
         """Folder of what other commands ask of the mayor, one file each."""
         return self.path / "requests"
@@ -110,6 +118,10 @@ class RunFolder:
         """All that one check command printed, on the attempt itself or on the merged result."""
         return self.path / "checks" / f"{key}-{'merged' if merged else 'own'}-{number}.log"
 
+    def stack_log(self, session: int, stack: int, number: int) -> Path:
+        """All that one run-wide check printed on several tasks' merged result; counted per mayor's session."""
+        return self.path / "checks" / "stacks" / f"{session}-{stack}-{number}.log"
+
 
 def runs_folder(common_dir: Path) -> Path:
     """Where the runs of a repository are; `common_dir` is git's common directory."""
@@ -121,10 +133,11 @@ def run_ids(common_dir: Path) -> list[str]:
     folder = runs_folder(common_dir)
     if not folder.is_dir():
         return []
-    return sorted(entry.name for entry in folder.iterdir() if _has_begun(RunFolder(entry).ledger))
+    return sorted(entry.name for entry in folder.iterdir() if _has_begun(entry / "events.jsonl"))
 
 
 def _has_begun(ledger: Path) -> bool:
+    """A mayor that died before its first line leaves nothing that could be shown or resumed."""
     try:
         return ledger.stat().st_size > 0
     except OSError:

@@ -212,6 +212,7 @@ _DECODERS: Final[dict[str, Decode]] = {
     "land": _choice(Land),
     "env": _lines,
     "max_file_bytes": _number(1),
+    "merge_batch": _number(1),
     "keep": decode_flag,
     "isolation": _choice(Isolation),
     "worktree": _worktree,
@@ -223,6 +224,10 @@ def _maybe_number(text: str) -> float | str:
     if re.fullmatch(r"[0-9]{1,18}", text):
         return int(text)
     return float(text) if re.fullmatch(r"[0-9]{1,18}\.[0-9]{1,9}", text) else text
+
+
+def _maybe_seconds(text: str) -> float | str:
+    return float(text) if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", text) else text
 
 
 def _maybe_flag(text: str) -> bool | str:
@@ -237,9 +242,10 @@ _FROM_TEXT: Final[dict[str, Callable[[str], Any]]] = {
     "max_workers": _maybe_number,
     "max_retries": _maybe_number,
     "max_file_bytes": _maybe_number,
-    "timeout": _maybe_number,
-    "deadline": _maybe_number,
-    "grace": _maybe_number,
+    "merge_batch": _maybe_number,
+    "timeout": _maybe_seconds,
+    "deadline": _maybe_seconds,
+    "grace": _maybe_seconds,
     "keep": _maybe_flag,
     "env": _split,
 }

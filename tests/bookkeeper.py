@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import reduce
-
 from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
 from swarmskill.core.invariants import broken
 from swarmskill.core.progress import outstanding
 from swarmskill.core.state import EMPTY, Stage, State
-from swarmskill.core.transitions import step
+from swarmskill.core.transitions import fold, step
 from swarmskill.model import Outcome
 
 ANSWERS: dict[type[ef.Effect], tuple[type[ev.Event], ...]] = {
@@ -63,7 +61,7 @@ class Bookkeeper:
 
     def mayor_dies(self) -> None:
         """A new mayor reads the ledger: it must come to the same state, and takes over what is not answered."""
-        folded = reduce(lambda state, event: step(state, event)[0], self.events, EMPTY)
+        folded = fold(self.events)
         assert folded == self.state, "the fold of the recorded events is another state"
         self.state = folded
         self.pending = list(outstanding(folded))

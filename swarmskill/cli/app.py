@@ -28,8 +28,8 @@ VERBS: Final = {
 """Verb -> module, in which the function of that name is, and what it does in a few words."""
 
 
-def application() -> typer.Typer:
-    """The `swarm` command with every verb."""
+def application(first_word: str = "") -> typer.Typer:
+    """The `swarm` command with every verb, or just the one that is asked for, for describing all takes its time."""
     app = typer.Typer(
         name="swarm",
         help="Run a task graph with many agents at once: one fresh agent and git worktree per task,"
@@ -39,7 +39,9 @@ def application() -> typer.Typer:
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
-    for verb, (module, words) in VERBS.items():
+    app.callback()(lambda: None)  # or one verb alone would be no verb but the whole command
+    asked = {first_word: VERBS[first_word]} if first_word in VERBS else VERBS
+    for verb, (module, words) in asked.items():
         function = getattr(import_module(f"swarmskill.cli.{module}"), verb)
         text, _, example = inspect.cleandoc(function.__doc__ or "").partition("\n\nExample: ")
         app.command(verb, help=text, short_help=words, epilog=f"Example: {example}")(function)

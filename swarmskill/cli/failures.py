@@ -55,7 +55,7 @@ def _run(words: Sequence[str]) -> int:
     from swarmskill.cli.app import application
 
     try:
-        code = application()(args=list(words) or ["--help"], prog_name="swarm", standalone_mode=False)
+        code = application(*words[:1])(args=list(words) or ["--help"], prog_name="swarm", standalone_mode=False)
     except TyperException as error:
         raise _usage_error(error) from error
     except typer.Abort as error:

@@ -112,14 +112,21 @@ def _growing(recalled: Recalled, pause: Callable[[], None] = lambda: time.sleep(
 
 
 def watch_run(recalled: Recalled) -> Recalled:
-    """Show a run that another process drives, as that one would show it; returns the run as it is then."""
+    """Show a run that another process drives, as that one would show it; returns the run as it is then.
+
+    Where lines are shown, how it stands comes first: the tree tells that itself.
+    """
     from swarmskill.core.transitions import step
     from swarmskill.mayor.watching import Watching
     from swarmskill.views.choose import choose_view
+    from swarmskill.views.plain import PlainView
+    from swarmskill.views.status import status_text
 
     view = choose_view(sys.stdout, os.environ)
     watching = Watching(view, recalled.folder)
     state = recalled.state
+    if isinstance(view, PlainView):
+        print_text(status_text(state, time.time(), look=look_here()))
     view.start(state)
 
     def frame() -> None:

@@ -135,10 +135,11 @@ class IntegrationRejected(AttemptEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Landed(Event):
-    """Answers Land: the user's branch now points at `head`."""
+    """Answers Land: the user's branch now points at `head`. `note` tells of a hook that failed afterwards."""
 
     head: str
     branch: str
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

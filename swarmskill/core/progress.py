@@ -105,10 +105,10 @@ def _conclude(state: State, at: float) -> tuple[State, tuple[Effect, ...]]:
 
 
 def should_land(state: State) -> bool:
-    """Whether the user's branch is to be moved now, provided that nothing is under way."""
+    """Whether the user's branch is to be moved, provided that nothing is under way and nothing can start."""
     if state.stop is not Stop.NONE or state.head in (state.base, state.landed) or state.landing_refused:
         return False
-    return state.config.land is LandWhen.WAVE or (state.config.land is LandWhen.END and not state.open)
+    return state.config.land is not LandWhen.NEVER
 
 
 def _cancel_open(state: State, at: float) -> State:

@@ -36,8 +36,10 @@ def may_retry(task: Task, run_cap: int | None, counts: dict[str, int], kind: str
     """Whether a task that failed once more for `kind` gets another attempt.
 
     `counts` are the failures before this one. A cap of the task or of the run replaces the caps
-    per kind with one over all kinds.
+    per kind with one over all kinds; what is never tried again stays so.
     """
+    if _CAPS.get(kind, _CAP) == 0:
+        return False
     cap = task.max_retries if task.max_retries is not None else run_cap
     if cap is None or kind in _BLAMELESS:
         return counts.get(kind, 0) < _CAPS.get(kind, _CAP)

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 
 from swarmskill.places import ATTEMPT_PREFIX, branch_ref
-from swarmskill.repo.integrate import advance, first_parent, keep_attempt
+from swarmskill.repo.integrate import advance, is_ancestor, keep_attempt
 from swarmskill.repo.repository import Repository
 
 
@@ -49,21 +49,24 @@ class RunBranch:
             return True
 
     def _recorded(self, head: str) -> str:
-        """`head`, or the commit after it if a mayor was killed between moving the branch and telling the ledger."""
+        """`head`, or what a mayor that was killed had checked on top of it and not told the ledger."""
         last = self._repository.read_ref(f"{ATTEMPT_PREFIX}{self._run_id}/{TIP}")
         found = self._repository.read_ref(self._ref)
-        if last and last == found and last != head and first_parent(self._repository, last) == head:
+        if last and last != head and found in ("", last) and is_ancestor(self._repository, head, last):
             return last
         return head
 
     def _put_back(self, found: str) -> bool:
-        kept = keep_attempt(self._repository, self._run_id, f"foreign-{found[:12]}", found) if found else ""
+        kept = keep_attempt(self._repository, self._run_id, f"{FOREIGN}{found[:12]}", found) if found else ""
         if not advance(self._repository, self._ref, self._tip, found or "0" * len(self._tip)):
             return False
         did = f"moved the run branch to {found[:12]}, unchecked; that is kept as {kept}" if found else "deleted it"
         self._say(f"warning: somebody {did}. The run branch is at {self._tip[:12]} again")
         return True
 
+
+FOREIGN = "foreign-"
+"""Prefix of the keys of commits that somebody else put on the run branch."""
 
 TIP = "tip"
 """Key of the ref that holds the run branch's last commit. No attempt is called so: their keys end in a number."""

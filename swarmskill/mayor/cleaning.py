@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from swarmskill.core.state import State
-from swarmskill.mayor.branch import TIP
-from swarmskill.mayor.merging import MERGED
+from swarmskill.mayor.branch import FOREIGN
+from swarmskill.mayor.isolation import LOST, PUT_ASIDE
 from swarmskill.model import Outcome, Phase, WorktreeSetup
-from swarmskill.places import attempt_key, worktrees_folder
-from swarmskill.repo.integrate import drop_attempt
+from swarmskill.places import attempt_key, attempt_ref, worktrees_folder
+from swarmskill.repo.integrate import drop_attempt, kept_attempts
 from swarmskill.repo.repository import Repository
 from swarmskill.repo.worktree import Worktrees
 
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """Worktrees that were removed, and those that were kept with the reason, by path."""
+    """Worktrees that were removed, and those that were kept, and refs of the user's, by name with the reason."""
 
     removed: list[str] = field(default_factory=list)
     kept: dict[str, str] = field(default_factory=dict)
@@ -25,6 +25,8 @@ class Cleaned:
 
 def clean_run(repository: Repository, state: State, named: frozenset[str]) -> Cleaned:
     """Remove what belongs to integrated attempts or to tasks that are `named`. The run must not be held."""
+    if not state.run_id:
+        return Cleaned()  # it never started, so it has nothing, and its folder would be that of all runs
     root = worktrees_folder(repository.top, state.run_id)
     worktrees = Worktrees(repository, state.run_id, root, WorktreeSetup(), run_command=_no_command)
     reasons = _reasons_to_keep(state, named)
@@ -37,14 +39,15 @@ def clean_run(repository: Repository, state: State, named: frozenset[str]) -> Cl
             worktrees.remove(path)
             cleaned.removed.append(str(path))
     worktrees.prune()
-    for key in (*_attempt_keys(state), MERGED, TIP):
-        if key not in reasons:
+    touched = any(task.end and task.end.touched for task in state.tasks.values())
+    for key in kept_attempts(repository, state.run_id):
+        if key.startswith((FOREIGN, LOST)) or (touched and key.startswith(PUT_ASIDE)):
+            ref = attempt_ref(state.run_id, key)
+            cleaned.kept[ref] = f"somebody changed what is yours, and it was this before; git update-ref -d {ref}"
+        # What was put aside of the user's checkout stays until the last attempt that may need it is cleaned.
+        elif key not in reasons and not (reasons and key.startswith(PUT_ASIDE)):
             drop_attempt(repository, state.run_id, key)
     return cleaned
-
-
-def _attempt_keys(state: State) -> list[str]:
-    return [attempt_key(task_id, n) for task_id, task in state.tasks.items() for n in range(1, task.attempt + 1)]
 
 
 def _reasons_to_keep(state: State, named: frozenset[str]) -> dict[str, str]:

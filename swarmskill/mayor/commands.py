@@ -15,7 +15,17 @@ from swarmskill.backends.base import Backend, CannotStart, Job, JobEnd, JobLost
 from swarmskill.model import Ending
 from swarmskill.validation.commands import Ran
 
+_PREFIX = "@command-"
+"""No task's attempt is called so, whatever the task's id."""
+
+
 _TAIL_BYTES = 65_536
+_TRIES = 3
+
+
+def is_command(name: str) -> bool:
+    """Whether a job of that name is such a command, and no worker."""
+    return name.startswith(_PREFIX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,25 +40,30 @@ class Commands:
     def run(
         self, argv: Sequence[str], environment: Mapping[str, str], *, cwd: Path, timeout: float | None, log: Path
     ) -> Ran:
-        """Run a command and wait for its end. Does not raise for anything that the command does."""
+        """Run a command and wait for its end. Does not raise for anything that the command does.
+
+        One that vanishes without telling how it ended is run again: that says nothing about the work.
+        """
         log.parent.mkdir(parents=True, exist_ok=True)
-        job = Job(
-            name=f"command-{self.session}-{next(self._numbers)}",
-            argv=tuple(argv),
-            cwd=cwd,
-            env=environment,
-            log=log,
-            timeout=timeout,
-            grace=self.grace,
-            survives=False,
-        )
-        try:
-            end = self.backend.end(job.name, self.backend.start(job)).result()
-        except CannotStart as error:
-            return Ran(exit_code=127, output="", seconds=0.0, cannot_start=str(error))
-        except JobLost as error:
-            return Ran(exit_code=137, output=_tail(log), seconds=0.0, cannot_start=str(error))
-        return _ran(end, log)
+        lost = ""
+        for _ in range(_TRIES):
+            job = Job(
+                name=f"{_PREFIX}{self.session}-{next(self._numbers)}",
+                argv=tuple(argv),
+                cwd=cwd,
+                env=environment,
+                log=log,
+                timeout=timeout,
+                grace=self.grace,
+                survives=False,
+            )
+            try:
+                return _ran(self.backend.end(job.name, self.backend.start(job)).result(), log)
+            except CannotStart as error:
+                return Ran(exit_code=127, output="", seconds=0.0, cannot_start=str(error))
+            except JobLost as error:
+                lost = str(error)
+        return Ran(exit_code=137, output=_tail(log), seconds=0.0, cannot_start=lost)
 
 
 def _ran(end: JobEnd, log: Path) -> Ran:

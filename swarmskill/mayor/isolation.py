@@ -22,6 +22,7 @@ from swarmskill.places import RunFolder, attempt_ref
 from swarmskill.repo.collecting import GcPause
 from swarmskill.repo.git import GitFailed
 from swarmskill.repo.guard import (
+    IGNORED,
     Difference,
     Fingerprint,
     differences,
@@ -34,6 +35,12 @@ from swarmskill.repo.guard import (
 from swarmskill.repo.integrate import is_ancestor, is_whole, keep_attempt
 from swarmskill.repo.repository import Repository
 from swarmskill.repo.snapshot import put_aside
+
+PUT_ASIDE = "checkout-"
+"""Prefix of the keys of commits that hold what the user had in the main checkout."""
+
+LOST = "was-"
+"""Prefix of the keys of what a ref led to before somebody moved or deleted it."""
 
 _FRESH = 1.0
 """Seconds for which a look at the checkout also serves as the look before a worker's start."""
@@ -62,6 +69,7 @@ class CheckoutGuard:
         self._lock = threading.Lock()
         self._known: Fingerprint | None = None
         self._settings = settings_of(repository)
+        self._looking_since = 0.0
         self._looked_at = 0.0
         self._kept = ""
         self._copies = 0
@@ -83,10 +91,12 @@ class CheckoutGuard:
 
         `worktrees` is the folder of all worktrees: what lies in there does not count as the main checkout.
         """
+        ended = time.monotonic()
         with self._lock:
             if key not in self._watches:
                 return (), ""
-            self._look()
+            if self._looking_since < ended:  # else another worker's end had us look after this one's, too
+                self._look()
             watch = self._watches.pop(key)
         if not watch.found:
             return (), ""
@@ -123,6 +133,7 @@ class CheckoutGuard:
 
     def _look(self) -> None:
         """Look at the checkout, note what changed for every worker that lives, and keep what is there."""
+        self._looking_since = time.monotonic()
         try:
             now = fingerprint(self._repository)
         except GitFailed as error:
@@ -132,7 +143,8 @@ class CheckoutGuard:
         self._note(changed)
         with suppress(GitFailed, OSError), self._no_gc:
             self._keep_refs(changed)
-            if self._known is None or any(difference.path for difference in changed):
+            dirty = any(not state.startswith(IGNORED) for state in now.paths.values())
+            if dirty and (self._known is None or any(difference.path for difference in changed)):
                 self._keep_files()
         if self._known is None or self._known.settings != now.settings:
             self._keep_settings()
@@ -157,14 +169,14 @@ class CheckoutGuard:
     def _keep_files(self) -> None:
         commit = put_aside(self._repository)
         if commit:
-            self._kept = self._keep(f"checkout-{commit[:12]}", commit)
+            self._kept = self._keep(f"{PUT_ASIDE}{commit[:12]}", commit)
 
     def _keep_refs(self, changed: Iterable[Difference]) -> None:
         """What a ref led to must not be collected, unless it is on the way to what it leads to now."""
         for difference in changed:
             lost, now = difference.lost, difference.now or "HEAD"
             if lost and not is_ancestor(self._repository, lost, now) and is_whole(self._repository, lost):
-                self._keep(f"was-{lost[:12]}", lost)
+                self._keep(f"{LOST}{lost[:12]}", lost)
 
     def _keep(self, key: str, commit: str) -> str:
         keep_attempt(self._repository, self._folder.run_id, key, commit)

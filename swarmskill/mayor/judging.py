@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,15 +38,24 @@ class Judge:
         return Validated(at=time.time(), task=effect.task, attempt=effect.attempt, verdict=verdict, commit=commit)
 
     def judge_merged(self, task: Task, attempt: int, checks: Sequence[Check], folder: Path, commit: str) -> Verdict:
-        """Make `checks` in `folder`, a checkout of the merged result `commit`."""
-        results = check_again(
-            checks,
-            folder,
-            run=self._runner(task, attempt),
-            tree_has=lambda path: tree_has(self.run.repository, commit, path),
-            log=self._logs(task, attempt, merged=True),
+        """Make one task's `checks` in `folder`, a checkout of the merged result `commit`."""
+        return self._merged(checks, folder, commit, self._runner(task, attempt), self._logs(task, attempt, merged=True))
+
+    def judge_stack(self, checks: Sequence[Check], folder: Path, commit: str, number: int) -> Verdict:
+        """Make run-wide `checks` for several tasks at once; `number` tells this session's stacks apart.
+
+        The commands see no task's id, for what they find is about all of them.
+        """
+        session = self.run.commands.session
+        return self._merged(
+            checks, folder, commit, self._run_with({}), lambda one: self.run.folder.stack_log(session, number, one)
         )
-        return judge_merged(checks, results)
+
+    def _merged(self, checks: Sequence[Check], folder: Path, commit: str, run: RunCommand, log: LogFor) -> Verdict:
+        def has(path: str) -> bool:
+            return tree_has(self.run.repository, commit, path)
+
+        return judge_merged(checks, check_again(checks, folder, run=run, tree_has=has, log=log))
 
     def _judge(self, effect: Validate, task: Task, worktree: Path) -> tuple[Verdict, str]:
         repository, run_id = self.run.repository, self.run.folder.run_id
@@ -91,7 +100,10 @@ class Judge:
         return judge(task, effect.end, evidence, self.run.config.isolation), commit
 
     def _runner(self, task: Task, attempt: int) -> RunCommand:
-        environment = self.run.worker_variables(task_id=task.id, attempt=str(attempt))
+        return self._run_with({"task_id": task.id, "attempt": str(attempt)})
+
+    def _run_with(self, named: Mapping[str, str]) -> RunCommand:
+        environment = self.run.worker_variables(**named)
 
         def run(argv: Sequence[str], *, cwd: Path, timeout: float, log: Path) -> Ran:
             return self.run.commands.run(argv, environment, cwd=cwd, timeout=timeout, log=log)

@@ -27,6 +27,9 @@ from swarmskill.views.commands import branch_name
 _STARTERS = 4
 """Workers that are set up at once: git makes a worktree mostly with the disk."""
 
+_HARVESTERS = 4
+"""Ends that are taken at once: they share one look at the main checkout."""
+
 
 class ThreadedPerformer:
     """Answers every effect with an event, through `receive`. Errors of the run go the same way."""
@@ -36,9 +39,9 @@ class ThreadedPerformer:
         self._receive = receive
         self._workers = Workers(run)
         self._judge = Judge(run)
-        self._merger = Merger(run, self._judge)
+        self._merger = Merger(run, self._judge, receive)
         self._starting = ThreadPoolExecutor(_STARTERS, "start")
-        self._harvesting = ThreadPoolExecutor(2, "harvest")
+        self._harvesting = ThreadPoolExecutor(_HARVESTERS, "harvest")
         self._judging = ThreadPoolExecutor(max(2, os.cpu_count() or 2), "judge")
         self._merging = ThreadPoolExecutor(1, "merge")
 
@@ -54,7 +57,8 @@ class ThreadedPerformer:
             case ef.Validate():
                 self._submit(self._judging, partial(self._judge.validate, effect, state))
             case ef.Integrate():
-                self._submit(self._merging, partial(self._merger.integrate, effect, state))
+                self._merger.add(effect, state)
+                self._submit(self._merging, self._merger.work)
             case ef.Land():
                 self._submit(self._merging, partial(self._land, effect, state))
             case ef.Report():
@@ -70,19 +74,30 @@ class ThreadedPerformer:
                 self._run.worktrees.release(Path(worker.worktree))
 
     def close(self) -> None:
-        """Stop taking work. What still runs is abandoned: it is performed again after a resume."""
-        for lane in (self._starting, self._harvesting, self._judging, self._merging):
-            lane.shutdown(wait=False, cancel_futures=True)
+        """Stop taking work, and close the backend. What still runs is abandoned: a resume performs it again.
 
-    def _submit(self, lane: ThreadPoolExecutor, answer: Callable[[], ev.Event]) -> None:
+        On return no thread is at work any more, so that the run can be let go.
+        """
+        self._merger.close()
+        lanes = (self._starting, self._harvesting, self._judging, self._merging)
+        for lane in lanes:
+            lane.shutdown(wait=False, cancel_futures=True)
+        self._run.backend.close()  # whoever waits for a job gives up
+        for lane in lanes:
+            lane.shutdown(wait=True)
+
+    def _submit(self, lane: ThreadPoolExecutor, answer: Callable[[], ev.Event | None]) -> None:
         try:
             lane.submit(self._answer, answer)
         except RuntimeError:
             return  # The mayor is closing; the effect stays outstanding.
 
-    def _answer(self, answer: Callable[[], ev.Event]) -> None:
+    def _answer(self, answer: Callable[[], ev.Event | None]) -> None:
+        """Hand in what a job answers; None from a job that answers by itself."""
         try:
-            self._receive(answer())
+            event = answer()
+            if event is not None:
+                self._receive(event)
         except BaseException as error:
             self._receive(error)
 
@@ -92,7 +107,7 @@ class ThreadedPerformer:
         result = land(repository, branch, state.base, effect.head, rev=rev, hook=hook)
         self._run.guard.refresh()
         if result.landed:
-            return ev.Landed(at=time.time(), head=effect.head, branch=branch)
+            return ev.Landed(at=time.time(), head=effect.head, branch=branch, note=result.note)
         return ev.LandingRefused(at=time.time(), head=effect.head, reason=result.reason, hint=result.hint)
 
     def _report(self, effect: ef.Report, state: State) -> ev.Event:

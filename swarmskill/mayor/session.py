@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import wait
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -28,10 +29,13 @@ from swarmskill.mayor.isolation import CheckoutGuard
 from swarmskill.mayor.loop import WAKE, Mayor, Watcher
 from swarmskill.mayor.merging import MERGED
 from swarmskill.mayor.performer import ThreadedPerformer
+from swarmskill.mayor.refusals import explained
+from swarmskill.mayor.takeover import clear_locks, end_commands, leash, refuse_unexplained
 from swarmskill.model import RunConfig, Task
 from swarmskill.places import RunFolder, worktrees_folder
 from swarmskill.repo.collecting import GcPause
 from swarmskill.repo.repository import Repository
+from swarmskill.repo.snapshot import clear_private_indexes
 from swarmskill.repo.worktree import Worktrees
 from swarmskill.requests import RequestBox
 
@@ -56,7 +60,10 @@ def start_run(
     Raises Refused when the run cannot be set up or go on; what was done by then can be resumed.
     """
     first = RunStarted(at=time.time(), run_id=folder.run_id, tasks=tasks, config=config, base=base)
-    with Ledger(folder, _this_process()) as ledger:
+    _ignore_wake_ups()
+    # Before anything of the run is there: a branch that is in the way refuses it without a trace.
+    repository.ensure_run_branch(folder.run_id, base)
+    with explained(folder), Ledger(folder, _this_process()) as ledger:
         ledger.recover()
         return _drive(folder, repository, ledger, EMPTY, first, watcher, environment)
 
@@ -68,7 +75,8 @@ def resume_run(
     environment: Mapping[str, str],
 ) -> State:
     """Take a run up where its last mayor left it. Raises RunLocked, LedgerDamaged or Refused."""
-    with Ledger(folder, _this_process()) as ledger:
+    _ignore_wake_ups()
+    with explained(folder), Ledger(folder, _this_process()) as ledger:
         recorded = ledger.recover()
         if not recorded.events:
             raise Refused(f"run {folder.run_id} never started", hint="start it anew: swarm run")
@@ -107,9 +115,13 @@ def _drive(
     config = first.config if isinstance(first, RunStarted) else state.config
     session = first.session if isinstance(first, RunResumed) else 1
     head = first.base if isinstance(first, RunStarted) else state.head
-    _prepare_repository(repository, folder.run_id, head)
-    with closing(ProcessBackend(folder.keeper)) as backend:
+    with leash(folder) as held, closing(ProcessBackend(folder.keeper)) as backend:
+        repository = replace(repository, git=replace(repository.git, leash=held))
+        _prepare_repository(repository, folder.run_id, head)
+        if state.head:
+            refuse_unexplained(repository, state)
         backend.open()
+        end_commands(backend)
         commands = Commands(backend, session, config.grace)
         worktrees = _worktrees(folder, repository, config, state, commands, environment)
         no_gc = GcPause(repository.common_dir)
@@ -131,15 +143,16 @@ def _drive(
             with _signals(mayor, session, watcher), _deadline(mayor, config, session, state):
                 state = mayor.run(performer, first)
             box.settle()
-    if not config.keep:
-        worktrees.release(worktrees.root / MERGED)
-        worktrees.drain()
+        if not config.keep:
+            worktrees.release(worktrees.root / MERGED)
+            worktrees.drain()
     return state
 
 
 def _prepare_repository(repository: Repository, run_id: str, head: str) -> None:
     repository.exclude_worker_folder()
-    repository.clear_stale_locks(run_id)
+    clear_locks(repository, run_id)
+    clear_private_indexes(repository)
     repository.ensure_run_branch(run_id, head)
 
 
@@ -167,6 +180,12 @@ def _worktrees(
         done = [task for task in state.tasks.values() if task.commit and task.worker]
         worktrees.adopt(*(Path(task.worker.worktree) for task in done if task.worker))
     return worktrees
+
+
+def _ignore_wake_ups() -> None:
+    """From before others can see that we hold the run: a wake-up would kill a process that does not expect one."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGUSR1, lambda *_: None)
 
 
 def _this_process() -> Holder:
@@ -204,12 +223,17 @@ def _signals(mayor: Mayor, session: int, watcher: Watcher) -> Iterator[None]:
 
 @contextmanager
 def _deadline(mayor: Mayor, config: RunConfig, session: int, state: State) -> Iterator[None]:
-    """Stop the run when its time is over, counted from its first start."""
+    """Stop the run when its time is over, counted from its first start.
+
+    Whoever resumes a run after that wants it to go on: it gets as much time again.
+    """
     if config.deadline is None:
         yield
         return
     left = config.deadline - (time.time() - state.started_at if state.started_at else 0.0)
-    timer = threading.Timer(max(0.0, left), lambda: mayor.receive(_stop(session, now=True, reason="deadline")))
+    timer = threading.Timer(
+        left if left > 0 else config.deadline, lambda: mayor.receive(_stop(session, now=True, reason="deadline"))
+    )
     timer.daemon = True
     timer.start()
     try:

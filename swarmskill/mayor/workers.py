@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from swarmskill.agents.base import Assignment
@@ -33,6 +33,8 @@ class Workers:
     """Starts workers and harvests them."""
 
     run: RunContext
+    _diffstats: dict[str, str] = field(default_factory=dict)
+    """By commit: many tasks may wait for the same one."""
 
     def spawn(self, effect: Spawn, state: State) -> ev.Event:
         """Start the worker of an attempt, or find the one that an earlier mayor started."""
@@ -119,10 +121,13 @@ class Workers:
             blocker = state.graph.tasks[rank]
             done = state.tasks[blocker.id]
             said = done.end.result.detail if done.end and done.end.result else ""
-            changed = ""
-            if done.commit:
-                changed = diffstat(self.run.repository, f"{done.commit}^", done.commit)
+            changed = self._diffstat(done.commit) if done.commit else ""
             yield BlockerSummary(blocker.id, blocker.subject, said, changed)
+
+    def _diffstat(self, commit: str) -> str:
+        if commit not in self._diffstats:
+            self._diffstats[commit] = diffstat(self.run.repository, f"{commit}^", commit)
+        return self._diffstats[commit]
 
     def _previous_diff(self, key: str, feedback: Feedback | None) -> str:
         if feedback is None or not feedback.diff:

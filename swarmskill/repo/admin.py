@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 import uuid
 from pathlib import Path
 
@@ -19,6 +20,7 @@ PRISTINE = "swarm-index"
 """Copy of the index as we checked it out; `PRISTINE` + "-" + commit is its name."""
 
 _TRASH = "swarm-trash-"
+_LINK_LIMIT = 8192
 _CONFIG = "config.worktree"
 _CONFIG_COPY = "swarm-config"
 _LASTING = frozenset({"HEAD", "commondir", "gitdir", "index", "locked", "info", _CONFIG, _CONFIG_COPY})
@@ -28,16 +30,38 @@ def records(common_dir: Path) -> dict[Path, Path]:
     """Worktree folder -> record, for every readable record. Folders need not exist any more."""
     found = {}
     with contextlib.suppress(FileNotFoundError):
-        for record in os.scandir(common_dir / "worktrees"):
-            with contextlib.suppress(OSError):
-                named = os.fsdecode((Path(record.path) / "gitdir").read_bytes()).rstrip("\n")
-                found[Path(os.path.normpath(os.path.join(record.path, named))).parent] = Path(record.path)
+        for entry in os.scandir(common_dir / "worktrees"):
+            folder = _folder_of(Path(entry.path))
+            if folder:
+                found[folder] = Path(entry.path)
     return found
 
 
 def record_of(common_dir: Path, folder: Path) -> Path | None:
     """The record that names this folder, or None."""
-    return records(common_dir).get(folder)
+    hinted = _hinted_record(common_dir, folder)
+    return hinted if hinted and _folder_of(hinted) == folder else records(common_dir).get(folder)
+
+
+def _hinted_record(common_dir: Path, folder: Path) -> Path | None:
+    """The record that the folder's `.git` file names: most probably its own, but a worker can have written it."""
+    link = folder / ".git"
+    with contextlib.suppress(OSError):
+        found = link.lstat()
+        if not stat.S_ISREG(found.st_mode) or found.st_size > _LINK_LIMIT:
+            return None  # reading from a pipe that it put there would never end
+        named = Path(os.fsdecode(link.read_bytes().removeprefix(b"gitdir: ").rstrip(b"\n")))
+        if named.parent == common_dir / "worktrees" and named.name not in ("", ".", ".."):
+            return named
+    return None
+
+
+def _folder_of(record: Path) -> Path | None:
+    """The worktree's folder that a record names, or None for one that cannot be read."""
+    with contextlib.suppress(OSError):
+        named = os.fsdecode((record / "gitdir").read_bytes()).rstrip("\n")
+        return Path(os.path.normpath(os.path.join(record, named))).parent
+    return None
 
 
 def point(record: Path, folder: Path) -> None:
@@ -51,10 +75,10 @@ def point(record: Path, folder: Path) -> None:
     wanted = b"gitdir: " + os.fsencode(record) + b"\n"
     if link.is_symlink() or not link.is_file() or link.read_bytes() != wanted:
         remove_tree(link)
-        write_whole(link, wanted)
+        write_whole(link, wanted, durable=False)
     back = os.fsencode(link) + b"\n"
     if (record / "gitdir").read_bytes() != back:
-        write_whole(record / "gitdir", back)
+        _overwrite(record / "gitdir", back)
 
 
 def scrub(record: Path, base: str) -> None:
@@ -71,8 +95,21 @@ def scrub(record: Path, base: str) -> None:
     _restore_config(record)
     if not pristine:
         raise FileNotFoundError(f"{record}: no copy of the index")
-    _replace(pristine[0], record / "index")
-    write_whole(record / "HEAD", base.encode() + b"\n")
+    if not _is_copy(record / "index", pristine[0]):
+        _replace(pristine[0], record / "index")
+    _overwrite(record / "HEAD", base.encode() + b"\n")
+
+
+def checked_out(record: Path) -> str:
+    """The commit that `save_index` was last called for, "" if it never was."""
+    copies = _pristine_copies(record)
+    return copies[0].name.removeprefix(f"{PRISTINE}-") if len(copies) == 1 else ""
+
+
+def relabel_index(record: Path, base: str) -> None:
+    """The copy of the index is `base`'s, too: both commits have the same tree."""
+    for copy in _pristine_copies(record):
+        copy.rename(record / f"{PRISTINE}-{base}")
 
 
 def save_index(record: Path, base: str) -> None:
@@ -121,6 +158,33 @@ def _restore_config(record: Path) -> None:
         _replace(record / _CONFIG_COPY, record / _CONFIG)
     else:
         remove_tree(record / _CONFIG)
+
+
+def _overwrite(path: Path, data: bytes) -> None:
+    """Give a file this content, in place if it is as long: putting another file there makes ext4 flush it."""
+    with contextlib.suppress(OSError):
+        file = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            found = os.fstat(file)
+            # With a second name it may be a file of the user's.
+            if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_size == len(data):
+                os.pwrite(file, data, 0)
+                return
+        finally:
+            os.close(file)
+    write_whole(path, data, durable=False)
+
+
+def _is_copy(path: Path, source: Path) -> bool:
+    """Whether `path` is what `_replace` made of `source`, its time stamp included."""
+    try:
+        found, wanted = path.lstat(), source.lstat()
+        if not (stat.S_ISREG(found.st_mode) and stat.S_ISREG(wanted.st_mode)):
+            return False
+        same = (found.st_size, found.st_mtime_ns) == (wanted.st_size, wanted.st_mtime_ns)
+        return same and path.read_bytes() == source.read_bytes()
+    except OSError:
+        return False
 
 
 def _replace(source: Path, target: Path) -> None:

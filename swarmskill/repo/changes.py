@@ -68,6 +68,8 @@ def tree_has(repository: Repository, commit: str, path: str) -> bool:
 
 def diffstat(repository: Repository, base: str, commit: str) -> str:
     """The size of a change, short: "3 files, +40 -2"; "no change" if there is none."""
+    if repository.objects.tree_of(base) == repository.objects.tree_of(commit):
+        return "no change"
     text = repository.git.run("diff-tree", "-r", "--no-renames", "--shortstat", base, commit, "--").text
     counts = {what: int(number) for number, what in _NUMBER.findall(text)}
     files = counts.get("file", 0)

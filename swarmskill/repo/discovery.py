@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,8 @@ def discover(start: Path) -> Discovered:
         raise Refused(f"there is no folder {start}", hint="name the repository's folder")
     if "\n" in str(folder):
         raise Refused(f"the folder's name has a newline in it: {str(folder)!r}", hint="rename the folder")
+    if shutil.which("git") is None:
+        raise Refused("git is not installed", hint=f"install git {'.'.join(map(str, OLDEST_GIT))} or newer")
     git = Git(folder if folder.is_dir() else folder.parent)
     _refuse_old(git)
     top, git_dir, common_dir, head, branch = _look(git)

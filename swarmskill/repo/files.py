@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Replace the file by `data` in one step; its mode stays. Raises OSError, and then nothing changed."""
+def write_whole(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Replace the file by `data` in one step; its mode stays. Raises OSError, and then nothing changed.
+
+    Not `durable`, a power cut may leave it empty.
+    """
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
     except FileNotFoundError:
@@ -22,8 +25,9 @@ def write_whole(path: Path, data: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.chmod(name, mode)
         os.replace(name, path)
     except BaseException:

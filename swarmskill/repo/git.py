@@ -117,9 +117,13 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Git:
-    """Runs git in one folder. Holds no state, so any number of threads may use it."""
+    """Runs git in one folder. Holds no state, so any number of threads may use it.
+
+    `leash` is a file that every git inherits open: a lock on it is held until the last of them ended.
+    """
 
     folder: Path
+    leash: int | None = None
 
     def run(
         self,
@@ -139,11 +143,13 @@ class Git:
         with _explained(words):
             done = subprocess.run(
                 _argv(words, config),
-                input=stdin,
+                input=stdin or None,
+                stdin=None if stdin else subprocess.DEVNULL,
                 capture_output=True,
                 env=environment(env),
                 cwd=folder or self.folder,
                 start_new_session=True,  # no terminal to prompt on, and no Ctrl-C in the middle of a ref update
+                pass_fds=() if self.leash is None else (self.leash,),
                 timeout=timeout,
                 check=False,
             )
@@ -163,6 +169,7 @@ class Git:
                 env=environment(None),
                 cwd=self.folder,
                 start_new_session=True,
+                pass_fds=() if self.leash is None else (self.leash,),
             )
 
     @contextmanager

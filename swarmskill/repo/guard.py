@@ -1,7 +1,7 @@
 """A fingerprint of the user's checkout, to prove that a worker did not touch it.
 
 It costs two git processes: `git status` looks at every tracked file once (about 0.1 s for 100 000 files with a
-warm cache) and `git for-each-ref` at every ref. Contents are not read: a changed file is known by its times,
+warm cache) and `git for-each-ref` at the user's refs. Contents are not read: a changed file is known by its times,
 size and inode. Inside ignored folders nothing is looked at: they are caches, and often linked into worktrees.
 What the user does meanwhile shows as well: a difference says that something changed, not who did it.
 """
@@ -15,12 +15,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from swarmskill.places import ATTEMPT_PREFIX, BRANCH_PREFIX, WORKER_FOLDER
+from swarmskill.places import BRANCH_PREFIX, WORKER_FOLDER
 from swarmskill.repo.git import decode
 from swarmskill.repo.repository import Repository
 
-_FETCHED = ("refs/remotes/", "refs/prefetch/")
-"""Refs that editors fetch in the background: no part of the checkout."""
+_REFS = ("refs/heads", "refs/tags", "refs/stash", "refs/notes", "refs/replace", "refs/bisect", "refs/original")
+"""Left out are refs that editors fetch in the background, and ours: a run can have thousands."""
 
 _STATUS = (
     "status",
@@ -30,7 +30,10 @@ _STATUS = (
     "--ignored=matching",
     "--no-renames",
 )
-_WORDS_BEFORE_PATH = {"1": 8, "u": 10, "?": 1, "!": 1}
+IGNORED = "!"
+"""How the state of an ignored path begins."""
+
+_WORDS_BEFORE_PATH = {"1": 8, "u": 10, "?": 1, IGNORED: 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +139,11 @@ def _stat(top: Path, path: str) -> str:
 
 
 def _refs(repository: Repository) -> Iterator[tuple[str, str]]:
-    words = ("for-each-ref", "--format=%(objectname) %(symref)%00%(refname)")
+    words = ("for-each-ref", "--format=%(objectname) %(symref)%00%(refname)", *_REFS)
     listed = repository.git.run(*words, env=here(repository)).text
     for line in listed.splitlines():
         value, _, ref = line.partition("\0")
-        if not ref.startswith((BRANCH_PREFIX, ATTEMPT_PREFIX, *_FETCHED)):
+        if not ref.startswith(BRANCH_PREFIX):
             yield ref, value
 
 

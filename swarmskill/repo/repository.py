@@ -170,17 +170,21 @@ class Repository:
         gap = b"" if not text or text.endswith(b"\n") else b"\n"
         write_whole(Path(os.path.realpath(path)), text + gap + line + b"\n")
 
+    def ref_locks(self, run_id: str) -> list[Path]:
+        """The lock files that there are on this run's refs."""
+        branch = self.common_dir / branch_ref(run_id)
+        found = [branch.with_name(branch.name + ".lock")]
+        found += (self.common_dir / f"{ATTEMPT_PREFIX}{run_id}").glob("*.lock")
+        return [lock for lock in found if lock.exists()]
+
     def clear_stale_locks(self, run_id: str, *, older_than: float = 2.0) -> list[Path]:
         """Remove lock files that a killed git left on this run's refs; returns them.
 
         To be called by the holder of the run's lock, who is the only writer of these refs. Locks younger
         than `older_than` seconds may belong to a git that outlived its mayor and are left.
         """
-        refs = self.common_dir / branch_ref(run_id)
-        candidates = [refs.with_name(refs.name + ".lock")]
-        candidates += (self.common_dir / f"{ATTEMPT_PREFIX}{run_id}").glob("*.lock")
         removed = []
-        for lock in candidates:
+        for lock in self.ref_locks(run_id):
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 if time.time() - lock.stat().st_mtime >= older_than:
                     lock.unlink()

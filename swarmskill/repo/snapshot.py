@@ -13,15 +13,16 @@ import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from swarmskill.places import WORKER_FOLDER
+from swarmskill.places import PRIVATE_FOLDER, WORKER_FOLDER
 from swarmskill.repo import admin
 from swarmskill.repo.changes import GITLINK, Entry, parse_raw
-from swarmskill.repo.files import behind_link, inside
+from swarmskill.repo.files import behind_link, inside, remove_tree
 from swarmskill.repo.git import GitFailed, Output, encode
 from swarmskill.repo.guard import here
 from swarmskill.repo.repository import Repository
@@ -69,13 +70,13 @@ def snapshot(
     """
     if worktree.is_symlink() or not worktree.is_dir():
         raise GitFailed(("add", "-A"), 128, f"the worktree {worktree} is gone")
-    with tempfile.TemporaryDirectory(prefix="swarm-index-") as folder:
+    with tempfile.TemporaryDirectory(prefix="swarm-index-", dir=_private_folder(repository)) as folder:
         index = _Index(repository, worktree, base, Path(folder))
         index.seed()
         problems = index.add()
         found, nested = index.take_out((WORKER_FOLDER, *left_out))
         wanted = [*extra_paths, *index.staged_by_worker(), *index.hidden(ignore_files)]
-        if index.add_ignored(wanted, {entry.path for entry in found}, left_out):
+        if index.add_ignored(wanted, found, left_out):
             found, more = index.take_out((WORKER_FOLDER, *left_out))
             nested += more
         tree = index.run("write-tree").text if found else repository.objects.tree_of(base)
@@ -92,7 +93,7 @@ def put_aside(repository: Repository) -> str:
     its index is touched. Raises GitFailed or OSError.
     """
     head = repository.resolve("HEAD")
-    with tempfile.TemporaryDirectory(prefix="swarm-index-") as folder:
+    with tempfile.TemporaryDirectory(prefix="swarm-index-", dir=_private_folder(repository)) as folder:
         index = Path(folder) / "index"
         if (repository.git_dir / "index").exists():
             shutil.copy2(repository.git_dir / "index", index)
@@ -123,6 +124,21 @@ def _small(top: Path, paths: Iterable[str]) -> Iterator[str]:
                 yield path
 
 
+def _private_folder(repository: Repository) -> Path:
+    """Where private indexes are: in the git folder, so that what a killed process leaves there can be found."""
+    folder = repository.common_dir / PRIVATE_FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def clear_private_indexes(repository: Repository, *, older_than: float = 3600.0) -> None:
+    """Remove the private indexes that killed processes left; younger ones may be another run's."""
+    for folder in (repository.common_dir / PRIVATE_FOLDER).glob("swarm-index-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime >= older_than:
+                remove_tree(folder)
+
+
 class _Index:
     """The private index of one snapshot."""
 
@@ -133,7 +149,6 @@ class _Index:
         self.record = admin.record_of(repository.common_dir, worktree)
         self.folder = folder
         self.path = folder / "index"
-        self._seeded = (0, 0, 0)
 
     def run(
         self,
@@ -156,12 +171,6 @@ class _Index:
             shutil.copy2(copy, self.path)  # with its time: see admin
         else:
             self.run("read-tree", self.base)
-        self._seeded = self._look()
-
-    def _look(self) -> tuple[int, int, int]:
-        # git never writes into an index: it puts a new file in its place, but leaves one that would not change.
-        found = self.path.stat()
-        return found.st_ino, found.st_mtime_ns, found.st_size
 
     def add(self) -> list[str]:
         """Take the worktree's files in; returns what git could not take, in its words."""
@@ -233,14 +242,16 @@ class _Index:
         found = self.repository.git.run(*words, self.base, f"{rev}^{{commit}}", accept=range(256))
         return found.fields if found.status == 0 else []
 
-    def add_ignored(self, paths: Iterable[str], taken: Collection[str], left_out: Sequence[str]) -> bool:
+    def add_ignored(self, paths: Iterable[str], found: Iterable[Entry], left_out: Sequence[str]) -> bool:
         """Take these files in though they are ignored; whether there was anything to do.
 
-        Those that are `taken` already, or are not there, or not inside, are passed over.
+        Those that are not there, or not inside, are passed over, and so are those that `base` has or that were
+        `found`, in whole or in part: they are not ignored themselves.
         """
-        wanted = [path for path in dict.fromkeys(paths) if path not in taken and self._addable(path)]
-        in_base = self.repository.objects.find(f"{self.base}:{path}" for path in wanted)
-        wanted = [path for path, found in zip(wanted, in_base, strict=True) if not (found or _below(path, left_out))]
+        known = {above for entry in found for above in _with_folders(entry.path)}
+        wanted = [path for path in dict.fromkeys(paths) if self._addable(path) and path.rstrip("/") not in known]
+        in_base = self.repository.objects.find(f"{self.base}:{path.rstrip('/')}" for path in wanted)
+        wanted = [path for path, old in zip(wanted, in_base, strict=True) if not (old or _below(path, left_out))]
         if not wanted:
             return False
         listing = b"".join(encode(path) + b"\0" for path in wanted)
@@ -259,15 +270,13 @@ class _Index:
         if not inside(path) or _below(path, (WORKER_FOLDER,)) or behind_link(self.worktree, path):
             return False
         file = self.worktree / path
-        return file.is_symlink() or file.is_file()
+        return file.is_symlink() or file.is_file() or file.is_dir()
 
     def take_out(self, paths: Sequence[str]) -> tuple[list[Entry], list[str]]:
         """Put `paths` back to what they are in `base`, and drop repositories that are no submodules.
 
         Returns what is different from `base` still, and the paths of these repositories.
         """
-        if self._look() == self._seeded:
-            return [], []
         found = self.run(
             "diff-index",
             "--cached",
@@ -285,6 +294,13 @@ class _Index:
             self.run("update-index", "-z", "--index-info", stdin=b"".join(lines))
         left = [entry for entry in entries if entry.path not in undone]
         return left, [path for path in nested if not _below(path, paths)]
+
+
+def _with_folders(path: str) -> Iterator[str]:
+    """The path and all folders that it is in."""
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
 
 
 def _as_before(entry: Entry) -> bytes:

@@ -14,10 +14,12 @@ import random
 import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from swarmskill.model import WorktreeSetup
+from swarmskill.places import WORKER_FOLDER
 from swarmskill.repo import admin
 from swarmskill.repo.files import remove_tree
 from swarmskill.repo.git import GitFailed
@@ -28,6 +30,9 @@ _TRASH = ".trash-"
 _TRIES = 6
 _CONTENTION = ("failed to read", "could not read", "lock", "File exists")
 _ADDING = threading.Lock()
+_AT_ONCE = 4
+"""Worktrees that are removed at the same time."""
+
 _PARALLEL_FROM = 1000
 """Files from which several checkout processes are faster than one."""
 
@@ -65,18 +70,20 @@ class Worktrees:
     def acquire(self, key: str, base: str) -> Acquired:
         """A detached checkout of commit `base` at `root/key`: clean, ignored files gone too but for `setup.keep`.
 
-        Whatever is at that place already is thrown away and not cleaned: a git that outlived a killed mayor
-        may still write or clean there, and goes on doing so in what was moved aside. A key that another
-        thread is working with must not be asked for. Raises GitFailed, SetupFailed (the worktree is given
-        back then), or OSError (disk full, something in the way that cannot be moved).
+        What is at that place already is used again if it was given back, else thrown away and not cleaned: a git
+        that outlived a killed mayor may still write or clean there, and goes on doing so in what was moved
+        aside. A key that another thread is working with must not be asked for. Raises GitFailed, SetupFailed (the
+        worktree is given back then), or OSError (disk full, something in the way that cannot be moved).
         """
         path = self.root / key
         self.root.mkdir(parents=True, exist_ok=True)
         with self._lock:
+            given_back = path in self._free
             self._free = [free for free in self._free if free != path]
-        self._discard(path)
-        if not self._reuse(path, base):
-            self._add(path, base)
+        if not (given_back and self._reset(path, base)):
+            self._discard(path)
+            if not self._reuse(path, base):
+                self._add(path, base)
         try:
             return Acquired(path, set_up(self.repository, path, self._setup, self._run_command))
         except Exception:
@@ -106,8 +113,8 @@ class Worktrees:
         """Remove every worktree that was given back."""
         with self._lock:
             free, self._free = self._free, []
-        for path in free:
-            self._discard(path)
+        with ThreadPoolExecutor(_AT_ONCE) as remover:
+            list(remover.map(self._discard, free))
 
     def prune(self) -> None:
         """Forget worktrees below `root` whose folder is gone, and finish removals that were cut short."""
@@ -170,7 +177,11 @@ class Worktrees:
             return False
         try:
             admin.point(record, path)
+            before = admin.checked_out(record)
             admin.scrub(record, base)
+            if self._has_files_of(path, base, before):
+                admin.relabel_index(record, base)
+                return True
             keep = [word for kept in self._setup.keep for word in ("-e", f"/{kept.strip('/')}")]
             # Clean first, by the index of the old checkout: then nothing is in the new one's way.
             self.repository.git.run("clean", "-ffdxq", *keep, folder=path)
@@ -178,6 +189,17 @@ class Worktrees:
         except (GitFailed, OSError):
             return False
         return True
+
+    def _has_files_of(self, path: Path, base: str, before: str) -> bool:
+        """Whether nothing has to be cleaned nor checked out, as after a worker that only looked. One process."""
+        objects = self.repository.objects
+        if not before or self._setup.keep or self.repository.flag("core.sparsecheckout"):
+            return False
+        if objects.tree_of(before) != objects.tree_of(base):
+            return False
+        remove_tree(path / WORKER_FOLDER)
+        look = ("ls-files", "-z", "--modified", "--deleted", "--others", "--directory")
+        return not self.repository.git.run(*look, folder=path).stdout
 
     def _check_out(self, record: Path, path: Path, base: str) -> None:
         words = ("checkout", "--force", "--detach", "--quiet", base, "--")

@@ -142,7 +142,7 @@ def _decided(event: ev.AttemptEvent, before: State, state: State) -> Iterator[Li
 
 
 def _landed(event: ev.Landed, before: State, state: State) -> Iterator[Line]:
-    yield "landed", f"{event.branch} at {short(event.head)}"
+    yield "landed", f"{event.branch} at {short(event.head)}" + (f"; {event.note}" if event.note else "")
 
 
 def _landing_refused(event: ev.LandingRefused, before: State, state: State) -> Iterator[Line]:

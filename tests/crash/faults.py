@@ -41,6 +41,8 @@ class Fault:
     with_git: bool = False
     with_keeper: bool = False
     with_workers: bool = False
+    stall: str = ""
+    """The loop stands still for ever instead of recording an event of this type."""
     signals: tuple[int, ...] = ()
     """Sent to the mayor at that point instead of killing it."""
     linger: float = 0.0
@@ -131,6 +133,8 @@ def _wrap_ledger(armed: _Armed) -> None:
 
     def append(self: Any, events: Any) -> None:
         armed.point("append:before")
+        if any(type(event).__name__ == armed.fault.stall for event in events):
+            time.sleep(60)
         fault, count = armed.fault, self._count
         if count < fault.line <= count + len(events):
             whole = list(events)[: fault.line - count - bool(fault.tear)]
@@ -157,7 +161,8 @@ def _wrap_git(armed: _Armed) -> None:
         if not is_git:
             original(self, args, *rest, **named)
             return
-        verb = next((word for n, word in enumerate(words[1:], 1) if word[0] != "-" and words[n - 1] != "-c"), "")
+        plain = (word for n, word in enumerate(words[1:], 1) if word[0] != "-" and words[n - 1] not in ("-c", "-C"))
+        verb = next(plain, "")
         armed.point(f"git {verb}:before")
         original(self, args, *rest, **named)
         armed.point(f"git {verb}:during", self.pid)
@@ -167,7 +172,7 @@ def _wrap_git(armed: _Armed) -> None:
 
 def _wrap_seams(armed: _Armed) -> None:
     from swarmskill.backends import process
-    from swarmskill.mayor import judging, merging, performer, session, workers
+    from swarmskill.mayor import judging, merging, performer, session, stacking, workers
     from swarmskill.repo import worktree
     from swarmskill.requests import RequestBox
 
@@ -176,8 +181,9 @@ def _wrap_seams(armed: _Armed) -> None:
         (process.ProcessBackend, "open start find end close"),
         (workers.Workers, "spawn watch _harvest _note_assignment"),
         (judging, "snapshot keep_attempt gather"),
-        (merging.Merger, "integrate _found _check"),
-        (merging, "merge commit_tree advance"),
+        (merging.Merger, "work _stack _verdict _known_tip _integrated"),
+        (merging, "advance find_integrated"),
+        (stacking, "merge commit_tree"),
         (performer, "land write_report"),
         (session, "_prepare_repository _worktrees"),
         (RequestBox, "take settle"),

@@ -60,6 +60,15 @@ def assert_tasks(scene: Scene, *, completed: bool = True) -> None:
     assert all(count == 1 for count in started.values()), f"recorded twice: {started}"
 
 
+def assert_no_work_lost(scene: Scene) -> None:
+    """No attempt was thrown away: there are as many as in a run that nobody disturbed.
+
+    Where only mayors and their gits died. A dead worker's or keeper's attempt is of course made again.
+    """
+    attempts = {task_id: task.attempt for task_id, task in scene.state.tasks.items()}
+    assert attempts == {task_id: 2 if task_id == "b" else 1 for task_id in scene.tasks}
+
+
 def assert_branch(scene: Scene) -> None:
     """Completed means one commit with the task's trailers on the run branch; its tip passes the checks."""
     state, branch = scene.state, f"swarm/{scene.run.run_id}"

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
 
-from swarmskill.core.state import State
+from swarmskill.core.state import EMPTY, State
 from swarmskill.core.transitions import fold
 from swarmskill.ledger import read_ledger
 from swarmskill.places import RunFolder, find_run, run_ids
@@ -118,6 +118,8 @@ class Scene:
     @property
     def state(self) -> State:
         """The run as its ledger tells it."""
+        if not self.started:
+            return EMPTY
         return fold(read_ledger(self.run.ledger).events)
 
     def swarm(self, *words: str, fault: Fault | None = None) -> Ran:

@@ -6,10 +6,11 @@ if [ -e "$side/slow" ]; then
     case "$*" in
     $pattern)
         if mv "$side/slow" "$side/caught" 2>/dev/null; then
-            for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+            for _ in $(seq 60); do
                 [ -e "$side/go" ] && break
                 sleep 0.1
             done
+            touch "$side/waited"
         fi
         ;;
     esac

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.crash.faults import Fault
-from tests.crash.laws import assert_sound
+from tests.crash.laws import assert_no_work_lost, assert_sound
 from tests.crash.scene import Scene, Zygote
 
 PARTS = 6
@@ -49,6 +49,7 @@ def survive(scene: Scene, zygote: Zygote, names: list[str]) -> list[str]:
         ran = zygote.swarm(scene, *words)
         assert ran.code == 0, "\n".join([*story, ran.output])
     try:
+        assert_no_work_lost(scene)
         assert_sound(scene, swarm=lambda *more: zygote.swarm(scene, *more))
     except AssertionError as error:
         error.add_note("\n".join([*story, ran.output]))

@@ -6,7 +6,7 @@ import pytest
 
 from swarmskill.ledger import read_ledger
 from tests.crash.faults import Fault
-from tests.crash.laws import assert_sound
+from tests.crash.laws import assert_no_work_lost, assert_sound
 from tests.crash.scene import LINES, Scene
 
 
@@ -27,4 +27,5 @@ def test_killed_after_this_line_and_resumed(scene: Scene, line: int) -> None:
     resumed = scene.swarm("resume")
 
     assert resumed.code == 0, resumed.output
+    assert_no_work_lost(scene)
     assert_sound(scene)

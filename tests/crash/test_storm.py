@@ -1,6 +1,6 @@
-"""A thousand random deaths: of mayors, and with them of keepers, workers and git.
+"""Hundreds of random deaths: of mayors, and with them of keepers, workers and git.
 
-The seed is printed; SWARM_CRASH_SEED runs the same again, SWARM_CRASH_ROUNDS makes it as long as you like.
+The seed is printed; SWARM_CRASH_SEED runs the same again, SWARM_CRASH_ROUNDS makes it as long as you like (CI: 1000).
 """
 
 from __future__ import annotations

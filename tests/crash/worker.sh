@@ -7,6 +7,8 @@ shift 2
 task=$SWARM_TASK_ID
 say() { echo "$1 $task $SWARM_ATTEMPT $$" >>"$side/lives"; }
 say start
+[ -e "$side/nap-$task" ] && nap=$(cat "$side/nap-$task")
+[ -e "$side/broken-$task" ] && exit 7
 if command -v flock >/dev/null; then
     exec 8>>"$side/lock-task-$task" 9>>"$side/lock-folder-$(echo "$PWD" | tr / _)"
     flock -n 8 || say two-workers-on-one-task

@@ -53,13 +53,13 @@ MUTANTS = (
         "transitions",
         "    if state.stage is not Stage.LANDING or event.head != state.head:\n        return None\n    return replace(state, stage=Stage.RUNNING, landed",
         "    if state.stage is not Stage.LANDING:\n        return None\n    return replace(state, stage=Stage.RUNNING, landed",
-    ),  # noqa: E501
+    ),
     Mutant(
         "any session may have reported",
         "transitions",
         "if state.stage is not Stage.REPORTING or event.session != state.session:",
         "if state.stage is not Stage.REPORTING:",
-    ),  # noqa: E501
+    ),
     Mutant(
         "events come before the start", "transitions", "bool(state.run_id) or isinstance(event, ev.RunStarted)", "True"
     ),
@@ -69,64 +69,64 @@ MUTANTS = (
         "transitions",
         "(Await(event.task, event.attempt, worker.pid, worker.identity, worker.worktree),)",
         "()",
-    ),  # noqa: E501
+    ),
     Mutant(
         "a worker that starts in a stop is not killed",
         "transitions",
         "    if state.stop in (Stop.NOW, Stop.FORCE):\n        effects +=",
         "    if False:\n        effects +=",
-    ),  # noqa: E501
+    ),
     Mutant("stop now kills nobody", "transitions", "if isinstance(effect, Kill))", "if False)"),
     Mutant(
         "a stop repeats every effect",
         "transitions",
         "for effect in outstanding(state) if isinstance(effect, Kill))",
         "for effect in outstanding(state))",
-    ),  # noqa: E501
+    ),
     Mutant(
         "recovery forgets kills",
         "progress",
         "        if state.stop in (Stop.NOW, Stop.FORCE):\n            yield Kill",
         "        if False:\n            yield Kill",
-    ),  # noqa: E501
+    ),
     Mutant(
         "recovery forgets the feedback",
         "progress",
         "yield Spawn(task_id, task.attempt, task.feedback)",
         "yield Spawn(task_id, task.attempt)",
-    ),  # noqa: E501
+    ),
     Mutant(
         "recovery forgets integrations",
         "progress",
         "yield Integrate(task_id, task.attempt, task.work, worker.base)",
         "yield from ()",
-    ),  # noqa: E501
+    ),
     Mutant("recovery forgets the landing", "progress", "        yield Land(state.head)", "        yield from ()"),
     Mutant(
         "a report is overtaken by a retry",
         "transitions",
         "over = state.stage is Stage.OVER and state.stop is Stop.NONE",
         "over = state.stage in (Stage.REPORTING, Stage.OVER)",
-    ),  # noqa: E501
+    ),
     Mutant(
         "a retry during the report is forgotten",
         "transitions",
         "retried = state.open and state.stop is Stop.NONE",
         "retried = False",
-    ),  # noqa: E501
+    ),
     # Law 5: completion
     Mutant(
         "complete on a passed check",
         "transitions",
         "task = replace(task, phase=Phase.INTEGRATING, work=event.commit, notes=event.verdict.notes)\n    state = _put(state, event.task, task)",
         'task = replace(task, phase=Phase.INTEGRATING, work=event.commit, commit=event.commit)\n    state = _free_dependents(_end(_put(state, event.task, task), event, Outcome.COMPLETED, ""), event.task)',
-    ),  # noqa: E501
+    ),
     Mutant(
         "a refused verdict is integrated",
         "transitions",
         "    if event.verdict.failed is not None:\n        return _fail(state, event, _feedback(event.verdict, event.commit)), ()\n",
         "",
-    ),  # noqa: E501
+    ),
     Mutant("the head stays behind", "transitions", "    state = replace(state, head=event.commit)\n", ""),
     Mutant(
         "dependents are not freed",
@@ -139,7 +139,7 @@ MUTANTS = (
         "transitions",
         "    return _free_dependents(state, event.task), ()",
         "    return _free_dependents(_free_dependents(state, event.task), event.task), ()",
-    ),  # noqa: E501
+    ),
     Mutant("ready while another blocker is open", "transitions", "task.waiting_on == 1:", "task.waiting_on >= 1:"),
     Mutant(
         "a blocker counts twice", "graph", "for blocker in set(task.blocked_by):", "for blocker in task.blocked_by:"
@@ -165,7 +165,7 @@ MUTANTS = (
         "choose",
         "        eligible ^= low\n        taken |= overlaps[rank]\n",
         "        eligible ^= low\n",
-    ),  # noqa: E501
+    ),
     Mutant(
         "a manifest is free at the worker's end",
         "choose",
@@ -177,13 +177,13 @@ MUTANTS = (
         "manifest",
         "_meet(_stem(one.casefold()), _stem(other.casefold()))",
         "_meet(_stem(one), _stem(other))",
-    ),  # noqa: E501
+    ),
     Mutant(
         "parents do not overlap with children",
         "manifest",
         "    return all(map(_segments_meet, one, other))",
         "    return len(one) == len(other) and all(map(_segments_meet, one, other))",
-    ),  # noqa: E501
+    ),
     Mutant("the worst first", "choose", "low = candidates & -candidates", "low = 1 << (candidates.bit_length() - 1)"),
     Mutant(
         "priority is ignored", "graph", "(t.priority, -weight[t.id], natural(t.id))", "(-weight[t.id], natural(t.id))"
@@ -203,14 +203,14 @@ MUTANTS = (
         "progress",
         "    if state.config.land is LandWhen.WAVE and should_land(state):\n        return state\n",
         "",
-    ),  # noqa: E501
+    ),
     # Failing, skipping, retrying
     Mutant(
         "a retry is not counted",
         "transitions",
         "counts[feedback.kind] = counts.get(feedback.kind, 0) + 1",
         "counts.setdefault(feedback.kind, 0)",
-    ),  # noqa: E501
+    ),
     Mutant("a retry is lost", "transitions", "retries=tuple(counts.items()))", "retries=None)"),
     Mutant(
         "kinds share one cap", "retries", "return counts.get(kind, 0) < _CAPS", "return sum(counts.values()) < _CAPS"
@@ -220,13 +220,13 @@ MUTANTS = (
         "retries",
         "_BLAMELESS: Final = frozenset({LOST, CONFLICT})",
         "_BLAMELESS: Final = frozenset({CONFLICT})",
-    ),  # noqa: E501
+    ),
     Mutant(
         "the run's cap goes before the task's",
         "retries",
         "task.max_retries if task.max_retries is not None else run_cap",
         "run_cap if run_cap is not None else task.max_retries",
-    ),  # noqa: E501
+    ),
     Mutant("one retry too many", "retries", "return counts.get(kind, 0) < ", "return counts.get(kind, 0) <= "),
     Mutant("conflicts are retried like checks", "retries", "    CONFLICT: 1,\n", ""),
     Mutant(
@@ -234,26 +234,26 @@ MUTANTS = (
         "transitions",
         "            blocked += [(dependent, task_id) for dependent in state.graph.dependents[rank]]\n",
         "",
-    ),  # noqa: E501
+    ),
     Mutant("nothing is skipped", "transitions", "    return _skip_dependents(state, event)\n", "    return state\n"),
     Mutant(
         "a retry brings no dependents back",
         "transitions",
         "_unskip_dependents(_reopen_cancelled(state), event.task)",
         "_reopen_cancelled(state)",
-    ),  # noqa: E501
+    ),
     Mutant(
         "a retry reopens whatever was skipped",
         "transitions",
         "task.outcome is Outcome.SKIPPED and not any(_is_failed(state, b) for b in graph.blockers[rank])",
         "task.outcome is Outcome.SKIPPED",
-    ),  # noqa: E501
+    ),
     Mutant(
         "the skipped are reopened before the cancelled",
         "transitions",
         "_unskip_dependents(_reopen_cancelled(state), event.task)",
         "_reopen_cancelled(_unskip_dependents(state, event.task))",
-    ),  # noqa: E501
+    ),
     Mutant(
         "a retry keeps the old counts",
         "transitions",
@@ -265,20 +265,20 @@ MUTANTS = (
         "transitions",
         "if task.outcome in (Outcome.COMPLETED, Outcome.SKIPPED):",
         "if task.outcome is Outcome.SKIPPED:",
-    ),  # noqa: E501
+    ),
     Mutant(
         "a reopened task keeps its slot",
         "transitions",
         "active=state.active & ~bit, busy=state.busy & ~bit)",
         "active=state.active & ~bit)",
-    ),  # noqa: E501
+    ),
     Mutant("a reopened task keeps its worker", "transitions", "        worker=None,\n", ""),
     Mutant(
         "the next worker is not told why",
         "transitions",
         "    state = _put(state, event.task, replace(task, feedback=feedback))\n    return _reopen",
         "    return _reopen",
-    ),  # noqa: E501
+    ),
     Mutant("a blocked worker is validated", "transitions", "end.result.status is Claim.BLOCKED:", "False:"),
     Mutant("exit codes are ignored", "transitions", "    if end.exit_code != 0:", "    if end.exit_code < 0:"),
     Mutant("a kill costs a retry", "transitions", "    if end.ending is Ending.KILLED:", "    if False:"),
@@ -308,33 +308,33 @@ MUTANTS = (
         "transitions",
         "session=event.session, stop=Stop.NONE, stop_reason",
         "session=event.session, stop_reason",
-    ),  # noqa: E501
+    ),
     Mutant(
         "a refused landing is never tried again",
         "transitions",
         'stop_reason="", landing_refused="", landing_hint="")',
         'stop_reason="")',
-    ),  # noqa: E501
+    ),
     Mutant("a refusal without a reason is none", "transitions", 'event.reason or "no reason given"', "event.reason"),
     Mutant(
         "a forced stop waits for checks",
         "progress",
         "bool(state.busy if state.stop is Stop.FORCE else state.active)",
         "bool(state.active)",
-    ),  # noqa: E501
+    ),
     Mutant(
         "any stop abandons checks",
         "progress",
         "bool(state.busy if state.stop is Stop.FORCE else state.active)",
         "bool(state.busy)",
-    ),  # noqa: E501
+    ),
     Mutant("a stopped run lands", "progress", "if state.stop is not Stop.NONE or state.head in", "if state.head in"),
     Mutant(
-        "the end's landing does not wait",
+        "what is never to be landed is landed",
         "progress",
-        "state.config.land is LandWhen.END and not state.open",
-        "state.config.land is LandWhen.END",
-    ),  # noqa: E501
+        "    return state.config.land is not LandWhen.NEVER",
+        "    return True",
+    ),
     Mutant(
         "a head is landed twice", "progress", "state.head in (state.base, state.landed)", "state.head == state.base"
     ),
@@ -349,7 +349,7 @@ MUTANTS = (
         "progress",
         "    if should_land(state):\n        return replace",
         "    if state.landed and should_land(state):\n        return replace",
-    ),  # noqa: E501
+    ),
 )
 
 

@@ -15,7 +15,7 @@ from tests.machine.runs import overlapping
 ACTIVE = (Phase.ASSIGNED, Phase.RUNNING, Phase.VALIDATING, Phase.INTEGRATING)
 BUSY = (Phase.ASSIGNED, Phase.RUNNING)
 
-CAPS = {"tests": 3, "command": 3, "timeout": 1, "conflict": 1, "lost": 5}
+CAPS = {"tests": 3, "command": 3, "timeout": 1, "isolation": 0, "conflict": 1, "lost": 5}
 BLAMELESS = ("conflict", "lost")
 OUTCOMES = {
     "exit": Outcome.FAILED,
@@ -77,7 +77,7 @@ class Oracle:
             return
         counts = self.failures[event.task]
         cap = task.max_retries if task.max_retries is not None else after.config.max_retries
-        if cap is None or kind in BLAMELESS:
+        if cap is None or kind in (*BLAMELESS, "isolation"):
             again = counts[kind] < CAPS.get(kind, 2)
         else:
             again = sum(count for other, count in counts.items() if other not in BLAMELESS) < cap

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -135,36 +137,29 @@ def success(effect: ef.Effect, at: float) -> ev.Event:
     return _integrated(about)
 
 
-def attempt_events(about: About, kinds: tuple[type[ev.Event], ...]) -> st.SearchStrategy[ev.Event]:
+def draw_attempt_event(data: st.DataObject, about: About, kinds: tuple[type[ev.Event], ...]) -> ev.Event:
     """Any event of those kinds about the attempt."""
-    every: dict[type[ev.Event], st.SearchStrategy[ev.Event]] = {
-        ev.WorkerStarted: st.just(_started(about)),
-        ev.SpawnFailed: st.booleans().map(lambda permanent: _spawn_failed(about, permanent)),
-        ev.WorkerExited: worker_ends().map(lambda end: _exited(about, end)),
-        ev.WorkerLost: st.just(_lost(about)),
-        ev.Validated: st.one_of(st.just(Verdict()), refusals()).map(lambda verdict: _validated(about, verdict)),
-        ev.Integrated: st.just(_integrated(about)),
-        ev.IntegrationConflicted: st.just(_conflicted(about)),
-        ev.IntegrationRejected: refusals().map(lambda verdict: _rejected(about, verdict)),
-    }
-    return st.one_of([every[kind] for kind in kinds])
+    payload, make = _MAKERS[data.draw(st.sampled_from(kinds))]
+    return make(about, data.draw(payload))
 
 
-def run_events(at: float, head: str, session: int, kinds: tuple[type[ev.Event], ...]) -> st.SearchStrategy[ev.Event]:
-    """Any event of those kinds about the landing or the report."""
-    every: dict[type[ev.Event], st.SearchStrategy[ev.Event]] = {
-        ev.Landed: st.just(ev.Landed(at=at, head=head, branch="main")),
-        ev.LandingRefused: st.sampled_from(["", "dirty"]).map(
-            lambda reason: ev.LandingRefused(at=at, head=head, reason=reason)
-        ),
-        ev.Reported: st.just(ev.Reported(at=at, session=session, path="/report")),
-    }
-    return st.one_of([every[kind] for kind in kinds])
+def draw_run_event(data: st.DataObject, at: float, effect: ef.Land | ef.Report) -> ev.Event:
+    """Any answer to the effect."""
+    if isinstance(effect, ef.Land) and data.draw(st.booleans()):
+        return ev.LandingRefused(at=at, head=effect.head, reason=data.draw(_REASONS))
+    return success(effect, at)
 
 
 def _started(about: About) -> ev.Event:
-    place = {"identity": about.commit, "worktree": f"/{about.task}-{about.attempt}", "base": "base"}
-    return ev.WorkerStarted(at=about.at, task=about.task, attempt=about.attempt, pid=7, **place)
+    return ev.WorkerStarted(
+        at=about.at,
+        task=about.task,
+        attempt=about.attempt,
+        pid=7,
+        identity=about.commit,
+        worktree=f"/{about.task}-{about.attempt}",
+        base="base",
+    )
 
 
 def _spawn_failed(about: About, permanent: bool) -> ev.Event:
@@ -194,3 +189,19 @@ def _conflicted(about: About) -> ev.Event:
 
 def _rejected(about: About, verdict: Verdict) -> ev.Event:
     return ev.IntegrationRejected(at=about.at, task=about.task, attempt=about.attempt, verdict=verdict)
+
+
+_REASONS = st.sampled_from(["", "dirty"])
+_NONE = st.none()
+
+_MAKERS: dict[type[ev.Event], tuple[st.SearchStrategy[Any], Callable[[About, Any], ev.Event]]] = {
+    ev.WorkerStarted: (_NONE, lambda about, _: _started(about)),
+    ev.SpawnFailed: (st.booleans(), _spawn_failed),
+    ev.WorkerExited: (worker_ends(), _exited),
+    ev.WorkerLost: (_NONE, lambda about, _: _lost(about)),
+    ev.Validated: (st.one_of(st.just(Verdict()), refusals()), _validated),
+    ev.Integrated: (_NONE, lambda about, _: _integrated(about)),
+    ev.IntegrationConflicted: (_NONE, lambda about, _: _conflicted(about)),
+    ev.IntegrationRejected: (refusals(), _rejected),
+}
+"""How to make each event about an attempt; built once, since strategies are dear to build."""

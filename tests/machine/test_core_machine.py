@@ -13,10 +13,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
 from swarmskill.core.state import Stage, Stop
+from swarmskill.core.transitions import step
 from swarmskill.model import Outcome, Phase, RunConfig, Task
 from tests.bookkeeper import ANSWERS, Bookkeeper
 from tests.machine.oracle import Oracle
-from tests.machine.runs import About, attempt_events, configs, run_events, success, task_lists
+from tests.machine.runs import About, configs, draw_attempt_event, draw_run_event, success, task_lists
 
 ATTEMPT_EVENTS = tuple(kind for kinds in ANSWERS.values() for kind in kinds if issubclass(kind, ev.AttemptEvent))
 
@@ -85,13 +86,7 @@ class Mayor(RuleBasedStateMachine):
         task = data.draw(st.sampled_from([*self._ids(), "nobody"]))
         known = self.book.state.tasks.get(task)
         attempt = data.draw(st.integers(0, known.attempt + 1 if known else 1))
-        self._feed(data.draw(attempt_events(About(self._now(), task, attempt), ATTEMPT_EVENTS)))
-
-    @rule(data=st.data(), head=st.sampled_from(["base", "other"]))
-    def stray_of_run(self, data: st.DataObject, head: str) -> None:
-        """A landing of another head, or a report of another session."""
-        kinds = (ev.Landed, ev.LandingRefused, ev.Reported)
-        assert not self._feed(data.draw(run_events(self._now(), head, self.book.state.session - 1, kinds)))
+        self._feed(draw_attempt_event(data, About(self._now(), task, attempt), ATTEMPT_EVENTS))
 
     @rule(now=st.booleans(), force=st.booleans(), ago=st.sampled_from([0, 0, 0, 1]))
     def stop(self, now: bool, force: bool, ago: int) -> None:
@@ -174,6 +169,7 @@ class Mayor(RuleBasedStateMachine):
         effects = self.book.feed(event)
         self.oracle.observe(before, event, self.book.state, effects)
         self._check_kills()
+        self._check_strangers()
         changed = self.book.state is not before
         if changed:
             self.taken.append(event)
@@ -186,13 +182,24 @@ class Mayor(RuleBasedStateMachine):
         wanted = running if stop in (Stop.NOW, Stop.FORCE) else set()
         assert kills == {(task, stop is Stop.FORCE) for task in wanted}
 
+    def _check_strangers(self) -> None:
+        """Nobody else's landing or report is taken, in whatever stage the run is."""
+        state, at = self.book.state, self._now()
+        for event in (
+            ev.Landed(at=at, head="other", branch="main"),
+            ev.LandingRefused(at=at, head="other", reason="dirty"),
+            ev.Reported(at=at, session=state.session - 1, path="/other"),
+            ev.Reported(at=at, session=state.session + 1, path="/other"),
+        ):
+            assert step(state, event) == (state, ()), f"taken: {event}"
+
     def _draw_answer(self, data: st.DataObject) -> ev.Event:
         effect = data.draw(st.sampled_from(self.book.pending))
-        kinds = ANSWERS[type(effect)]
         if isinstance(effect, ef.AttemptEffect):
-            return data.draw(attempt_events(About(self._now(), effect.task, effect.attempt), kinds))
-        state = self.book.state
-        return data.draw(run_events(self._now(), state.head, state.session, kinds))
+            about = About(self._now(), effect.task, effect.attempt)
+            return draw_attempt_event(data, about, ANSWERS[type(effect)])
+        assert isinstance(effect, ef.Land | ef.Report)
+        return draw_run_event(data, self._now(), effect)
 
     def _is_asked_again(self, event: ev.Event) -> bool:
         """Whether the double is a new word: the same was asked for again since (law 3)."""

@@ -1,4 +1,4 @@
-"""Every mutant of the core is killed by the stories or the machine. Slow: run with `-m slow`."""
+"""Every mutant of the core is killed by the stories or the machine. That takes half an hour: run with `-m mutants`."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def test_the_text_that_a_mutant_replaces_is_still_there(mutant: Mutant) -> None:
     assert mutant.old != mutant.new
 
 
-@pytest.mark.slow
+@pytest.mark.mutants
 def test_an_unchanged_copy_passes() -> None:
     assert list(killers(None)) == []
 
 
-@pytest.mark.slow
+@pytest.mark.mutants
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_mutant_is_killed(mutant: Mutant) -> None:
     assert next(killers(mutant), None), f"nobody noticed that {mutant.name}"

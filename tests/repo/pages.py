@@ -15,8 +15,8 @@ ERRORS = """\
 An error is two lines on standard error: what is wrong and where, then a command or an edit that helps.
 
 ```
-error: tasks.json: /1/blockedBy/0: no task has the id "mdel"
- hint: did you mean "model"?
+error: tasks.json: /1/blockedBy/0: no task has the id "mdel"; the nearest are "model"
+ hint: write "model", or add the task
 ```
 
 With `--json` it is one document on standard output:

@@ -182,8 +182,15 @@ def _options(words: list[str]) -> dict[str, str]:
 
 
 def _started(at: float, task: str, attempt: int, _: list[str]) -> ev.Event:
-    place = {"identity": f"{task}@{attempt}", "worktree": f"/{task}-{attempt}"}
-    return ev.WorkerStarted(at=at, task=task, attempt=attempt, pid=100 + attempt, base="base", **place)
+    return ev.WorkerStarted(
+        at=at,
+        task=task,
+        attempt=attempt,
+        pid=100 + attempt,
+        identity=f"{task}@{attempt}",
+        worktree=f"/{task}-{attempt}",
+        base="base",
+    )
 
 
 def _spawn_failed(at: float, task: str, attempt: int, words: list[str]) -> ev.Event:

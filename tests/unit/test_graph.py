@@ -77,6 +77,14 @@ def test_edges_are_seen_from_both_sides_once(tasks: list[Task]) -> None:
 
 
 @given(task_lists())
+def test_order_has_each_rank_once_after_its_blockers(tasks: list[Task]) -> None:
+    graph = build_graph(tasks)
+    assert sorted(graph.order) == list(range(len(tasks)))
+    place = {rank: index for index, rank in enumerate(graph.order)}
+    assert all(place[blocker] < place[rank] for rank, bs in enumerate(graph.blockers) for blocker in bs)
+
+
+@given(task_lists())
 def test_rank_is_priority_then_weight_then_id(tasks: list[Task]) -> None:
     graph = build_graph(tasks)
     keys = [(one.priority, -graph.weight[rank], int(one.id)) for rank, one in enumerate(graph.tasks)]

@@ -27,7 +27,7 @@ def test_each_kind_has_its_cap(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("cap", [0, 1, 7])
 def test_a_cap_of_the_run_replaces_those_of_the_kinds(kind: str, cap: int) -> None:
-    assert _retries(kind, run_cap=cap) == (CAPS[kind] if kind in (LOST, CONFLICT) else cap)
+    assert _retries(kind, run_cap=cap) == (CAPS[kind] if kind in (LOST, CONFLICT, CheckKind.ISOLATION) else cap)
 
 
 def test_a_cap_of_the_task_goes_before_that_of_the_run() -> None:
@@ -61,3 +61,8 @@ def test_outcomes() -> None:
         CONFLICT: Outcome.CONFLICTED,
     }
     assert {kind: outcome_of(kind) for kind in KINDS} == {kind: special.get(kind, Outcome.REJECTED) for kind in KINDS}
+
+
+def test_a_worker_that_left_its_worktree_is_never_tried_again() -> None:
+    assert _retries(CheckKind.ISOLATION, task_cap=3) == 0
+    assert _retries(CheckKind.ISOLATION, run_cap=3) == 0

@@ -17,7 +17,7 @@ def test_changes_have_kind_and_size_and_renames_have_both_ends(git_repo: GitRepo
     (git_repo.top / "src" / "b.py").unlink()
     (git_repo.top / "src" / "b.py").symlink_to("x")
     commit = git_repo.commit({".gitignore": "longer text\n", "bin": b"\0" * 2000})
-    assert changes(git_repo.open(), base, commit) == (
+    assert changes(git_repo.open(), entries(git_repo.open(), base, commit)) == (
         Change(".gitignore", ChangeKind.MODIFIED, 12),
         Change("a.txt", ChangeKind.DELETED, 0),
         Change("bin", ChangeKind.ADDED, 2000),
@@ -39,7 +39,7 @@ def test_submodule_pointer_is_a_change_without_size(git_repo: GitRepo) -> None:
     git_repo.git("update-index", "--add", "--cacheinfo", f"160000,{base},lib")
     git_repo.git("commit", "-q", "-m", "sub")
     repository, commit = git_repo.open(), git_repo.head()
-    assert changes(repository, base, commit) == (Change("lib", ChangeKind.ADDED, 0),)
+    assert changes(repository, entries(repository, base, commit)) == (Change("lib", ChangeKind.ADDED, 0),)
     assert entries(repository, base, commit)[0].is_submodule
 
 
@@ -132,5 +132,5 @@ def test_sha256_repository(git_repo: GitRepo) -> None:
     path = repo.worktrees().acquire("1-1", base).path
     repo.write("b", "b\n", path)
     snap = repo.snap(path, base)
-    assert changes(repo.open(), base, snap.commit) == (Change("b", ChangeKind.ADDED, 2),)
+    assert changes(repo.open(), entries(repo.open(), base, snap.commit)) == (Change("b", ChangeKind.ADDED, 2),)
     assert list(added_text(repo.open(), base, snap.commit)) == [("b", 1, "b")]

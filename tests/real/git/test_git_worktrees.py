@@ -430,3 +430,131 @@ def test_sparse_checkout_stays_sparse_and_whole(git_repo: GitRepo) -> None:
     worktrees.release(path)
     again = worktrees.acquire("2-1", base).path
     assert git_repo.snap(again, base).tree == git_repo.head(f"{base}^{{tree}}")
+
+
+def test_a_worktree_that_was_given_back_is_used_again_at_its_place(git_repo: GitRepo) -> None:
+    worktrees = git_repo.worktrees()
+    first, second = git_repo.head(), git_repo.commit({"new.txt": "new"})
+    path = worktrees.acquire("merged", second).path
+    handle = os.open(path, os.O_RDONLY)  # while it is held, no other folder can get its number
+    folder = path.stat().st_ino
+    (path / "left.log").write_text("ignored")
+    (path / "a.txt").write_text("changed")
+    worktrees.release(path)
+    assert worktrees.acquire("merged", first).path == path
+    assert path.stat().st_ino == folder
+    assert sorted(entry.name for entry in path.iterdir()) == [".git", ".gitignore", "a.txt", "src"]
+    assert git_repo.git("status", "--porcelain", "--ignored", folder=path) == ""
+    worktrees.acquire("merged", second)
+    assert path.stat().st_ino != folder, "it was not given back: somebody may still write there"
+    os.close(handle)
+
+
+def test_a_reused_worktree_of_the_same_tree_is_not_checked_out_again(git_repo: GitRepo) -> None:
+    worktrees = git_repo.worktrees()
+    path = worktrees.acquire("1-1", git_repo.head()).path
+    git_repo.write(".swarm/result.json", "{}", path)
+    record = git_repo.top / ".git" / "worktrees" / "1-1"
+    (index,) = record.glob("swarm-index-*")
+    before = index.stat().st_ino
+    worktrees.release(path)
+    head = git_repo.commit(message="an empty commit")
+    path = worktrees.acquire("2-1", head).path
+    (index,) = record.glob("swarm-index-*")
+    assert (index.name, index.stat().st_ino) == (f"swarm-index-{head}", before)
+    assert git_repo.git("rev-parse", "HEAD", folder=path) == head
+    assert git_repo.git("status", "--porcelain", "--ignored", folder=path) == ""
+    assert not (path / ".swarm").exists()
+    git_repo.write("a.txt", "changed\n", path)
+    assert git_repo.content(git_repo.snap(path, head).commit, "a.txt") == "changed"
+
+
+@pytest.mark.parametrize("left", ["a.txt", "new.txt", "x.log", "build/deep/er", "empty/", "nested/.git/HEAD", "-a.txt"])
+def test_a_reused_worktree_of_the_same_tree_is_clean_whatever_was_left_in_it(git_repo: GitRepo, left: str) -> None:
+    worktrees = git_repo.worktrees()
+    path = worktrees.acquire("1-1", git_repo.head()).path
+    if left.startswith("-"):
+        (path / left[1:]).unlink()
+    elif left.endswith("/"):
+        (path / left).mkdir()
+    else:
+        git_repo.write(left, "ref: refs/heads/main\n", path)
+    worktrees.release(path)
+    path = worktrees.acquire("2-1", git_repo.head()).path
+    files = sorted(str(file.relative_to(path)) for file in path.rglob("*") if file.name != ".git")
+    assert files == [".gitignore", "a.txt", "src", "src/b.py"]
+    assert (path / "a.txt").read_text() == "1\n2\n3\n"
+
+
+def test_edits_hidden_by_flags_in_the_index_do_not_outlive_the_attempt(git_repo: GitRepo) -> None:
+    worktrees = git_repo.worktrees()
+    path = worktrees.acquire("1-1", git_repo.head()).path
+    git_repo.git("update-index", "--assume-unchanged", "a.txt", folder=path)
+    git_repo.git("update-index", "--skip-worktree", "src/b.py", folder=path)
+    git_repo.write("a.txt", "9\n2\n3\n", path)
+    git_repo.write("src/b.py", "b = 9\n", path)
+    worktrees.release(path)
+    path = worktrees.acquire("2-1", git_repo.head()).path
+    assert (path / "a.txt").read_text() == "1\n2\n3\n"
+    assert (path / "src/b.py").read_text() == "b = 1\n"
+
+
+def test_a_pipe_in_place_of_the_git_file_stops_nothing(git_repo: GitRepo) -> None:
+    worktrees = git_repo.worktrees()
+    path = worktrees.acquire("1-1", git_repo.head()).path
+    (path / ".git").unlink()
+    os.mkfifo(path / ".git")
+    assert git_repo.snap(path, git_repo.head()).entries == ()
+    worktrees.release(path)
+    assert git_repo.git("status", "--porcelain", folder=worktrees.acquire("2-1", git_repo.head()).path) == ""
+
+
+def test_a_snapshot_names_what_is_different(git_repo: GitRepo) -> None:
+    path = git_repo.worktrees().acquire("1-1", git_repo.head()).path
+    untouched = git_repo.snap(path, git_repo.head())
+    assert (untouched.tree, untouched.entries) == (git_repo.head("HEAD^{tree}"), ())
+    git_repo.write("new.txt", "", path)
+    git_repo.write("x.log", "", path)
+    git_repo.write("y.log", "", path)
+    (path / "a.txt").unlink()
+    taken = git_repo.snap(path, git_repo.head(), extra_paths=("x.log", "src", "none"))
+    assert [(entry.path, entry.kind.value) for entry in taken.entries] == [("a.txt", "D"), ("new.txt", "A"), ("x.log", "A")]
+    assert git_repo.files(taken.commit) == [".gitignore", "new.txt", "src/b.py", "x.log"]
+
+
+def test_a_folder_in_the_manifest_does_not_bring_its_ignored_files(git_repo: GitRepo) -> None:
+    path = git_repo.worktrees().acquire("1-1", git_repo.head()).path
+    git_repo.write("src/run.log", "", path)
+    git_repo.write("src/c.py", "", path)
+    taken = git_repo.snap(path, git_repo.head(), extra_paths=("src",))
+    assert [entry.path for entry in taken.entries] == ["src/c.py"]
+
+
+def test_a_head_that_a_worker_made_a_second_name_of_another_file_is_not_written_through(git_repo: GitRepo) -> None:
+    worktrees = git_repo.worktrees()
+    for name, make in (("1-1", os.link), ("2-1", os.symlink)):
+        path = worktrees.acquire(name, git_repo.head()).path
+        head = Path(git_repo.git("rev-parse", "--absolute-git-dir", folder=path)) / "HEAD"
+        victim = git_repo.write(f"victim-{name}", "f" * (head.stat().st_size - 1) + "\n")
+        head.unlink()
+        make(victim, head)
+        worktrees.release(path)
+        again = worktrees.acquire(f"{name}-again", git_repo.commit(message=name)).path
+        assert victim.read_text() == "f" * 40 + "\n"
+        assert git_repo.git("rev-parse", "HEAD", folder=again) == git_repo.head()
+
+
+def test_a_worktree_that_was_given_back_is_used_again_at_its_place(git_repo: GitRepo) -> None:
+    worktrees = git_repo.worktrees()
+    first, second = git_repo.head(), git_repo.commit({"new.txt": "new"})
+    path = worktrees.acquire("merged", second).path
+    folder = path.stat().st_ino
+    (path / "left.log").write_text("ignored")
+    (path / "a.txt").write_text("changed")
+    worktrees.release(path)
+    assert worktrees.acquire("merged", first).path == path
+    assert path.stat().st_ino == folder
+    assert sorted(entry.name for entry in path.iterdir()) == [".git", ".gitignore", "a.txt", "src"]
+    assert git_repo.git("status", "--porcelain", "--ignored", folder=path) == ""
+    worktrees.acquire("merged", second)
+    assert path.stat().st_ino != folder, "it was not given back: somebody may still write there"

@@ -159,12 +159,14 @@ class Touch:
     """One thing of the main checkout that changed while a worker lived: by the worker, or by the user.
 
     `path` is the file, "" for HEAD, a ref, a setting or a hook; `named` tells that the worker's log or
-    result names that file, or the main checkout itself.
+    result names that file, or the main checkout itself. `harmless` does not count against this worker:
+    a new ref, which changes nothing of the user's, or what another worker that lived meanwhile names.
     """
 
     what: str
     path: str = ""
     named: bool = False
+    harmless: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

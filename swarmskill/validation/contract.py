@@ -139,12 +139,12 @@ def _notes(task: Task, end: WorkerEnd, evidence: Evidence) -> Iterator[str]:
     if end.touched:
         yield f"meanwhile the main checkout changed: {_touched(end.touched, end)}"
     if not task.files:
-        yield "no manifest: nothing limited which files it may write"
+        yield "no manifest"
     if not evidence.changes:
         yield "changed nothing"
     if end.result is None:
         if not end.result_problem and end.exit_code == 0:
-            yield "claimed nothing: no result file"
+            yield "no result file"
         return
     unchanged = _unchanged((*end.result.files_changed, *end.result.artifacts), evidence)
     if unchanged:

@@ -65,6 +65,8 @@ class Judge:
         try:
             taken = snapshot(repository, worktree, effect.base, message, extra_paths=literal, left_out=left_out)
         except GitFailed as error:
+            if error.no_room:
+                raise
             # Workers can wreck their worktree; that is their failure, not the run's.
             return _unreadable(f"the worktree cannot be read: {error.message}"), ""
         commit = taken.commit

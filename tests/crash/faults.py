@@ -85,11 +85,18 @@ class _Armed:
             with open(self.fault.died, "w") as file:
                 file.write(name)
         if self.fault.with_git and git:
-            os.killpg(git, signal.SIGKILL)
+            _kill_group(git)
         if self.fault.with_workers or self.fault.with_keeper:
             _kill_family(workers=self.fault.with_workers, keeper=self.fault.with_keeper)
         os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(60)
+
+
+def _kill_group(git: int) -> None:
+    try:
+        os.killpg(git, signal.SIGKILL)
+    except ProcessLookupError:
+        os.kill(git, signal.SIGKILL)  # not the leader of a group; it is our child, so it is there
 
 
 _keeper_folder: list[Path] = []

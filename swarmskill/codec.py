@@ -71,15 +71,17 @@ def decode_event(line: bytes) -> tuple[int, ev.Event]:
     match = _CRC.search(line)
     if match is None or int(match[1], 16) != zlib.crc32(line[: match.start()]):
         raise BadLine("the checksum does not fit")
-    fields = orjson.loads(line)
-    if fields.get("v") != VERSION:
-        raise NewerVersion(f"format version {fields.get('v')}, this swarm knows {VERSION}")
-    cls = _EVENTS.get(fields.get("type", ""))
-    if cls is None:
-        raise NewerVersion(f"event type {fields.get('type')!r}")
     try:
-        return int(fields["n"]), msgspec.convert(fields, cls)
-    except (msgspec.ValidationError, KeyError, ValueError) as error:
+        fields = orjson.loads(line)
+        if not isinstance(fields, dict):
+            raise BadLine("it is no JSON object")
+        if fields.get("v") != VERSION:
+            raise NewerVersion(f"format version {fields.get('v')}, this swarm knows {VERSION}")
+        cls = _EVENTS.get(str(fields.get("type")))
+        if cls is None:
+            raise NewerVersion(f"event type {fields.get('type')!r}")
+        return msgspec.convert(fields.get("n"), int), msgspec.convert(fields, cls)
+    except (orjson.JSONDecodeError, msgspec.ValidationError) as error:
         raise BadLine(str(error)) from error
 
 

@@ -89,6 +89,11 @@ class RunFolder:
         return self.path / "keeper"
 
     @property
+    def checkout(self) -> Path:
+        """Folder of copies of the main checkout's settings and hooks, numbered by when they changed."""
+        return self.path / "checkout"
+
+    @property
     def report(self) -> Path:
         """The report in Markdown, written at the end."""
         return self.path / "report.md"
@@ -124,7 +129,7 @@ def runs_folder(common_dir: Path) -> Path:
 
 
 def run_ids(common_dir: Path) -> list[str]:
-    """Ids of all runs, oldest first: ids begin with the time, so they sort by it."""
+    """Ids of all runs, oldest first: ids begin with the time, so they sort by it. A start that was refused is none."""
     folder = runs_folder(common_dir)
     if not folder.is_dir():
         return []

@@ -64,6 +64,9 @@ def load_sources(
         sources.append(_read_toml(top / "pyproject.toml", "pyproject.toml", "tool", "swarm"))
     if (user_folder / "swarm.toml").is_file():
         sources.append(_read_toml(user_folder / "swarm.toml", str(user_folder / "swarm.toml")))
+    if environment.get("CI", "").lower() not in ("", "0", "false"):
+        # Nobody but the workers is at work in the checkout there.
+        sources.append(Source("CI", {"isolation": Isolation.STRICT}))
     return sources
 
 
@@ -217,8 +220,10 @@ _DECODERS: Final[dict[str, Decode]] = {
 }
 
 
-def _maybe_number(text: str) -> int | str:
-    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else text
+def _maybe_number(text: str) -> float | str:
+    if re.fullmatch(r"[0-9]{1,18}", text):
+        return int(text)
+    return float(text) if re.fullmatch(r"[0-9]{1,18}\.[0-9]{1,9}", text) else text
 
 
 def _maybe_seconds(text: str) -> float | str:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from swarmskill.core.state import State
-from swarmskill.mayor.isolation import PUT_ASIDE
+from swarmskill.mayor.branch import FOREIGN
+from swarmskill.mayor.isolation import LOST, PUT_ASIDE
 from swarmskill.model import Outcome, Phase, WorktreeSetup
-from swarmskill.places import attempt_key, worktrees_folder
+from swarmskill.places import attempt_key, attempt_ref, worktrees_folder
 from swarmskill.repo.integrate import drop_attempt, kept_attempts
 from swarmskill.repo.repository import Repository
 from swarmskill.repo.worktree import Worktrees
@@ -16,7 +17,7 @@ from swarmskill.repo.worktree import Worktrees
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """Worktrees that were removed, and those that were kept with the reason, by path."""
+    """Worktrees that were removed, and those that were kept, and refs of the user's, by name with the reason."""
 
     removed: list[str] = field(default_factory=list)
     kept: dict[str, str] = field(default_factory=dict)
@@ -38,9 +39,13 @@ def clean_run(repository: Repository, state: State, named: frozenset[str]) -> Cl
             worktrees.remove(path)
             cleaned.removed.append(str(path))
     worktrees.prune()
+    touched = any(task.end and task.end.touched for task in state.tasks.values())
     for key in kept_attempts(repository, state.run_id):
+        if key.startswith((FOREIGN, LOST)) or (touched and key.startswith(PUT_ASIDE)):
+            ref = attempt_ref(state.run_id, key)
+            cleaned.kept[ref] = f"somebody changed what is yours, and it was this before; git update-ref -d {ref}"
         # What was put aside of the user's checkout stays until the last attempt that may need it is cleaned.
-        if key not in reasons and not (reasons and key.startswith(PUT_ASIDE)):
+        elif key not in reasons and not (reasons and key.startswith(PUT_ASIDE)):
             drop_attempt(repository, state.run_id, key)
     return cleaned
 

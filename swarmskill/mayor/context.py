@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from swarmskill.agents.environment import worker_environment
 from swarmskill.backends.base import Backend
+from swarmskill.mayor.branch import RunBranch
 from swarmskill.mayor.commands import Commands
 from swarmskill.mayor.isolation import CheckoutGuard
 from swarmskill.model import RunConfig
 from swarmskill.places import RunFolder
+from swarmskill.repo.collecting import GcPause
 from swarmskill.repo.repository import Repository
 from swarmskill.repo.worktree import Worktrees
 
@@ -27,6 +29,8 @@ class RunContext:
     commands: Commands
     environment: Mapping[str, str]
     guard: CheckoutGuard
+    branch: RunBranch
+    no_gc: GcPause
 
     def worker_variables(self, **named: str) -> dict[str, str]:
         """The whole environment of a process that works for this run, with `SWARM_*` values by name."""

@@ -63,14 +63,23 @@ class Judge:
         literal = tuple(entry for entry in task.files if not is_glob(entry))
         left_out = setup_paths(self.run.config.worktree)
         try:
-            taken = snapshot(repository, worktree, effect.base, message, extra_paths=literal, left_out=left_out)
+            with self.run.no_gc:
+                taken = snapshot(
+                    repository,
+                    worktree,
+                    effect.base,
+                    message,
+                    extra_paths=literal,
+                    left_out=left_out,
+                    ignore_files=self.run.guard.ignore_files(),
+                )
+                keep_attempt(repository, run_id, attempt_key(task.id, effect.attempt), taken.commit)
         except GitFailed as error:
-            if error.no_room:
-                raise
+            if error.no_room or not repository.is_readable(effect.base):
+                raise  # not the worktree: nothing can be judged here until there is room, or the repository is mended
             # Workers can wreck their worktree; that is their failure, not the run's.
             return _unreadable(f"the worktree cannot be read: {error.message}"), ""
         commit = taken.commit
-        keep_attempt(repository, run_id, attempt_key(task.id, effect.attempt), commit)
         if taken.nested:
             return _unreadable(
                 "git repositories inside the worktree cannot be committed: " + ", ".join(taken.nested)

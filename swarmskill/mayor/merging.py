@@ -22,12 +22,12 @@ from swarmskill.mayor.context import RunContext
 from swarmskill.mayor.judging import Judge
 from swarmskill.mayor.stacking import Key, Layer, Stack, Waiting, stack_up
 from swarmskill.model import Check, CheckKind, CheckResult, Phase, Task, Verdict
-from swarmskill.places import branch_ref
-from swarmskill.repo.integrate import advance, find_integrated
+from swarmskill.repo.git import GitFailed
+from swarmskill.repo.integrate import find_integrated, keep_attempt
 from swarmskill.repo.setup import SetupFailed
 
 MERGED = "merged"
-"""Key of the worktree in which merged results are checked."""
+"""Key of the worktree in which merged results are checked, and of the ref that holds the last one."""
 
 
 class _Closed(Exception):
@@ -41,7 +41,6 @@ class Merger:
         self._run = run
         self._judge = judge
         self._receive = receive
-        self._ref = branch_ref(run.folder.run_id)
         self._queue: deque[Waiting] = deque()
         self._state = EMPTY
         self._told: set[Key] = set()
@@ -102,7 +101,7 @@ class Merger:
                 if len(stack.layers) == 1:
                     self._reject(stack.layers[0].waiting, verdict)
                 return False
-            if advance(self._run.repository, self._ref, stack.top, stack.tip):
+            if self._run.branch.advance(stack.top):
                 break  # else somebody moved the branch: once more on its new tip
         self._tip = stack.top
         at = time.time()
@@ -112,23 +111,42 @@ class Merger:
 
     def _stack(self, group: Sequence[Waiting]) -> Stack:
         """The attempts of the group that have no answer yet, on top of the run branch."""
-        tip = self._known_tip()
-        stack = stack_up(self._run.repository, self._run.folder.run_id, tip, self._untold(group))
+        tip, repository, run_id = self._known_tip(), self._run.repository, self._run.folder.run_id
+        try:
+            with self._run.no_gc:
+                stack = stack_up(repository, run_id, tip, self._untold(group))
+                if stack.layers and stack.top != stack.layers[-1].waiting.effect.commit:
+                    keep_attempt(repository, run_id, MERGED, stack.top)  # its checks may take long
+        except GitFailed:
+            if not self._reject_gone(group):
+                raise
+            return self._stack(group)
         for one, paths in stack.conflicting:
             task, attempt = one.key
             self._answer(IntegrationConflicted(at=time.time(), task=task, attempt=attempt, paths=paths))
         return stack
 
-    def _known_tip(self) -> str:
-        """The run branch's tip. What somebody else brought there is told first.
+    def _reject_gone(self, group: Sequence[Waiting]) -> bool:
+        """Reject what somebody dropped from the repository: a fresh attempt has to make it again."""
+        is_readable = self._run.repository.is_readable
+        gone = [one for one in self._untold(group) if not is_readable(one.effect.commit)]
+        if not is_readable(self._state.base):
+            return False  # nothing can be read: it is the repository that has to be mended
+        for one in gone:
+            detail = f"the attempt's commit {one.effect.commit[:12]} is gone from the repository"
+            self._reject(
+                one, Verdict(failed=CheckResult(kind=CheckKind.CLAIM, name="commit", passed=False, detail=detail))
+            )
+        return bool(gone)
 
-        That was a mayor that died before it recorded it, or a git that outlived one. Told in the branch's order,
-        since the last one told is the run's head.
+    def _known_tip(self) -> str:
+        """The run branch's tip. What a mayor brought there that died before it recorded it is told first.
+
+        In the branch's order, since the last one told is the run's head.
         """
-        repository, run_id = self._run.repository, self._run.folder.run_id
-        tip = repository.run_tip(run_id)
+        tip = self._run.branch.tip()
         if tip != self._tip:
-            found = find_integrated(repository, run_id, self._state.base)
+            found = find_integrated(self._run.repository, self._run.folder.run_id, self._state.base, tip)
             for key in reversed(found):
                 task = self._state.tasks.get(key[0])
                 if task and (task.phase, task.attempt) == (Phase.INTEGRATING, key[1]) and key not in self._told:

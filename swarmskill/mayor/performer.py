@@ -103,7 +103,8 @@ class ThreadedPerformer:
 
     def _land(self, effect: ef.Land, state: State) -> ev.Event:
         repository, branch = self._run.repository, state.config.branch
-        result = land(repository, branch, state.base, effect.head, rev=branch_name(self._run.folder.run_id))
+        rev, hook = branch_name(self._run.folder.run_id), self._run.guard.trusts(repository.hooks / "post-merge")
+        result = land(repository, branch, state.base, effect.head, rev=rev, hook=hook)
         self._run.guard.refresh()
         if result.landed:
             return ev.Landed(at=time.time(), head=effect.head, branch=branch, note=result.note)

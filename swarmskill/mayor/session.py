@@ -22,6 +22,7 @@ from swarmskill.core.state import EMPTY, State
 from swarmskill.core.transitions import fold
 from swarmskill.errors import Refused
 from swarmskill.ledger import Holder, Ledger, this_host
+from swarmskill.mayor.branch import RunBranch
 from swarmskill.mayor.commands import Commands
 from swarmskill.mayor.context import RunContext
 from swarmskill.mayor.isolation import CheckoutGuard
@@ -32,6 +33,7 @@ from swarmskill.mayor.refusals import explained
 from swarmskill.mayor.takeover import clear_locks, end_commands, leash, refuse_unexplained
 from swarmskill.model import RunConfig, Task
 from swarmskill.places import RunFolder, worktrees_folder
+from swarmskill.repo.collecting import GcPause
 from swarmskill.repo.repository import Repository
 from swarmskill.repo.snapshot import clear_private_indexes
 from swarmskill.repo.worktree import Worktrees
@@ -112,18 +114,29 @@ def _drive(
 ) -> State:
     config = first.config if isinstance(first, RunStarted) else state.config
     session = first.session if isinstance(first, RunResumed) else 1
-    base = first.base if isinstance(first, RunStarted) else ""
+    head = first.base if isinstance(first, RunStarted) else state.head
     with leash(folder) as held, closing(ProcessBackend(folder.keeper)) as backend:
         repository = replace(repository, git=replace(repository.git, leash=held))
-        _prepare_repository(repository, folder.run_id, state.head or base)
+        _prepare_repository(repository, folder.run_id, head)
         if state.head:
             refuse_unexplained(repository, state)
         backend.open()
         end_commands(backend)
         commands = Commands(backend, session, config.grace)
         worktrees = _worktrees(folder, repository, config, state, commands, environment)
-        guard = CheckoutGuard(repository, folder.run_id, config.isolation)
-        run = RunContext(folder, config, repository, worktrees, backend, commands, environment, guard)
+        no_gc = GcPause(repository.common_dir)
+        run = RunContext(
+            folder,
+            config,
+            repository,
+            worktrees,
+            backend,
+            commands,
+            environment,
+            guard=CheckoutGuard(repository, folder, config.isolation, no_gc),
+            branch=RunBranch(repository, folder.run_id, head, watcher.say),
+            no_gc=no_gc,
+        )
         box = RequestBox(folder)
         mayor = Mayor(book=ledger, watcher=watcher, requests=box.take, state=state)
         with closing(ThreadedPerformer(run, mayor.receive)) as performer:

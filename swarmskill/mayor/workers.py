@@ -19,7 +19,6 @@ from swarmskill.core.effects import Await, Kill, Spawn
 from swarmskill.core.state import State
 from swarmskill.ledger import replace_file
 from swarmskill.mayor.context import RunContext
-from swarmskill.mayor.isolation import touches
 from swarmskill.model import Feedback, Task, WorkerEnd
 from swarmskill.places import RESULT_FILE, attempt_key
 from swarmskill.prompt import BlockerSummary, render_prompt
@@ -45,7 +44,7 @@ class Workers:
         earlier = self.run.backend.find(key)
         if earlier is not None:
             return _started(effect, earlier, *self._read_assignment(key))
-        base = self.run.repository.run_tip(self.run.folder.run_id)
+        base = self.run.branch.tip()
         try:
             acquired = self.run.worktrees.acquire(key, base)
             job = self._job(effect, task, acquired.path, self._prompt(effect, task, acquired.path, state))
@@ -147,10 +146,10 @@ class Workers:
         return Acquired(Path(noted["worktree"])), noted["base"]
 
     def _harvest(self, effect: Await, key: str, done: Future[JobEnd]) -> ev.Event:
-        found, kept = self.run.guard.end(key)
         try:
             end = done.result()
         except JobLost as error:
+            self.run.guard.end(key, self.run.worktrees.root, None)
             return ev.WorkerLost(at=time.time(), task=effect.task, attempt=effect.attempt, reason=str(error))
         claimed = Path(effect.worktree) / RESULT_FILE
         result, problem = read_result(claimed, effect.task)
@@ -159,8 +158,7 @@ class Workers:
             copy.parent.mkdir(parents=True, exist_ok=True)
             with suppress(OSError):
                 shutil.copyfile(claimed, copy, follow_symlinks=False)
-        top, log = self.run.repository.top, self.run.folder.log(key)
-        touched = tuple(touches(found, top, self.run.worktrees.root, log, result))
+        touched, kept = self.run.guard.end(key, self.run.worktrees.root, result)
         worker_end = WorkerEnd(
             ending=end.ending,
             exit_code=end.exit_code,
@@ -169,7 +167,7 @@ class Workers:
             result=result,
             result_problem=problem,
             touched=touched,
-            kept=kept if touched else "",
+            kept=kept,
         )
         return ev.WorkerExited(at=time.time(), task=effect.task, attempt=effect.attempt, end=worker_end)
 

@@ -92,6 +92,8 @@ def _unusable(git: Git, stderr: str) -> Refused:
     if "must be run in a work tree" in stderr:
         if git.run("rev-parse", "--is-bare-repository", accept=range(256)).text == "true":
             hint = "git worktree add ../work, then run it there"
+            if any((folder / "index").exists() for folder in (git.folder, git.folder / ".git")):
+                hint = "it has an index, so this may be a mistake: git config core.bare false"
             return Refused(f"{git.folder} is a bare repository, without files", hint=hint)
         return Refused(
             f"{git.folder} has no files checked out",

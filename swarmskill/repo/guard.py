@@ -8,6 +8,7 @@ What the user does meanwhile shows as well: a difference says that something cha
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
@@ -51,16 +52,26 @@ def fingerprint(repository: Repository) -> Fingerprint:
         head=decode((repository.git_dir / "HEAD").read_bytes()).strip(),
         paths=dict(_paths(repository)),
         refs=dict(_refs(repository)),
-        settings=dict(_settings(repository)),
+        settings=settings_of(repository),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that changed, in words. `path` is the file's, "" for HEAD, refs, settings and hooks."""
+    """One thing that changed, in words. `path` is the file's, "" for HEAD, refs, settings and hooks.
+
+    For a ref `lost` is what it led to, and `now` what it leads to; "" if there was, or is, no such ref.
+    """
 
     what: str
     path: str = ""
+    lost: str = ""
+    now: str = ""
+
+    @property
+    def is_new_ref(self) -> bool:
+        """Whether a ref was added; nothing that was there changed by that."""
+        return bool(self.now) and not self.lost
 
 
 def differences(before: Fingerprint, after: Fingerprint) -> list[Difference]:
@@ -68,13 +79,23 @@ def differences(before: Fingerprint, after: Fingerprint) -> list[Difference]:
     found = []
     if before.head != after.head:
         found.append(Difference(f"HEAD: {before.head} -> {after.head}"))
-    kinds = (("file", before.paths, after.paths), ("ref", before.refs, after.refs))
-    for kind, old, new in (*kinds, ("setting", before.settings, after.settings)):
-        for name in sorted(old.keys() | new.keys()):
-            if old.get(name) != new.get(name):
-                what = f"{kind} {name}: {_verb(old.get(name), new.get(name))}"
-                found.append(Difference(what, name if kind == "file" else ""))
-    return found
+    for path, old, new in _changed(before.paths, after.paths):
+        found.append(Difference(f"file {path}: {_verb(old, new)}", path))
+    for ref, old, new in _changed(before.refs, after.refs):
+        was = f" (was {old[:12]})" if old else ""
+        found.append(Difference(f"ref {ref}: {_verb(old, new)}{was}", lost=_object(old), now=_object(new)))
+    return found + settings_differences(before.settings, after.settings)
+
+
+def settings_differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[Difference]:
+    """What changed in configuration and hooks."""
+    return [Difference(f"setting {name}: {_verb(old, new)}") for name, old, new in _changed(before, after)]
+
+
+def _changed(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[tuple[str, str | None, str | None]]:
+    for name in sorted(old.keys() | new.keys()):
+        if old.get(name) != new.get(name):
+            yield name, old.get(name), new.get(name)
 
 
 def _verb(old: str | None, new: str | None) -> str:
@@ -83,9 +104,19 @@ def _verb(old: str | None, new: str | None) -> str:
     return "gone" if new is None else "changed"
 
 
+def _object(value: str | None) -> str:
+    """The object of a ref's value; symbolic refs have the name that they follow behind it."""
+    return value.partition(" ")[0] if value else ""
+
+
+def here(repository: Repository) -> dict[str, str]:
+    """Variables that make git look at this checkout, whatever `core.bare` and `core.worktree` say by now."""
+    return {"GIT_DIR": str(repository.git_dir), "GIT_WORK_TREE": str(repository.top)}
+
+
 def _paths(repository: Repository) -> Iterator[tuple[str, str]]:
     """Every path that differs from HEAD, or is untracked or ignored, with git's word for it and its stat."""
-    for record in repository.git.run(*_STATUS).fields:
+    for record in repository.git.run(*_STATUS, env=here(repository)).fields:
         words = _WORDS_BEFORE_PATH.get(record[:1])
         if words is None:
             continue
@@ -108,29 +139,35 @@ def _stat(top: Path, path: str) -> str:
 
 
 def _refs(repository: Repository) -> Iterator[tuple[str, str]]:
-    listed = repository.git.run("for-each-ref", "--format=%(objectname)%(symref) %(refname)", *_REFS).text
+    words = ("for-each-ref", "--format=%(objectname) %(symref)%00%(refname)", *_REFS)
+    listed = repository.git.run(*words, env=here(repository)).text
     for line in listed.splitlines():
-        value, _, ref = line.partition(" ")
+        value, _, ref = line.partition("\0")
         if not ref.startswith(BRANCH_PREFIX):
             yield ref, value
 
 
-def _settings(repository: Repository) -> Iterator[tuple[str, str]]:
-    """Configuration by content, hooks by name, mode, size and time."""
+def settings_of(repository: Repository) -> dict[str, str]:
+    """Configuration by content, hooks by mode, size and time; path -> state. Needs no git."""
+    found = {}
+    for file in setting_files(repository):
+        with contextlib.suppress(OSError):
+            found[str(file)] = hashlib.sha256(file.read_bytes()).hexdigest()
+    for folder in {repository.common_dir / "hooks", repository.hooks}:
+        found |= {str(hook): _stat(hook.parent, hook.name) for hook in _entries(folder)}
+    return found
+
+
+def setting_files(repository: Repository) -> list[Path]:
+    """The files of git's own folder that tell git what to do; not all need exist."""
     common = repository.common_dir
-    files = [common / "config", repository.git_dir / "config.worktree"]
-    files += [
-        common / "info" / "exclude",
-        common / "info" / "attributes",
-        common / "objects" / "info" / "alternates",
-    ]
-    for file in files:
-        try:
-            yield str(file), hashlib.sha256(file.read_bytes()).hexdigest()
-        except OSError:
-            continue
-    for folder in {common / "hooks", repository.hooks}:
-        yield from ((str(hook), _stat(hook.parent, hook.name)) for hook in _entries(folder))
+    inside = (common / "info" / "exclude", common / "info" / "attributes", common / "objects" / "info" / "alternates")
+    return [common / "config", repository.git_dir / "config.worktree", *inside]
+
+
+def hook_files(repository: Repository) -> list[Path]:
+    """The hooks in git's own folder, samples left out."""
+    return [hook for hook in _entries(repository.common_dir / "hooks") if not hook.name.endswith(".sample")]
 
 
 def _entries(folder: Path) -> list[Path]:

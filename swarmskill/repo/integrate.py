@@ -63,10 +63,10 @@ def merge(repository: Repository, tip: str, commit: str) -> Merged:
 
 def _one_sided(repository: Repository, tip: str, commit: str) -> str:
     """The tree of the merge if one side left the base's as it is, else ""."""
-    found = repository.objects.find(f"{rev}^{{tree}}" for rev in (f"{commit}^", commit, tip))
-    base, ours, theirs = (tree.name if tree else "" for tree in found)
+    trees = repository.objects.find(f"{rev}^{{tree}}" for rev in (f"{commit}^", commit, tip))
+    base, ours, theirs = (tree.name if tree else "" for tree in trees)
     if not (base and ours and theirs):
-        return ""
+        return ""  # git says what is missing
     return theirs if ours == base else ours if theirs == base else ""
 
 
@@ -114,12 +114,22 @@ def advance(repository: Repository, ref: str, new: str, old: str) -> bool:
     raise GitFailed(("update-ref", ref, new, old), done.status, done.stderr, hint=hint)
 
 
-def find_integrated(repository: Repository, run_id: str, base: str) -> dict[tuple[str, int], str]:
-    """(task id, attempt) -> commit for everything of this run that the run branch has on top of `base`.
+def is_ancestor(repository: Repository, one: str, other: str) -> bool:
+    """Whether `other` holds the commit `one` in its history; False if one of them is no commit."""
+    return repository.git.run("merge-base", "--is-ancestor", one, other, accept=(0, 1, 128)).status == 0
+
+
+def is_whole(repository: Repository, commit: str) -> bool:
+    """Whether the repository has a commit with its files; its history is not looked at."""
+    return repository.git.run("rev-list", "--objects", "--quiet", "-1", commit, "--", accept=range(256)).status == 0
+
+
+def find_integrated(repository: Repository, run_id: str, base: str, tip: str = "") -> dict[tuple[str, int], str]:
+    """(task id, attempt) -> commit for everything of this run that `tip` (the run branch) has on top of `base`.
 
     One process. Raises Refused if the run branch is gone.
     """
-    tip = repository.run_tip(run_id)
+    tip = tip or repository.run_tip(run_id)
     words = (
         "log",
         "-z",

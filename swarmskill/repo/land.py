@@ -9,7 +9,7 @@ from pathlib import Path
 
 from swarmskill.repo.admin import record_of
 from swarmskill.repo.git import GitFailed, Output
-from swarmskill.repo.integrate import advance
+from swarmskill.repo.integrate import advance, is_ancestor
 from swarmskill.repo.repository import Repository
 
 _BUSY = {
@@ -47,14 +47,14 @@ class _Checkout:
     branch: str
 
 
-def land(repository: Repository, branch: str, base: str, head: str, *, rev: str = "") -> LandResult:
+def land(repository: Repository, branch: str, base: str, head: str, *, rev: str = "", hook: bool = True) -> LandResult:
     """Fast-forward the user's `branch` (short name) to `head`, or leave it alone and say why.
 
     `base` is where the branch was at the run's start; `rev` is what hints call `head` (the run branch).
     Where the branch is checked out, git's own fast-forward updates the files: it refuses when a file that
     the user changed, or an untracked or ignored one, would be overwritten. Nothing is stashed, nothing is
-    merged. Hooks: `post-merge` runs afterwards, as after `git pull`; no other hook can stop a landing
-    half-way. Raises GitFailed when git cannot tell the state of things.
+    merged. Hooks: `post-merge` runs afterwards, as after `git pull`, if `hook` says that it is the user's;
+    no other hook can stop a landing half-way. Raises GitFailed when git cannot tell the state of things.
     """
     name = rev or head
     if not branch:
@@ -84,7 +84,7 @@ def land(repository: Repository, branch: str, base: str, head: str, *, rev: str 
             f"{branch} is checked out more than once: {folders}",
             _merge_here(name),
         )
-    return _fast_forward(repository, holders[0], head, name)
+    return _fast_forward(repository, holders[0], head, name, hook=hook)
 
 
 def _refuse_moved(
@@ -99,8 +99,8 @@ def _refuse_moved(
         )
     if current == head:
         return None
-    on_the_way = _is_ancestor(repository, current, head)
-    if on_the_way and (current == base or _is_ancestor(repository, base, current)):
+    on_the_way = is_ancestor(repository, current, head)
+    if on_the_way and (current == base or is_ancestor(repository, base, current)):
         return None
     if on_the_way:
         return LandResult(False, f"{branch} was set back to before the run's start", _merge_here(name))
@@ -109,10 +109,6 @@ def _refuse_moved(
         f"{branch} has moved on since the run started",
         f"git checkout {shlex.quote(branch)} && git merge {name}",
     )
-
-
-def _is_ancestor(repository: Repository, one: str, other: str) -> bool:
-    return repository.git.run("merge-base", "--is-ancestor", one, other, accept=(0, 1)).status == 0
 
 
 def _move(repository: Repository, ref: str, head: str, current: str, name: str) -> LandResult:
@@ -127,7 +123,7 @@ def _move(repository: Repository, ref: str, head: str, current: str, name: str) 
     return LandResult(False, f"{short} moved while it was being landed", hint)
 
 
-def _fast_forward(repository: Repository, checkout: _Checkout, head: str, name: str) -> LandResult:
+def _fast_forward(repository: Repository, checkout: _Checkout, head: str, name: str, *, hook: bool) -> LandResult:
     """Let git fast-forward a checkout, then run the user's post-merge hook.
 
     Hooks are off meanwhile: a `reference-transaction` hook that says no after the files were updated would
@@ -152,7 +148,7 @@ def _fast_forward(repository: Repository, checkout: _Checkout, head: str, name: 
     done = repository.git.run(*words, "--quiet", head, folder=checkout.folder, accept=range(256))
     if done.status:
         return LandResult(False, _reason(done, checkout), command)
-    return LandResult(True, note=_post_merge(repository, checkout))
+    return LandResult(True, note=_post_merge(repository, checkout) if hook else "")
 
 
 def _reason(done: Output, checkout: _Checkout) -> str:

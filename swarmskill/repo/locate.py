@@ -29,7 +29,10 @@ def locate(start: Path) -> Located:
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
         raise _refusal(start, said)
-    top, common_dir = os.fsdecode(done.stdout).rstrip("\n").split("\n")
+    lines = os.fsdecode(done.stdout).removesuffix("\n").split("\n")
+    if len(lines) != 2:
+        raise Refused(f"the folder's name has a newline in it: {str(start)!r}", hint="rename the folder")
+    top, common_dir = lines
     return Located(Path(top), Path(common_dir))
 
 

@@ -91,6 +91,10 @@ class Repository:
             )
         return found.text
 
+    def is_readable(self, commit: str) -> bool:
+        """Whether git works here and has this commit."""
+        return self.git.run("cat-file", "-e", f"{commit}^{{commit}}", accept=range(256)).status == 0
+
     def resolve_tree(self, commit: str) -> str:
         """The tree of a commit."""
         return self.git.run("rev-parse", f"{commit}^{{tree}}").text

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from swarmskill.places import PRIVATE_FOLDER, WORKER_FOLDER
@@ -23,6 +24,7 @@ from swarmskill.repo import admin
 from swarmskill.repo.changes import GITLINK, Entry, parse_raw
 from swarmskill.repo.files import behind_link, inside, remove_tree
 from swarmskill.repo.git import GitFailed, Output, encode
+from swarmskill.repo.guard import here
 from swarmskill.repo.repository import Repository
 
 _UNBORN = re.compile(r"error: '([^']*?)/?' does not have a commit checked out")
@@ -30,6 +32,7 @@ _ERROR = re.compile(r"^error: (.*)$", re.MULTILINE)
 _TRIES = 3
 _ASIDE_BYTES = 1_000_000
 """Size up to which an untracked file of the main checkout is put aside."""
+_ASIDE_TOTAL = 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +59,12 @@ def snapshot(
     *,
     extra_paths: Sequence[str] = (),
     left_out: Sequence[str] = (),
+    ignore_files: Sequence[Path] = (),
 ) -> Snapshot:
     """Commit the worktree as it is: tracked, untracked and deleted files; no branch and no index moves.
 
-    Ignored files are taken if the worker committed or staged them, or if `extra_paths` names them.
+    Ignored files are taken if the worker committed or staged them, or if `extra_paths` names them; or if
+    `ignore_files` are given, which stand for `info/exclude` and the like, and do not ignore them.
     `left_out` (see `setup.setup_paths`) and `.swarm/` stay as they are in `base`. The commit's only parent
     is `base`; it is not signed and runs no hook. Raises GitFailed, also when the worktree is gone.
     """
@@ -70,7 +75,8 @@ def snapshot(
         index.seed()
         problems = index.add()
         found, nested = index.take_out((WORKER_FOLDER, *left_out))
-        if index.add_ignored([*extra_paths, *index.staged_by_worker()], found, left_out):
+        wanted = [*extra_paths, *index.staged_by_worker(), *index.hidden(ignore_files)]
+        if index.add_ignored(wanted, found, left_out):
             found, more = index.take_out((WORKER_FOLDER, *left_out))
             nested += more
         tree = index.run("write-tree").text if found else repository.objects.tree_of(base)
@@ -83,25 +89,39 @@ def snapshot(
 def put_aside(repository: Repository) -> str:
     """Commit the main checkout's changed files as they are, on top of HEAD; "" if there are none.
 
-    Untracked files come along up to `_ASIDE_BYTES` each. Neither the checkout nor its index is touched.
+    Untracked files come along up to `_ASIDE_BYTES` each and `_ASIDE_TOTAL` together. Neither the checkout nor
+    its index is touched. Raises GitFailed or OSError.
     """
-    git, head = repository.git, repository.resolve("HEAD")
+    head = repository.resolve("HEAD")
     with tempfile.TemporaryDirectory(prefix="swarm-index-", dir=_private_folder(repository)) as folder:
         index = Path(folder) / "index"
         if (repository.git_dir / "index").exists():
             shutil.copy2(repository.git_dir / "index", index)
-        env = {"GIT_INDEX_FILE": str(index)}
-        git.run("add", "--update", "--ignore-errors", env=env, accept=(0, 1))
-        others = git.run("ls-files", "-z", "--others", "--exclude-standard", env=env).fields
-        small = [path for path in others if _is_small(repository.top / path)]
-        if small:
-            listing = b"".join(encode(path) + b"\0" for path in small)
+        env = {**here(repository), "GIT_INDEX_FILE": str(index)}
+        run = partial(repository.git.run, env=env)
+        run("add", "--update", "--ignore-errors", accept=(0, 1))
+        others = run("ls-files", "-z", "--others", "--exclude-standard").fields
+        listing = b"".join(encode(path) + b"\0" for path in _small(repository.top, others))
+        if listing:
             words = ("add", "--ignore-errors", "--pathspec-from-file=-", "--pathspec-file-nul")
-            git.run(*words, stdin=listing, env=env, accept=(0, 1))
-        written = git.run("write-tree", env=env)
-    if written.text == repository.resolve_tree(head):
+            run(*words, stdin=listing, accept=(0, 1))
+        tree = run("write-tree").text
+    if tree == repository.resolve_tree(head):
         return ""
-    return git.run("commit-tree", "-p", head, written.text, "-m", "The main checkout before a worker started").text
+    return repository.git.run("commit-tree", "-p", head, tree, "-m", "The main checkout before a worker started").text
+
+
+def _small(top: Path, paths: Iterable[str]) -> Iterator[str]:
+    """Those files that are small, up to a total."""
+    total = 0
+    for path in paths:
+        with contextlib.suppress(OSError):
+            seen = (top / path).lstat()
+            if not stat.S_ISDIR(seen.st_mode) and seen.st_size <= _ASIDE_BYTES:
+                total += seen.st_size
+                if total > _ASIDE_TOTAL:
+                    return
+                yield path
 
 
 def _private_folder(repository: Repository) -> Path:
@@ -117,14 +137,6 @@ def clear_private_indexes(repository: Repository, *, older_than: float = 3600.0)
         with contextlib.suppress(OSError):
             if time.time() - folder.stat().st_mtime >= older_than:
                 remove_tree(folder)
-
-
-def _is_small(path: Path) -> bool:
-    try:
-        seen = path.lstat()
-    except OSError:
-        return False
-    return not stat.S_ISDIR(seen.st_mode) and seen.st_size <= _ASIDE_BYTES
 
 
 class _Index:
@@ -194,6 +206,13 @@ class _Index:
         except (OSError, GitFailed):
             return self._committed_by_worker()
         return listed.fields
+
+    def hidden(self, ignore_files: Sequence[Path]) -> list[str]:
+        """Files that these rules beside `.gitignore` do not ignore, but those that git finds by now do."""
+        if not ignore_files:
+            return []
+        rules = [f"--exclude-from={file}" for file in ignore_files]
+        return self.run("ls-files", "-z", "--others", "--exclude-per-directory=.gitignore", *rules).fields
 
     def _untouched(self) -> bool:
         """Whether the worktree's index is still the file that we made."""

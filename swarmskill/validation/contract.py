@@ -5,7 +5,7 @@ Laws:
 1. What was not seen does not count: a check without a result has failed.
 2. The exit code and the evidence beat what the worker says.
 3. The first failure decides, in this order: how the worker ended, its claim, the checks that are always
-   made, the task's own checks in the order of ORDER; for a task without checks the empty diff and then
+   made, the task's own checks in the order of CHECK_ORDER; for a task without checks the empty diff and then
    the artifacts that the worker names.
 4. Run-wide (cross-cutting) checks are judged on the merged result, by `judge_merged`.
 """
@@ -15,21 +15,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from swarmskill.core.manifest import covers, segments
-from swarmskill.model import Check, CheckKind, CheckResult, Claim, Ending, Evidence, Isolation, Task, Verdict, WorkerEnd
+from swarmskill.core.manifest import segments
+from swarmskill.model import (
+    CHECK_ORDER,
+    Check,
+    CheckKind,
+    CheckResult,
+    Claim,
+    Ending,
+    Evidence,
+    Isolation,
+    Task,
+    Touch,
+    Verdict,
+    WorkerEnd,
+)
 from swarmskill.validation.scans import ALWAYS
 from swarmskill.validation.tails import listed, one_line
-
-ORDER: Final = (
-    CheckKind.FILES_EXIST,
-    CheckKind.CONTENT_CHECK,
-    CheckKind.LINT,
-    CheckKind.TESTS,
-    CheckKind.COMMAND,
-    CheckKind.CUSTOM,
-    CheckKind.CROSS_CUTTING,
-)
-"""Cheapest first; checks of the same kind stay in the order of the task file."""
 
 ARTIFACTS: Final = "artifacts"
 """Name of the check that what the worker names exists."""
@@ -37,7 +39,7 @@ ARTIFACTS: Final = "artifacts"
 
 def ordered_checks(checks: Iterable[Check]) -> tuple[Check, ...]:
     """The checks in the order in which they are made: a task's own before run-wide ones."""
-    return tuple(sorted(checks, key=lambda check: (check.cross_cutting, ORDER.index(check.kind))))
+    return tuple(sorted(checks, key=lambda check: (check.cross_cutting, CHECK_ORDER.index(check.kind))))
 
 
 def own_checks(task: Task) -> tuple[Check, ...]:
@@ -88,22 +90,27 @@ def _intrusions(task: Task, end: WorkerEnd, evidence: Evidence, isolation: Isola
     """Changes of the main checkout that speak against the worker.
 
     The user may be at work there, too, so a change alone proves nothing unless nobody else can have
-    made it. What speaks against the worker: it names the file, its manifest claims the file, or its
-    own worktree is as it was, so that its work must be elsewhere.
+    made it. What speaks against the worker: it names the file; its manifest names just this file and its
+    own worktree has no change of it; or its worktree is as it was, so that its work must be elsewhere.
     """
+    if isolation is Isolation.OFF:
+        return
+    idle = not (evidence.changes or task.allow_empty)
+    unmade = {"/".join(segments(path)) for path in task.files} - {change.path for change in evidence.changes}
     guilty = [
         touch
         for touch in end.touched
-        if isolation is Isolation.STRICT
-        or touch.named
-        or not (evidence.changes or task.allow_empty)
-        or (touch.path and task.files and covers(task.files, touch.path))
+        if not touch.harmless and (isolation is Isolation.STRICT or touch.named or idle or touch.path in unmade)
     ]
-    if isolation is Isolation.OFF or not guilty:
-        return
-    kept = f"; as they were: git show {end.kept}:PATH" if end.kept else ""
-    detail = f"changed the main checkout: {listed([touch.what for touch in guilty])}{kept}"
-    yield _failure(CheckKind.ISOLATION, one_line(detail, 1000))
+    if guilty:
+        yield _failure(CheckKind.ISOLATION, one_line(f"changed the main checkout: {_touched(guilty, end)}", 1000))
+
+
+def _touched(touches: Iterable[Touch], end: WorkerEnd) -> str:
+    """What changed, and how to see what was there before."""
+    touches = list(touches)
+    kept = end.kept and any(touch.path for touch in touches)
+    return listed([touch.what for touch in touches]) + (f"; as they were: git show {end.kept}:PATH" if kept else "")
 
 
 def _failed_checks(checks: Sequence[Check], results: Sequence[CheckResult]) -> Iterator[CheckResult]:
@@ -130,7 +137,7 @@ def _failure(kind: CheckKind, detail: str) -> CheckResult:
 def _notes(task: Task, end: WorkerEnd, evidence: Evidence) -> Iterator[str]:
     """What a report should flag, whatever the verdict."""
     if end.touched:
-        yield f"meanwhile the main checkout changed: {listed([touch.what for touch in end.touched])}"
+        yield f"meanwhile the main checkout changed: {_touched(end.touched, end)}"
     if not task.files:
         yield "no manifest: nothing limited which files it may write"
     if not evidence.changes:

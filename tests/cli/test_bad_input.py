@@ -97,7 +97,7 @@ def test_bad_yaml_and_bad_standard_input(user: User) -> None:
 
 
 def test_several_problems_are_told_at_once(user: User) -> None:
-    user.write("t.json", '[{"id": 1}, {"id": 1, "subject": "s", "timeout": "soon"}]')
+    user.write("t.json", '[{"id": 1}, {"id": 2, "subject": "s", "timeout": "soon"}]')
     assert user.swarm("run", "t.json").err == (
         'error: t.json: /0: the task has no subject (fix: add "subject": "what is to be done")\n'
         '  /1/timeout: "soon" is not a duration (fix: write seconds as a number, or for example "90s", "30m", "2h")\n'

@@ -77,7 +77,7 @@ class Oracle:
             return
         counts = self.failures[event.task]
         cap = task.max_retries if task.max_retries is not None else after.config.max_retries
-        if cap is None or kind in BLAMELESS:
+        if cap is None or kind in (*BLAMELESS, "isolation"):
             again = counts[kind] < CAPS.get(kind, 2)
         else:
             again = sum(count for other, count in counts.items() if other not in BLAMELESS) < cap

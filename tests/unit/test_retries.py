@@ -27,7 +27,7 @@ def test_each_kind_has_its_cap(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("cap", [0, 1, 7])
 def test_a_cap_of_the_run_replaces_those_of_the_kinds(kind: str, cap: int) -> None:
-    assert _retries(kind, run_cap=cap) == (CAPS[kind] if kind in (LOST, CONFLICT) else cap)
+    assert _retries(kind, run_cap=cap) == (CAPS[kind] if kind in (LOST, CONFLICT, CheckKind.ISOLATION) else cap)
 
 
 def test_a_cap_of_the_task_goes_before_that_of_the_run() -> None:

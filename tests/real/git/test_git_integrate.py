@@ -238,3 +238,15 @@ def test_commits_are_signed_when_the_users_are(git_repo: GitRepo, tmp_path: Path
     with pytest.raises(GitFailed) as failed:
         commit_tree(repository, tree, repository.head, "x\n")
     assert "signing key" in failed.value.hint
+
+
+def test_what_one_side_alone_changed_is_the_merge(git_repo: GitRepo) -> None:
+    base = git_repo.head()
+    edit, nothing = git_repo.branch_off("edit", {"a.txt": "mine\n"}), git_repo.branch_off("nothing", {"a.txt": "1\n2\n3\n", "new": ""})
+    empty = git_repo.git("commit-tree", "-p", base, "-m", "empty", f"{base}^{{tree}}")
+    tree = git_repo.head(f"{edit}^{{tree}}")
+    repository = git_repo.open()
+    assert merge(repository, edit, empty).tree == tree
+    assert merge(repository, empty, edit).tree == tree
+    assert merge(repository, empty, empty).tree == git_repo.head("HEAD^{tree}")
+    assert git_repo.files(merge(repository, nothing, edit).tree) == [".gitignore", "a.txt", "new", "src/b.py"]

@@ -432,6 +432,23 @@ def test_sparse_checkout_stays_sparse_and_whole(git_repo: GitRepo) -> None:
     assert git_repo.snap(again, base).tree == git_repo.head(f"{base}^{{tree}}")
 
 
+def test_a_worktree_that_was_given_back_is_used_again_at_its_place(git_repo: GitRepo) -> None:
+    worktrees = git_repo.worktrees()
+    first, second = git_repo.head(), git_repo.commit({"new.txt": "new"})
+    path = worktrees.acquire("merged", second).path
+    handle = os.open(path, os.O_RDONLY)  # while it is held, no other folder can get its number
+    folder = path.stat().st_ino
+    (path / "left.log").write_text("ignored")
+    (path / "a.txt").write_text("changed")
+    worktrees.release(path)
+    assert worktrees.acquire("merged", first).path == path
+    assert path.stat().st_ino == folder
+    assert sorted(entry.name for entry in path.iterdir()) == [".git", ".gitignore", "a.txt", "src"]
+    assert git_repo.git("status", "--porcelain", "--ignored", folder=path) == ""
+    worktrees.acquire("merged", second)
+    assert path.stat().st_ino != folder, "it was not given back: somebody may still write there"
+    os.close(handle)
+
 
 def test_a_reused_worktree_of_the_same_tree_is_not_checked_out_again(git_repo: GitRepo) -> None:
     worktrees = git_repo.worktrees()
@@ -511,17 +528,17 @@ def test_a_folder_in_the_manifest_does_not_bring_its_ignored_files(git_repo: Git
     git_repo.write("src/c.py", "", path)
     taken = git_repo.snap(path, git_repo.head(), extra_paths=("src",))
     assert [entry.path for entry in taken.entries] == ["src/c.py"]
-def test_a_worktree_that_was_given_back_is_used_again_at_its_place(git_repo: GitRepo) -> None:
+
+
+def test_a_head_that_a_worker_made_a_second_name_of_another_file_is_not_written_through(git_repo: GitRepo) -> None:
     worktrees = git_repo.worktrees()
-    first, second = git_repo.head(), git_repo.commit({"new.txt": "new"})
-    path = worktrees.acquire("merged", second).path
-    folder = path.stat().st_ino
-    (path / "left.log").write_text("ignored")
-    (path / "a.txt").write_text("changed")
-    worktrees.release(path)
-    assert worktrees.acquire("merged", first).path == path
-    assert path.stat().st_ino == folder
-    assert sorted(entry.name for entry in path.iterdir()) == [".git", ".gitignore", "a.txt", "src"]
-    assert git_repo.git("status", "--porcelain", "--ignored", folder=path) == ""
-    worktrees.acquire("merged", second)
-    assert path.stat().st_ino != folder, "it was not given back: somebody may still write there"
+    for name, make in (("1-1", os.link), ("2-1", os.symlink)):
+        path = worktrees.acquire(name, git_repo.head()).path
+        head = Path(git_repo.git("rev-parse", "--absolute-git-dir", folder=path)) / "HEAD"
+        victim = git_repo.write(f"victim-{name}", "f" * (head.stat().st_size - 1) + "\n")
+        head.unlink()
+        make(victim, head)
+        worktrees.release(path)
+        again = worktrees.acquire(f"{name}-again", git_repo.commit(message=name)).path
+        assert victim.read_text() == "f" * 40 + "\n"
+        assert git_repo.git("rev-parse", "HEAD", folder=again) == git_repo.head()

@@ -75,8 +75,8 @@ class Judge:
                 )
                 keep_attempt(repository, run_id, attempt_key(task.id, effect.attempt), taken.commit)
         except GitFailed as error:
-            if not repository.is_readable(effect.base):
-                raise  # not the worktree: nothing can be judged here until the repository is mended
+            if error.no_room or not repository.is_readable(effect.base):
+                raise  # not the worktree: nothing can be judged here until there is room, or the repository is mended
             # Workers can wreck their worktree; that is their failure, not the run's.
             return _unreadable(f"the worktree cannot be read: {error.message}"), ""
         commit = taken.commit

@@ -76,6 +76,7 @@ OUR_KEYS = frozenset(setting.partition("=")[0].lower() for setting in _CONFIG)
 _OPTIONS = tuple(word for setting in _CONFIG for word in ("-c", setting))
 
 _CREDENTIALS = re.compile(r"(://)[^/@\s]+@")
+_NO_ROOM = re.compile(r"No space left on device|Out of diskspace|Disk quota exceeded|Read-only file system|write error")
 _TAIL = 2000
 
 
@@ -94,6 +95,11 @@ class GitFailed(Refused):
             f"`git {shown}` failed ({status}): {self.stderr or 'it said nothing'}",
             hint=hint,
         )
+
+    @property
+    def no_room(self) -> bool:
+        """Whether the system is to blame, whatever git was to do: a full disk, or one that may not be written."""
+        return _NO_ROOM.search(self.stderr) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,11 +178,14 @@ class _Index:
             added = self.run("add", "--all", "--sparse", "--ignore-errors", accept=(0, 1, 128))
             if added.status == 0:
                 return []
+            failed = GitFailed(("add", "--all"), added.status, added.stderr)
+            if failed.no_room:
+                raise failed
             errors = _ERROR.findall(added.stderr)
             if added.status == 1 and errors and (attempt == _TRIES or all(map(_permanent, errors))):
                 return errors
             if attempt == _TRIES:
-                raise GitFailed(("add", "--all"), added.status, added.stderr)
+                raise failed
         raise AssertionError("unreachable")
 
     def staged_by_worker(self) -> list[str]:

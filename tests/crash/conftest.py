@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -28,9 +31,6 @@ def _forget_template() -> Iterator[None]:
 @pytest.fixture
 def make_scene() -> Iterator[Callable[..., Scene]]:
     """Makes scenes; whatever runs in them at the end of the test is ended."""
-    import os
-    import signal
-
     scenes: list[Scene] = []
 
     def make(**options: Any) -> Scene:
@@ -41,7 +41,8 @@ def make_scene() -> Iterator[Callable[..., Scene]]:
     yield make
     for scene in scenes:
         for pid in processes_of(scene):
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         shutil.rmtree(scene.folder, ignore_errors=True)
 
 

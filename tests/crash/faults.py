@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 _AUDITED = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "shutil.copyfile"}
@@ -85,11 +86,18 @@ class _Armed:
             with open(self.fault.died, "w") as file:
                 file.write(name)
         if self.fault.with_git and git:
-            os.killpg(git, signal.SIGKILL)
+            _kill_group(git)
         if self.fault.with_workers or self.fault.with_keeper:
             _kill_family(workers=self.fault.with_workers, keeper=self.fault.with_keeper)
         os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(60)
+
+
+def _kill_group(git: int) -> None:
+    try:
+        os.killpg(git, signal.SIGKILL)
+    except ProcessLookupError:
+        os.kill(git, signal.SIGKILL)  # not the leader of a group; it is our child, so it is there
 
 
 _keeper_folder: list[Path] = []
@@ -172,24 +180,32 @@ def _wrap_git(armed: _Armed) -> None:
 
 def _wrap_seams(armed: _Armed) -> None:
     from swarmskill.backends import process
-    from swarmskill.mayor import judging, merging, performer, session, stacking, workers
-    from swarmskill.repo import worktree
+    from swarmskill.mayor import branch, judging, merging, performer, reporting, session, workers
+    from swarmskill.repo import integrate, land, snapshot, worktree
     from swarmskill.requests import RequestBox
+    from swarmskill.validation import evidence
 
     for owner, names in (
         (worktree.Worktrees, "acquire release adopt drain prune"),
         (process.ProcessBackend, "open start find end close"),
-        (workers.Workers, "spawn watch _harvest _note_assignment"),
-        (judging, "snapshot keep_attempt gather"),
-        (merging.Merger, "work _stack _verdict _known_tip _integrated"),
-        (merging, "advance find_integrated"),
-        (stacking, "merge commit_tree"),
-        (performer, "land write_report"),
         (session, "_prepare_repository _worktrees"),
         (RequestBox, "take settle"),
     ):
         for name in names.split():
             _wrap(armed, owner, name, name.strip("_"))
+    for each in (workers.Workers, judging.Judge, merging.Merger, branch.RunBranch):
+        for name in [name for name, method in vars(each).items() if isinstance(method, FunctionType)]:
+            if not name.startswith("__"):
+                _wrap(armed, each, name, name.strip("_"))
+    for owner, names in (
+        (integrate, "advance find_integrated merge commit_tree keep_attempt"),
+        (snapshot, "snapshot"),
+        (evidence, "gather"),
+        (land, "land"),
+        (reporting, "write_report"),
+    ):
+        for name in names.split():
+            _wrap_imported(armed, getattr(owner, name), name)
     _wrap(armed, performer.ThreadedPerformer, "perform", "perform", lambda args: f" {type(args[1]).__name__}")
     original_open = process.ProcessBackend.open
 
@@ -198,6 +214,18 @@ def _wrap_seams(armed: _Armed) -> None:
         original_open(self)
 
     process.ProcessBackend.open = remember  # type: ignore[method-assign]
+
+
+def _wrap_imported(armed: _Armed, function: Any, name: str) -> None:
+    """Wrap a function in every module of the mayor that has imported it by its name."""
+    users = [
+        module
+        for path, module in list(sys.modules.items())
+        if path.startswith("swarmskill.mayor.") and getattr(module, name, None) is function
+    ]
+    assert users, f"nobody uses {name} any more"
+    for module in users:
+        _wrap(armed, module, name, name)
 
 
 def _wrap(

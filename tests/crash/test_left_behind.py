@@ -109,10 +109,13 @@ def test_keeper_or_worker_killed_under_a_living_mayor(make_scene: MakeScene, vic
 
 
 def test_git_killed_with_its_mayor_while_it_lands_leaves_the_users_files_alone(make_scene: MakeScene) -> None:
-    scene = make_scene(tasks={"a": ()})
-    assert scene.swarm(*scene.words, fault=Fault(named="git merge:during", with_git=True)).died
+    scene = make_scene(tasks={"a": ()}, slow_git=True)
+    scene.slow_down("*merge --ff-only*")
+    scene.killed_when(scene.caught, *scene.words)
+    for pid in [pid for pid, command in processes_of(scene).items() if "--ff-only" in command]:
+        os.kill(pid, signal.SIGKILL)
     lock = scene.top / ".git" / "index.lock"
-    lock.touch()  # whether git came so far or not
+    lock.touch()  # as a git leaves it that dies in the middle
 
     resumed = scene.swarm("resume")
 

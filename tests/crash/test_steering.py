@@ -113,7 +113,7 @@ def test_stop_now_and_kill_end_what_a_dead_mayor_left(pair: Scene, words: tuple[
 
     ran = pair.swarm(*words)
 
-    assert ran.code == 0 and "1 left-over worker" in ran.output
+    assert ran.code == 0 and "left-over workers ended: 1" in ran.output
     assert wait_until(lambda: not processes_of(pair), 5)
     assert_resumable(pair)
 

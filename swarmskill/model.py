@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 DEFAULT_PRIORITY = 2
 """Priority of a task that names none: the middle of the 0 (first) to 4 scale that trackers use."""
@@ -44,6 +44,18 @@ class CheckKind(StrEnum):
     """The diff adds a file over the size limit."""
     SECRETS = "secrets"
     """The diff adds something that looks like a credential."""
+
+
+CHECK_ORDER: Final = (
+    CheckKind.FILES_EXIST,
+    CheckKind.CONTENT_CHECK,
+    CheckKind.LINT,
+    CheckKind.TESTS,
+    CheckKind.COMMAND,
+    CheckKind.CUSTOM,
+    CheckKind.CROSS_CUTTING,
+)
+"""The order in which a task's checks are made, cheapest first; those of one kind stay in the task file's order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

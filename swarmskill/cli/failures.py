@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from swarmskill import __version__
-from swarmskill.errors import InternalError, Interrupted, SwarmError, UsageError
+from swarmskill.errors import InternalError, Interrupted, Refused, SwarmError, UsageError
 
 if TYPE_CHECKING:
     from typer.exceptions import TyperException
@@ -54,6 +54,7 @@ def _run(words: Sequence[str]) -> int:
 
     from swarmskill.cli.app import application
 
+    _refuse_lost_folder()
     try:
         code = application(*words[:1])(args=list(words) or ["--help"], prog_name="swarm", standalone_mode=False)
     except TyperException as error:
@@ -61,6 +62,13 @@ def _run(words: Sequence[str]) -> int:
     except typer.Abort as error:
         raise KeyboardInterrupt from error
     return int(code or 0) if words else UsageError.exit_code
+
+
+def _refuse_lost_folder() -> None:
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise Refused("the current folder was removed", hint="go to a folder that is there: cd") from error
 
 
 def _usage_error(error: TyperException) -> UsageError:

@@ -146,6 +146,7 @@ def _drive(
         if not config.keep:
             worktrees.release(worktrees.root / MERGED)
             worktrees.drain()
+            worktrees.prune()
     return state
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from swarmskill.model import Check, CheckKind
+from swarmskill.model import CHECK_ORDER, Check, CheckKind
 from swarmskill.sources.checks import decode_command_check, decode_content_check, decode_files_exist
 from swarmskill.sources.fields import decode_line, decode_list, decode_object
 from swarmskill.sources.findings import Findings, pointer, show
@@ -16,15 +16,6 @@ from swarmskill.sources.keys import match_keys, nearest, optional, warn_unknown
 Checks = Mapping[CheckKind, tuple[Check, ...]]
 """The checks of a contract by kind, in the order in which they are made: cheapest first."""
 
-ORDER = (
-    CheckKind.FILES_EXIST,
-    CheckKind.CONTENT_CHECK,
-    CheckKind.LINT,
-    CheckKind.TESTS,
-    CheckKind.COMMAND,
-    CheckKind.CUSTOM,
-    CheckKind.CROSS_CUTTING,
-)
 _UNCHECKED = ("test_levels", "acceptance_criteria", "red_gate")
 """Keys of the reference's later contracts. They are kept in the metadata, and said not to be made."""
 
@@ -36,7 +27,7 @@ def decode_validation(value: Any, place: str, findings: Findings) -> Checks | No
     contract = decode_object(value, place, findings)
     if contract is None:
         return None
-    names = (*(kind.value for kind in ORDER), *_UNCHECKED)
+    names = (*(kind.value for kind in CHECK_ORDER), *_UNCHECKED)
     keys = match_keys(contract, names, place, findings)
     for key, at in keys.unknown:
         findings.warn(at, f"{show(key)} is no kind of check and is not made{nearest(key, names)}")
@@ -45,7 +36,7 @@ def decode_validation(value: Any, place: str, findings: Findings) -> Checks | No
             findings.warn(keys.given[key].place, f"{show(key)} is kept, but nothing checks it")
     return {
         kind: _DECODERS[kind](keys.given[kind].value, keys.given[kind].place, findings)
-        for kind in ORDER
+        for kind in CHECK_ORDER
         if kind in keys.given
     }
 
@@ -58,7 +49,7 @@ def decode_cross_cutting(value: Any, place: str, findings: Findings) -> tuple[Ch
 
 def flatten(checks: Checks) -> tuple[Check, ...]:
     """The checks in the order in which they are made."""
-    return tuple(check for kind in ORDER for check in checks.get(kind, ()))
+    return tuple(check for kind in CHECK_ORDER for check in checks.get(kind, ()))
 
 
 def _one_or_list(
@@ -106,7 +97,7 @@ def _cross_cutting_check(value: Any, place: str, findings: Findings) -> Check | 
 
 def _type(fields: Mapping[str, Any], place: str, findings: Findings) -> CheckKind | None:
     """The check's kind: its `type` or, where that is missing, what its keys tell."""
-    named, types = fields.get("type"), ORDER[:-1]
+    named, types = fields.get("type"), CHECK_ORDER[:-1]
     if named is None:
         if "file" in fields:
             return CheckKind.CONTENT_CHECK

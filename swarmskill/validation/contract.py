@@ -5,7 +5,7 @@ Laws:
 1. What was not seen does not count: a check without a result has failed.
 2. The exit code and the evidence beat what the worker says.
 3. The first failure decides, in this order: how the worker ended, its claim, the checks that are always
-   made, the task's own checks in the order of ORDER; for a task without checks the empty diff and then
+   made, the task's own checks in the order of CHECK_ORDER; for a task without checks the empty diff and then
    the artifacts that the worker names.
 4. Run-wide (cross-cutting) checks are judged on the merged result, by `judge_merged`.
 """
@@ -17,6 +17,7 @@ from typing import Final
 
 from swarmskill.core.manifest import segments
 from swarmskill.model import (
+    CHECK_ORDER,
     Check,
     CheckKind,
     CheckResult,
@@ -32,24 +33,13 @@ from swarmskill.model import (
 from swarmskill.validation.scans import ALWAYS
 from swarmskill.validation.tails import listed, one_line
 
-ORDER: Final = (
-    CheckKind.FILES_EXIST,
-    CheckKind.CONTENT_CHECK,
-    CheckKind.LINT,
-    CheckKind.TESTS,
-    CheckKind.COMMAND,
-    CheckKind.CUSTOM,
-    CheckKind.CROSS_CUTTING,
-)
-"""Cheapest first; checks of the same kind stay in the order of the task file."""
-
 ARTIFACTS: Final = "artifacts"
 """Name of the check that what the worker names exists."""
 
 
 def ordered_checks(checks: Iterable[Check]) -> tuple[Check, ...]:
     """The checks in the order in which they are made: a task's own before run-wide ones."""
-    return tuple(sorted(checks, key=lambda check: (check.cross_cutting, ORDER.index(check.kind))))
+    return tuple(sorted(checks, key=lambda check: (check.cross_cutting, CHECK_ORDER.index(check.kind))))
 
 
 def own_checks(task: Task) -> tuple[Check, ...]:
@@ -149,12 +139,12 @@ def _notes(task: Task, end: WorkerEnd, evidence: Evidence) -> Iterator[str]:
     if end.touched:
         yield f"meanwhile the main checkout changed: {_touched(end.touched, end)}"
     if not task.files:
-        yield "no manifest: nothing limited which files it may write"
+        yield "no manifest"
     if not evidence.changes:
         yield "changed nothing"
     if end.result is None:
         if not end.result_problem and end.exit_code == 0:
-            yield "claimed nothing: no result file"
+            yield "no result file"
         return
     unchanged = _unchanged((*end.result.files_changed, *end.result.artifacts), evidence)
     if unchanged:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from tests.cli.conftest import User, task
@@ -134,3 +137,14 @@ def test_a_branch_in_the_way(user: User) -> None:
     )
     assert said.code == 1
     assert user.swarm("runs").out == "no runs yet; start one: swarm run tasks.json\n"
+
+
+def test_in_a_folder_that_was_removed(user: User) -> None:
+    code = "import os, sys; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')\nfrom swarmskill.cli import main; main(['status'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=user.base, env=user.environment, capture_output=True, text=True, check=False
+    )
+    assert (done.stderr, done.returncode) == (
+        "error: the current folder was removed\n hint: go to a folder that is there: cd\n",
+        1,
+    )

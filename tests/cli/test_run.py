@@ -28,11 +28,11 @@ def test_what_a_run_says_and_makes(user: User) -> None:
         'TIME started   a "Do a" (attempt 1)\n'
         "TIME checking  a after Ns\n"
         "TIME merging   a\n"
-        "TIME completed a in Ns  HASH; claimed nothing: no result file\n"
+        "TIME completed a in Ns  HASH; no result file\n"
         'TIME started   b "Do b" (attempt 1)\n'
         "TIME checking  b after Ns\n"
         "TIME merging   b\n"
-        "TIME completed b in Ns  HASH; claimed nothing: no result file\n"
+        "TIME completed b in Ns  HASH; no result file\n"
         "TIME landed    main at HASH\n"
         "TIME over      2 completed in Ns; report: ~/my repo/.git/swarm/runs/RUN/report.md\n"
         "run RUN completed in Ns: 2 completed\n"

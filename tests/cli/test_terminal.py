@@ -24,7 +24,7 @@ class Terminal:
         self._socket = f"{folder}/tmux"
         self.screens: list[str] = []
         words = [f"{name}={value}" for name, value in {**user.environment, **environment}.items()]
-        shell = ["env", *words, "sh", "-c", f"{command}; echo exit code $?; read line"]
+        shell = ["env", *words, "sh", "-c", f"{command}; echo ended with $?; read line"]
         self("new-session", "-d", "-x", "80", "-y", "24", "-c", str(user.base), *shell)
 
     def __call__(self, *words: str) -> str:
@@ -62,14 +62,14 @@ def terminal() -> Iterator[Callable[..., Terminal]]:
 @pytest.mark.slow
 def test_the_demo_on_a_terminal(stranger: User, terminal: Callable[..., Terminal]) -> None:
     seen = terminal(stranger, f"{sys.executable} -m swarmskill demo --folder demo")
-    end = seen.until("exit code")
+    end = seen.until("ended with")
     running = [screen for screen in seen.screens if re.search(r"^  ● .* command +\d", screen, re.M)]
     assert any(screen.count("●") == 3 for screen in running), "three workers at once are seen"
     assert any(re.search(r"━+ \d/10  about \d+", screen) for screen in running), "the bar tells what is left"
     assert any("try 2" in screen for screen in running)
     assert all(screen.count("swarm 2") <= 1 for screen in running), "there is one tree"
     assert not any(re.search(r"^(?!━).+━", screen, re.M) for screen in seen.screens), "the bar leaves no remains"
-    assert "exit code 0" in end
+    assert "ended with 0" in end
     assert re.search(r"^\* [0-9a-f]{7} Make it a command$", end, re.M)
     assert "Look further:" in end
 
@@ -78,6 +78,6 @@ def test_plain_lines_on_a_dumb_terminal(stranger: User, terminal: Callable[..., 
     stranger.make_repository()
     tasks = stranger.tasks({"id": "t", "subject": "s", "run": "true", "allow_empty": True})
     command = f"cd 'my repo' && {sys.executable} -m swarmskill run {tasks}"
-    screen = terminal(stranger, command, TERM="dumb").until("exit code 0")
+    screen = terminal(stranger, command, TERM="dumb").until("ended with 0")
     assert 'started   t "s" (attempt 1)' in screen
     assert "●" not in screen

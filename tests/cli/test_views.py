@@ -36,7 +36,7 @@ def test_status(user: User) -> None:
         "   id     subject   state      tries  time  commit   detail\n"
         "–  after  Do after  skipped                          bad did not complete\n"
         "✗  bad    Do bad    failed     1      Ns           exit code 4\n"
-        "✓  good   Do good   completed  2      Ns  HASH  claimed nothing: no result file\n"
+        "✓  good   Do good   completed  2      Ns  HASH  no result file\n"
         "\n"
         "why       swarm why bad\n"
     )

@@ -111,7 +111,7 @@ def test_an_unreadable_result_file_is_a_failed_claim_with_the_reason() -> None:
     verdict = judge(task(TESTS), end(None, "the result file is not JSON"), evidence(TESTS))
     assert verdict.failed is not None
     assert (verdict.failed.kind, verdict.failed.detail) == (CheckKind.CLAIM, "the result file is not JSON")
-    assert "claimed nothing: no result file" not in verdict.notes
+    assert "no result file" not in verdict.notes
 
 
 def test_a_blocked_worker_is_not_accepted() -> None:
@@ -124,7 +124,7 @@ def test_a_blocked_worker_is_not_accepted() -> None:
 def test_no_result_file_is_flagged_and_the_checks_decide() -> None:
     verdict = judge(task(TESTS), end(), evidence(TESTS))
     assert verdict.accepted
-    assert verdict.notes == ("claimed nothing: no result file",)
+    assert verdict.notes == ("no result file",)
     assert failed_kind(judge(task(TESTS), end(), evidence(TESTS, failed=CheckKind.TESTS))) is CheckKind.TESTS
 
 
@@ -176,7 +176,7 @@ def test_the_workers_own_evidence_is_flagged_where_it_shows_no_pass() -> None:
 
 def test_an_absent_manifest_is_flagged() -> None:
     free = Task(id="1", subject="x", checks=(TESTS,))
-    assert judge(free, end(done()), evidence(TESTS)).notes == ("no manifest: nothing limited which files it may write",)
+    assert judge(free, end(done()), evidence(TESTS)).notes == ("no manifest",)
 
 
 def test_a_merged_result_needs_every_check_the_run_wide_ones_too() -> None:

@@ -542,19 +542,3 @@ def test_a_head_that_a_worker_made_a_second_name_of_another_file_is_not_written_
         again = worktrees.acquire(f"{name}-again", git_repo.commit(message=name)).path
         assert victim.read_text() == "f" * 40 + "\n"
         assert git_repo.git("rev-parse", "HEAD", folder=again) == git_repo.head()
-
-
-def test_a_worktree_that_was_given_back_is_used_again_at_its_place(git_repo: GitRepo) -> None:
-    worktrees = git_repo.worktrees()
-    first, second = git_repo.head(), git_repo.commit({"new.txt": "new"})
-    path = worktrees.acquire("merged", second).path
-    folder = path.stat().st_ino
-    (path / "left.log").write_text("ignored")
-    (path / "a.txt").write_text("changed")
-    worktrees.release(path)
-    assert worktrees.acquire("merged", first).path == path
-    assert path.stat().st_ino == folder
-    assert sorted(entry.name for entry in path.iterdir()) == [".git", ".gitignore", "a.txt", "src"]
-    assert git_repo.git("status", "--porcelain", "--ignored", folder=path) == ""
-    worktrees.acquire("merged", second)
-    assert path.stat().st_ino != folder, "it was not given back: somebody may still write there"

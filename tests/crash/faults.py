@@ -172,7 +172,7 @@ def _wrap_git(armed: _Armed) -> None:
 
 def _wrap_seams(armed: _Armed) -> None:
     from swarmskill.backends import process
-    from swarmskill.mayor import judging, merging, performer, session, stacking, workers
+    from swarmskill.mayor import branch, judging, merging, performer, session, stacking, workers
     from swarmskill.repo import worktree
     from swarmskill.requests import RequestBox
 
@@ -182,7 +182,8 @@ def _wrap_seams(armed: _Armed) -> None:
         (workers.Workers, "spawn watch _harvest _note_assignment"),
         (judging, "snapshot keep_attempt gather"),
         (merging.Merger, "work _stack _verdict _known_tip _integrated"),
-        (merging, "advance find_integrated"),
+        (branch, "advance"),
+        (merging, "find_integrated"),
         (stacking, "merge commit_tree"),
         (performer, "land write_report"),
         (session, "_prepare_repository _worktrees"),

@@ -19,6 +19,7 @@ from swarmskill.core.invariants import broken
 from swarmskill.core.progress import outstanding
 from swarmskill.core.state import EMPTY
 from swarmskill.core.transitions import step
+from swarmskill.mayor.branch import RunBranch
 from swarmskill.mayor.commands import Commands
 from swarmskill.mayor.context import RunContext
 from swarmskill.mayor.isolation import CheckoutGuard
@@ -38,6 +39,7 @@ from swarmskill.model import (
     WorktreeSetup,
 )
 from swarmskill.places import RunFolder, attempt_key, branch_ref
+from swarmskill.repo.collecting import GcPause
 from swarmskill.repo.integrate import find_integrated
 from swarmskill.repo.message import commit_message
 from swarmskill.repo.snapshot import snapshot
@@ -88,10 +90,19 @@ class Queue:
         """What a mayor holds in memory is gone."""
         worktrees = self.repo.worktrees(self.setup)
         commands = Commands(self.processes, self.state.session, 1.0)
-        guard = CheckoutGuard(self.repository, RUN, Isolation.OFF)
-        environment = {"PATH": os.environ["PATH"]}
+        no_gc = GcPause(self.repository.common_dir)
+        self.said: list[str] = []
         context = RunContext(
-            self.folder, self.config, self.repository, worktrees, self.processes, commands, environment, guard
+            folder=self.folder,
+            config=self.config,
+            repository=self.repository,
+            worktrees=worktrees,
+            backend=self.processes,
+            commands=commands,
+            environment={"PATH": os.environ["PATH"]},
+            guard=CheckoutGuard(self.repository, self.folder, Isolation.OFF, no_gc),
+            branch=RunBranch(self.repository, RUN, self.state.head, self.said.append),
+            no_gc=no_gc,
         )
         self.merger = Merger(context, Judge(context), self._do)
 
@@ -290,7 +301,9 @@ def test_when_somebody_moves_the_run_branch_during_the_checks_nothing_is_lost(gi
     queue.merge()
     assert queue.answers(ev.Integrated) == names(4)
     assert queue.runs == 2
-    assert git_repo.content(queue.tip, "other.txt") == "theirs"
+    assert "other.txt" not in git_repo.files(queue.tip), "nobody checked that"
+    assert git_repo.git("for-each-ref", "--points-at", other, "refs/swarm"), "but it is kept"
+    assert queue.said
     queue.assert_sound()
 
 
@@ -345,7 +358,7 @@ def test_what_a_dead_mayor_landed_is_told_once_and_in_the_branchs_order(git_repo
     queue.assert_sound()
 
 
-def test_what_a_git_of_a_dead_mayor_lands_during_the_checks_is_not_landed_again(
+def test_what_a_git_of_a_dead_mayor_brings_during_the_checks_does_not_land_beside_ours(
     git_repo: GitRepo, suite: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-11-21T08:00:00Z")
@@ -356,13 +369,14 @@ def test_what_a_git_of_a_dead_mayor_lands_during_the_checks_is_not_landed_again(
     queue.merge()
     late = queue.tip
     git_repo.git("update-ref", branch_ref(RUN), queue.base)  # its update-ref is still to come
+    git_repo.git("update-ref", "-d", f"refs/swarm/{RUN}/tip")
     queue.state, queue.events = before, []
     queue.resume()
     monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-11-21T09:00:00Z")  # other times, other commits
     queue.processes.before = lambda: git_repo.git("update-ref", branch_ref(RUN), late)
     queue.merge()
     assert queue.answers(ev.Integrated) == names(3)
-    assert queue.tip == late
+    assert queue.tip != late
     queue.assert_sound()
 
 

@@ -119,8 +119,9 @@ def test_git_killed_with_its_mayor_while_it_lands_leaves_the_users_files_alone(m
 
     resumed = scene.swarm("resume")
 
+    # git may have been faster than the kill: then there was nothing left to land, and nothing to refuse.
     assert resumed.code == 0, resumed.output
-    assert "index.lock" in resumed.output
+    assert "index.lock" in resumed.output or scene.state.landed == scene.state.head
     lock.unlink()
     assert scene.swarm("resume").code == 0
     assert_sound(scene)

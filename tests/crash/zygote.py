@@ -21,7 +21,6 @@ def preload() -> None:
     for module in pkgutil.walk_packages(swarmskill.__path__, "swarmskill."):
         if not any(part in module.name for part in ("__main__", ".demo", "keeper")):
             importlib.import_module(module.name)
-    importlib.import_module("git")
 
 
 def become(request: dict[str, object]) -> None:

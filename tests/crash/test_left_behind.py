@@ -130,7 +130,7 @@ def test_git_killed_with_its_mayor_while_it_lands_leaves_the_users_files_alone(m
 def test_integrations_that_were_not_recorded_are_found_in_the_order_of_the_branch(make_scene: MakeScene) -> None:
     scene = make_scene(tasks={"a": (), "c": ()}, check="sh -c 'sleep 1; sh check.sh'")
     (scene.side / "nap-a").write_text("0.4")  # so that c comes first, other than in the task list
-    assert scene.swarm(*scene.words, fault=Fault(stall="Integrated", named="advance:after", nth=2)).died
+    assert scene.swarm(*scene.words, fault=Fault(stall="Integrated", named="advance:after", nth=4)).died
     assert _commits(scene) == 2 and not any(task.commit for task in scene.state.tasks.values())
 
     resumed = scene.swarm("resume")

@@ -13,6 +13,8 @@ from swarmskill.places import ATTEMPT_PREFIX, branch_ref
 from swarmskill.repo.integrate import advance, is_ancestor, keep_attempt
 from swarmskill.repo.repository import Repository
 
+_TRIES = 3
+
 
 class RunBranch:
     """One run's branch. Any thread may use it; only one integrates."""
@@ -29,24 +31,29 @@ class RunBranch:
     def tip(self) -> str:
         """The last commit that was integrated. Puts the branch right if somebody moved or deleted it."""
         with self._lock:
-            for _ in range(3):
+            for _ in range(_TRIES):
                 found = self._repository.read_ref(self._ref)
                 if found == self._tip or self._put_back(found):
                     break
             return self._tip
 
     def advance(self, commit: str) -> bool:
-        """Move the branch from its tip to `commit`; False if somebody moved it at that moment.
+        """Move the branch from its tip to `commit`; False if somebody keeps moving it.
 
-        The commit is noted under a ref of ours first: so a mayor that is killed before it can tell the ledger
-        is known to have checked it, and it is not collected if somebody deletes the branch.
+        What somebody else put there meanwhile counts for nothing, so the checks need not be made again. The commit
+        is noted under a ref of ours first: so a mayor that is killed before it can tell the ledger is known to have
+        checked it, and it is not collected if somebody deletes the branch.
         """
         with self._lock:
             keep_attempt(self._repository, self._run_id, TIP, commit)
-            if not advance(self._repository, self._ref, commit, self._tip):
-                return False
-            self._tip = commit
-            return True
+            for _ in range(_TRIES):
+                if advance(self._repository, self._ref, commit, self._tip):
+                    self._tip = commit
+                    return True
+                found = self._repository.read_ref(self._ref)
+                if found != self._tip:
+                    self._put_back(found)
+            return False
 
     def _recorded(self, head: str) -> str:
         """`head`, or what a mayor that was killed had checked on top of it and not told the ledger."""

@@ -300,7 +300,7 @@ def test_when_somebody_moves_the_run_branch_during_the_checks_nothing_is_lost(gi
     queue.processes.before = lambda: None if queue.runs else git_repo.git("update-ref", branch_ref(RUN), other)
     queue.merge()
     assert queue.answers(ev.Integrated) == names(4)
-    assert queue.runs == 2
+    assert queue.runs == 1, "what was checked was checked on our own tip"
     assert "other.txt" not in git_repo.files(queue.tip), "nobody checked that"
     assert git_repo.git("for-each-ref", "--points-at", other, "refs/swarm"), "but it is kept"
     assert queue.said

@@ -108,10 +108,16 @@ class Holding:
         if job.ending == EXITED and job.exit_code is None:
             job.ending = why
 
-    def _force(self, job: Held, since: float = 0.0) -> None:
-        """KILL, again and again until nothing of the family is left."""
+    def _force(self, job: Held, since: float = 0.0, known: frozenset[tuple[int, str]] = frozenset()) -> None:
+        """KILL, again and again until nothing of the family is left.
+
+        `known` are those that were alive last time. While others come, it is a family that outruns us, not one
+        that hangs, and `since` begins anew: such a one is never left alone.
+        """
         now = time.monotonic()
-        since = since or now
+        members = self._families.members(job, self._families.strays_of(job))
+        alive = frozenset((process.pid, process.since) for process in members if not process.dead)
+        since = since if since and alive <= known else now
         if job.exit_code is None:
             _signal_group(job.pid, signal.SIGKILL)
         if now - since < _STRIKE_LIMIT:
@@ -121,7 +127,7 @@ class Holding:
             print(f"job {job.name!r}: some of its processes cannot be killed", file=sys.stderr, flush=True)
             self._finish(job)
             return
-        self._later(job, _STRIKE_INTERVAL, lambda: self._force(job, since))
+        self._later(job, _STRIKE_INTERVAL, lambda: self._force(job, since, alive))
         self.reap()
 
     def _later(self, job: Held, seconds: float, action: Callable[[], None]) -> None:

@@ -227,7 +227,8 @@ def test_many_mayors_at_once_one_wins(scene: Scene) -> None:
 def test_stale_holder_file_stops_nobody(scene: Scene) -> None:
     assert scene.swarm(*scene.words, fault=Fault(line=8)).died
     assert scene.run.holder.exists(), "a killed mayor cannot remove it"
-    assert read_holder(scene.run) is None
+    # A child that the mayor was just starting has the lock's file open until it becomes git.
+    assert any(read_holder(scene.run) is None or time.sleep(0.05) for _ in range(40))
 
     for words in (["status"], ["stop"]):
         assert scene.swarm(*words).code == 0

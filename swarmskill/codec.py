@@ -49,11 +49,6 @@ class NewerVersion(ValueError):
     """The line was written by a newer swarm, in a form that this one does not know."""
 
 
-def event_type(event: ev.Event) -> str:
-    """The event's name in the ledger, such as `worker_started`."""
-    return _TYPES[type(event)]
-
-
 def event_document(event: ev.Event) -> dict[str, Any]:
     """The event as JSON data: `type` and its fields."""
     document: dict[str, Any] = orjson.loads(_dumps(_fields(event)))

@@ -64,10 +64,6 @@ class TaskState:
     assigned_at: float = 0.0
     ended_at: float = 0.0
 
-    def retries_of(self, kind: str) -> int:
-        """How often an attempt failed for this reason."""
-        return dict(self.retries).get(kind, 0)
-
 
 @dataclass(frozen=True, slots=True)
 class State:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from swarmskill.agents.base import Assignment
+from swarmskill.agents.environment import assignment_variables, worker_environment
 from swarmskill.agents.registry import find_agent
 from swarmskill.backends.base import CannotStart, Job, JobEnd, JobLost, Started
 from swarmskill.codec import dump_json, load_json
@@ -80,17 +81,16 @@ class Workers:
             model=task.model or config.model,
         )
         invocation = find_agent(task.agent or config.agent).invocation(assignment)
-        variables = self.run.worker_variables(
-            task_id=task.id,
-            attempt=str(effect.attempt),
-            prompt=str(prompt),
-            result=str(assignment.result_file),
+        variables = worker_environment(
+            self.run.environment,
+            allow=config.env,
+            extra={**assignment_variables(assignment, self.run.repository.top), **invocation.env},
         )
         return Job(
             name=key,
             argv=invocation.argv,
             cwd=worktree,
-            env={**variables, **invocation.env},
+            env=variables,
             log=self.run.folder.log(key),
             stdin=invocation.stdin,
             timeout=task.timeout or config.timeout,

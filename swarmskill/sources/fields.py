@@ -31,7 +31,6 @@ _OPEN = frozenset(
     {"pending", "in_progress", "open", "ready", "todo", "waiting", "assigned", "running", "blocked", "failed"}
 )
 _DONE = frozenset({"completed", "complete", "done", "closed"})
-STATUSES = (*sorted(_DONE), *sorted(_OPEN))
 
 
 def decode_text(value: Any, place: str, findings: Findings) -> str | None:

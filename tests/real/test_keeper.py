@@ -275,6 +275,43 @@ def test_a_time_limit_holds_for_what_a_forking_worker_left_behind(bench: Bench) 
     assert time.monotonic() - before < holding.LEFTOVER_GRACE + 3.0
 
 
+@pytest.mark.parametrize("chatter", ["printf .", "(echo x >&2 &)", "setsid sh -c 'echo x' &"])
+def test_whoever_prints_keeps_its_worker_from_stalling(bench: Bench, chatter: str) -> None:
+    script = f"for turn in 1 2 3 4 5; do sleep 0.2; {chatter}\ndone; exec sleep 1000"
+    end = run(bench.visit(), bench.job("a", "sh", "-c", script, idle=0.7))
+    assert (end.ending, end.exit_code) == (Ending.STALLED, 143)
+    assert len(bench.log("a").read_text().replace("\n", "")) == 5
+    assert 1.0 + 0.7 <= end.ended_at - end.started_at < 6.0
+
+
+def test_a_worker_that_closed_its_output_counts_as_silent(bench: Bench) -> None:
+    end = run(bench.visit(), bench.job("a", "sh", "-c", "exec sleep 1000 > /dev/null 2>&1", idle=0.2))
+    assert end.ending is Ending.STALLED
+
+
+def test_a_stalled_worker_may_clean_up_within_its_grace_and_print_again(bench: Bench) -> None:
+    script = "trap 'for turn in 1 2 3; do echo $turn; sleep 0.2; done; exit 3' TERM; sleep 1000 & wait"
+    end = run(bench.visit(), bench.job("a", "sh", "-c", script, idle=0.1))
+    assert (end.ending, end.exit_code, bench.log("a").read_text()) == (Ending.STALLED, 3, "1\n2\n3\n")
+
+
+def test_a_stalled_worker_that_ignores_term_is_killed_after_its_grace(bench: Bench) -> None:
+    job = bench.job("a", "sh", "-c", "trap '' TERM; while :; do sleep 1000; done", idle=0.1, grace=0.3)
+    end = run(bench.visit(), job)
+    assert (end.ending, end.exit_code) == (Ending.STALLED, 137)
+    assert 0.4 <= end.ended_at - end.started_at < 5.0
+
+
+def test_a_worker_left_alone_ends_at_its_idle_limit(bench: Bench) -> None:
+    backend = bench.visit()
+    started = backend.start(bench.job("a", "sleep", "1000", idle=0.3))
+    keeper = bench.keeper()
+    backend.close()
+    await_gone(keeper)
+    assert not alive(started)
+    assert bench.visit().end("a", started).result(LIMIT).ending is Ending.STALLED
+
+
 DAEMON = """
 import os, resource, sys
 hide = sys.argv[1] == "hide"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -20,13 +20,14 @@ class Job:
     seconds: after `timeout`, or once nothing was printed for as long as `idle` (by the job or by
     anything it started), the whole group gets TERM, after `grace` more KILL. A job that `survives`
     goes on when the mayor dies, any other is killed then. The log keeps its first half and its last
-    half when the output is longer than `log_limit` bytes.
+    half when the output is longer than `log_limit` bytes, and `***` where any of the values in
+    `masked` was printed.
     """
 
     name: str
     argv: tuple[str, ...]
     cwd: Path
-    env: Mapping[str, str]
+    env: Mapping[str, str] = field(repr=False)
     log: Path
     stdin: Path | None = None
     timeout: float | None = None
@@ -34,6 +35,7 @@ class Job:
     grace: float = 10.0
     survives: bool = True
     log_limit: int = 50_000_000
+    masked: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ class Holding:
     def start(self, fields: Mapping[str, Any]) -> Held:
         """Start a job that is neither running nor ended. Raises Unstartable."""
         try:
-            log = JobLog(fields["log"], fields["log_limit"])
+            log = JobLog(fields["log"], fields["log_limit"], fields["masked"])
         except OSError as error:
             raise Unstartable(f"the log cannot be written: {error}") from None
         self._next_mark += 1

@@ -227,6 +227,7 @@ def _fields(job: Job) -> dict[str, Any]:
         "grace": job.grace,
         "survives": job.survives,
         "log_limit": job.log_limit,
+        "masked": job.masked,
     }
 
 

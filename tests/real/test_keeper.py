@@ -421,6 +421,43 @@ def test_output_can_be_read_while_the_worker_runs(bench: Bench) -> None:
     assert bench.log("a").read_text() == "first\nlast\n"
 
 
+# -- secrets ---------------------------------------------------------------------------------------
+
+SECRET = 'hunter2 "and" more'
+SPEAKER = """
+import json, os, sys, time
+secret = os.environ["DB_PASSWORD"]
+for part in ("plain ", secret[:7], secret[7:], "\\n"):
+    os.write(1, part.encode())
+    time.sleep(0.05)
+os.write(2, (json.dumps({"text": secret}) + "\\n").encode())
+os.write(1, ("x" * 65530 + secret + "\\nhunter2").encode())
+"""
+
+
+def test_a_secret_is_in_no_file_of_the_run(bench: Bench) -> None:
+    env = {"PATH": os.environ["PATH"], "DB_PASSWORD": SECRET}
+    backend = bench.visit()
+    run(backend, bench.python("a", SPEAKER, env=env, masked=(SECRET,)))
+    with pytest.raises(CannotStart) as caught:
+        backend.start(bench.job("b", "no-such-program", env=env, masked=(SECRET,)))
+    end = backend.end("c", backend.start(bench.job("c", "sh", "-c", "kill $$", env=env, masked=(SECRET,))))
+    assert end.result(LIMIT).exit_code == 143
+    assert "hunter2" not in str(caught.value)
+    assert bench.log("a").read_text() == 'plain ***\n{"text": "***"}\n' + "x" * 65530 + "***\nhunter2"
+    bench.log("a").unlink()
+    keeper = bench.keeper()
+    backend.close()
+    await_gone(keeper)
+    kept = [path for path in bench.folder.rglob("*") if path.is_file()]
+    assert {path.name for path in kept} >= {"ends.jsonl", "keeper.log"}
+    assert not [path for path in kept if b"hunter2" in path.read_bytes()]
+
+
+def test_a_job_does_not_show_its_secrets(bench: Bench) -> None:
+    assert "hunter2" not in repr(bench.job("a", "true", env={"DB_PASSWORD": SECRET}, masked=(SECRET,)))
+
+
 # -- deaths ----------------------------------------------------------------------------------------
 
 MAYOR = """

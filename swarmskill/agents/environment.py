@@ -73,10 +73,9 @@ def worker_environment(
 
 
 def secret_values(environment: Mapping[str, str], names: Iterable[str]) -> tuple[str, ...]:
-    """What must not be shown of a worker's environment: the values of variables that the user names and of
-    those whose names tell that they are secret.
+    """What must not be shown of a worker's environment: values of variables that are named secret or look it.
 
-    `names` are names or patterns (`MY_*`). Each value is there once, none is empty.
+    `names` are the user's names or patterns (`MY_*`). Each value is there once, none is empty.
     """
     wanted = tuple(names)
     values = (

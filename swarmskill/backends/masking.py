@@ -72,7 +72,7 @@ class Masker:
         return self._pattern.sub(_STARS.encode(), rest) if self._pattern else rest
 
     def _undecided(self, text: bytes, start: int) -> int:
-        """From where on it depends on the bytes to come whether there is a secret, or which; at the earliest `start`."""
+        """From where on the bytes to come decide whether there is a secret, or which; at the earliest `start`."""
         for found in self._firsts.finditer(text, max(start, len(text) - self._longest + 1)):
             end = text[found.start() :]
             for literal in self._by_first[end[0]]:

@@ -362,6 +362,78 @@ def test_a_daemon_that_hides_its_mark_too_ends_with_the_last_job(bench: Bench) -
     assert not alive(daemon)
 
 
+WRAPPER = """
+import os, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)  # so do all that it starts
+def tell():
+    with open("told", "w") as told:
+        told.write(f"{os.getpid()}\\n")
+def stay():
+    tell()
+    while True:
+        time.sleep(1000)
+if os.fork() == 0:  # in its own group
+    stay()
+if os.fork() == 0:  # in a session of its own
+    os.setsid()
+    stay()
+if os.fork() == 0:  # a daemon
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    stay()
+if os.fork() == 0:  # a daemon that has a daemon, and no environment
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    if os.fork() == 0:
+        os.setsid()
+        os.execve("/bin/sh", ["sh", "-c", "echo $$ > told; while :; do sleep 1000; done"], {"PATH": "/usr/bin:/bin"})
+    stay()
+stay()
+"""
+
+
+@linux_only
+@pytest.mark.parametrize(
+    ("options", "ending"),
+    [
+        ({}, Ending.KILLED),
+        ({"timeout": 1.5}, Ending.TIMED_OUT),
+        ({"idle": 1.5}, Ending.STALLED),
+    ],
+)
+def test_nothing_of_a_wrapper_that_ignores_term_and_leaks_daemons_is_left(
+    bench: Bench, options: dict[str, float], ending: Ending
+) -> None:
+    told = bench.mouth("told")
+    backend = bench.visit()
+    other = backend.start(bench.job("other", "sleep", "1000"))
+    end = backend.end("a", backend.start(bench.python("a", WRAPPER, grace=0.2, **options)))
+    seen = [told.hear_process() for _ in range(6)]
+    assert all(alive(one) for one in seen)
+    if ending is Ending.KILLED:
+        backend.kill("a")
+    assert (end.result(LIMIT).ending, end.result().exit_code) == (ending, 137)
+    assert not [one for one in seen if alive(one)]
+    keeper = bench.keeper()
+    assert Path(f"/proc/{keeper.pid}/task/{keeper.pid}/children").read_text().split() == [str(other.pid)]
+
+
+@linux_only
+def test_the_daemons_of_a_wrapper_that_dies_of_a_kill_from_outside_end_with_it(bench: Bench) -> None:
+    told = bench.mouth("told")
+    backend = bench.visit()
+    other = backend.start(bench.job("other", "sleep", "1000"))
+    started = backend.start(bench.python("a", WRAPPER))
+    seen = [told.hear_process() for _ in range(6)]
+    os.kill(started.pid, signal.SIGKILL)
+    end = backend.end("a", started).result(LIMIT)
+    assert (end.ending, end.exit_code) == (Ending.EXITED, 137)
+    assert not [one for one in seen if alive(one)]
+    assert alive(other)
+
+
 BOMB = """
 import os
 def bomb(depth):

@@ -30,6 +30,8 @@ class CheckKind(StrEnum):
     """The worker ended with an exit code other than 0."""
     TIMEOUT = "timeout"
     """The worker ran past its time limit."""
+    STALLED = "stalled"
+    """The worker printed nothing for as long as the idle limit."""
     CLAIM = "claim"
     """The worker's result file cannot be read, or contradicts what we see."""
     ISOLATION = "isolation"
@@ -92,7 +94,8 @@ class Task:
     `files` is the manifest: the paths or globs that the task may write; empty means no limit.
     `done` tasks were completed before the run and are never started. `run` is the argument list
     for the `command` agent. `estimate` is the expected duration in seconds. `timeout` and
-    `max_retries` override the run's. `metadata` is kept as it was read.
+    `max_retries` override the run's; `max_cost` and `max_tokens` limit this task over all its attempts.
+    `metadata` is kept as it was read.
     """
 
     id: str
@@ -111,6 +114,8 @@ class Task:
     timeout: float | None = None
     estimate: float | None = None
     max_retries: int | None = None
+    max_cost: float | None = None
+    max_tokens: int | None = None
     allow_empty: bool = False
     requires: Requirements = Requirements()
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -150,8 +155,102 @@ class Ending(StrEnum):
 
     EXITED = "exited"
     TIMED_OUT = "timed_out"
+    STALLED = "stalled"
+    """Stopped because it printed nothing for as long as the idle limit."""
     KILLED = "killed"
     """Stopped because we asked for it, not through a fault of the attempt."""
+
+
+class Trouble(StrEnum):
+    """What kept an agent from working, as far as its own output tells."""
+
+    AUTH = "auth"
+    """Not logged in, or the key is refused or may not use the model: nothing helps but a person."""
+    RATE_LIMIT = "rate_limit"
+    OVERLOADED = "overloaded"
+    """The service has no room or fails by itself (5xx)."""
+    NETWORK = "network"
+    """The service cannot be reached, or does not answer."""
+    CONTEXT_FULL = "context_full"
+    BUDGET = "budget"
+    TURNS = "turns"
+    REFUSED = "refused"
+    """The model or its provider declines the request by policy."""
+    DENIED = "denied"
+    """The agent was not permitted to do what it needed."""
+    CRASHED = "crashed"
+    """It failed for a reason of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why an agent did not do its work. `retry_after` is how many seconds its service wants us to wait."""
+
+    kind: Trouble
+    detail: str = ""
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an agent spent. `input_tokens` are those that came from no cache; `output_tokens` hold the reasoning.
+
+    `cost_usd` is None as long as nobody can tell; `estimated` when it comes from our price table.
+    """
+
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float | None = None
+    estimated: bool = False
+
+    @property
+    def tokens(self) -> int:
+        """All tokens, cached ones too."""
+        return self.input_tokens + self.cached_tokens + self.output_tokens
+
+    def __add__(self, other: Usage) -> Usage:
+        costs = [usage.cost_usd for usage in (self, other) if usage.cost_usd is not None]
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.output_tokens + other.output_tokens,
+            sum(costs) if costs else None,
+            self.estimated or other.estimated,
+        )
+
+    def beyond(self, earlier: Usage) -> Usage:
+        """What of this total came after `earlier`; never less than nothing."""
+        cost = self.cost_usd
+        return Usage(
+            max(0, self.input_tokens - earlier.input_tokens),
+            max(0, self.cached_tokens - earlier.cached_tokens),
+            max(0, self.output_tokens - earlier.output_tokens),
+            None if cost is None else max(0.0, cost - (earlier.cost_usd or 0.0)),
+            self.estimated,
+        )
+
+
+NOTHING_USED: Final = Usage()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentReport:
+    """What an agent's own output tells of an attempt. Hints: the diff and the checks decide.
+
+    `session` is the id by which the agent can go on with this conversation, "" if it cannot; `usage`
+    is this attempt's alone; `said` its last words, shortened; `denied` what it was not permitted to do.
+    """
+
+    session: str = ""
+    model: str = ""
+    usage: Usage = NOTHING_USED
+    said: str = ""
+    problem: Problem | None = None
+    denied: tuple[str, ...] = ()
+
+
+NO_REPORT: Final = AgentReport()
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +283,7 @@ class WorkerEnd:
     """What changed in the main checkout while the worker lived."""
     kept: str = ""
     """Ref that holds the main checkout's files as they were before, or "" if nothing changed."""
+    report: AgentReport = NO_REPORT
 
 
 class ChangeKind(StrEnum):
@@ -330,12 +430,59 @@ class WorktreeSetup:
     keep: tuple[str, ...] = ()
 
 
+class OnExhaust(StrEnum):
+    """What the run does when its money or its tokens are used up."""
+
+    STOP = "stop"
+    """Workers in flight are stopped; a resumption goes on with them."""
+    DRAIN = "drain"
+    """Workers in flight may finish."""
+    SUMMARY = "summary"
+    """As stop, and then the agent is asked once, without tools, what was done and what is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """An agent of the run's pool, and how many of its workers may be at work at the same time."""
+
+    agent: str
+    workers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentOptions:
+    """How the user wants one agent program called.
+
+    `command` are the words that start it, () for its usual name on PATH; `args` are put behind our own.
+    `model` is for tasks that name none. At most `max_workers` of its workers are at work in a run.
+    """
+
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    model: str = ""
+    max_workers: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """US dollars for a million tokens of a model whose agent tells no cost."""
+
+    input: float
+    cached: float
+    output: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
     """Everything that was decided about a run before it started.
 
-    `timeout` limits one worker and `deadline` the whole run, in seconds; `grace` is the time from
-    TERM to KILL. `max_retries` caps the retries of a task over all kinds of failure; None leaves
+    Tasks that name no agent go to the `pool`. `agents` are the options of agents by name. `allow`
+    are commands, as their first words, that agents may run without asking; `yolo` lets them do all.
+    `fresh` gives each retry a new session. `secrets` name variables whose values no log may show.
+    `prices` are by model, "*" at its end standing for any rest, and go before those that we know.
+
+    `timeout` limits one worker, `idle_timeout` its silence and `deadline` the whole run, in seconds;
+    `grace` is the time from TERM to KILL. `max_cost` (US dollars) and `max_tokens` limit the run. `max_retries` caps the retries of a task over all kinds of failure; None leaves
     the caps per kind. `branch` is the user's branch to land on, "" with a detached HEAD.
     `env` names the variables of the mayor's environment that workers may see; None means all
     but those that are never passed on. At most `merge_batch` accepted attempts are checked together
@@ -349,10 +496,20 @@ class RunConfig:
     timeout: float = 1800.0
     deadline: float | None = None
     grace: float = 10.0
-    agent: str = "command"
+    pool: tuple[Share, ...] = (Share("command", 5),)
     agent_cmd: str = ""
     model: str = ""
+    agents: Mapping[str, AgentOptions] = field(default_factory=dict)
     backend: str = "process"
+    idle_timeout: float | None = 900.0
+    allow: tuple[str, ...] = ()
+    yolo: bool = False
+    fresh: bool = False
+    max_cost: float | None = None
+    max_tokens: int | None = None
+    on_exhaust: OnExhaust = OnExhaust.STOP
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
     land: Land = Land.END
     branch: str = ""
     cross_cutting: tuple[Check, ...] = ()

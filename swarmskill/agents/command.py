@@ -13,19 +13,21 @@ import os
 import re
 import shlex
 import shutil
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from swarmskill.agents.base import Assignment, Invocation
-from swarmskill.model import Task
-
-ACTION_LENGTH = 80
-
-_ESCAPES = re.compile(
-    r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\|$)"  # operating system commands: window titles, links
-    r"|\x1b\[[0-?]*[ -/]*[@-~]?"  # colours and cursor movements
-    r"|\x1b[ -/]*[0-~]?"
+from swarmskill.agents.base import (
+    NO_OPTIONS,
+    AgentEvent,
+    Assignment,
+    Invocation,
+    Login,
+    LoginState,
+    UsedTool,
 )
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+from swarmskill.agents.text import one_line
+from swarmskill.model import NOTHING_USED, AgentOptions, Task, Usage
+
 _PLACEHOLDER = re.compile(r"\{(prompt_file|result_file|worktree|task_id|attempt|run_id|model)\}")
 
 
@@ -33,8 +35,9 @@ class CommandAgent:
     """See the module."""
 
     name = "command"
+    program = None
 
-    def missing(self, task: Task, agent_cmd: str) -> str:
+    def missing(self, task: Task, agent_cmd: str, options: AgentOptions = NO_OPTIONS) -> str:
         """Why the command cannot work on the task, with what to do about it; "" if it can."""
         if task.run:
             words = list(task.run)
@@ -57,11 +60,26 @@ class CommandAgent:
         names_prompt = any("{prompt_file}" in word for word in words)
         return Invocation(argv=_substitute(words, assignment), stdin=None if names_prompt else assignment.prompt_file)
 
-    def last_action(self, line: str) -> str:
-        """The line as a terminal would show it, shortened."""
-        visible = _ESCAPES.sub("", line.rstrip("\r\n")).rpartition("\r")[2]
-        text = " ".join(_CONTROLS.sub(" ", visible).split())
-        return text if len(text) <= ACTION_LENGTH else text[: ACTION_LENGTH - 1].rstrip() + "…"
+    def reader(self, earlier: Usage = NOTHING_USED) -> CommandReader:
+        """A reader for one worker's output."""
+        return CommandReader()
+
+    def login(self, environment: Mapping[str, str], home: Path) -> Login:
+        """A command needs none that we know of."""
+        return Login(LoginState.UNKNOWN, "whatever the command needs")
+
+
+class CommandReader:
+    """Takes each line that a command prints for what it is doing."""
+
+    def read(self, line: str) -> Iterable[AgentEvent]:
+        """The line as a terminal would show it."""
+        action = one_line(line)
+        return (UsedTool(action),) if action else ()
+
+    def close(self, exit_code: int) -> Iterable[AgentEvent]:
+        """Nothing more."""
+        return ()
 
 
 AGENT = CommandAgent()

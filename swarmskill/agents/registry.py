@@ -8,6 +8,11 @@ from swarmskill.agents.base import Agent
 from swarmskill.errors import UsageError
 
 BUILT_IN = {
+    "claude": "swarmskill.agents.claude",
+    "codex": "swarmskill.agents.codex",
+    "opencode": "swarmskill.agents.opencode",
+    "gemini": "swarmskill.agents.gemini",
+    "qwen": "swarmskill.agents.qwen",
     "command": "swarmskill.agents.command",
 }
 """Name -> module, whose AGENT it is. One line for each agent."""

@@ -174,8 +174,8 @@ def _worker(state: State, task_id: str) -> dict[str, Any] | None:
 
 
 def agent_name(state: State, task_id: str) -> str:
-    """The agent that works on the task: its own, else the run's."""
-    return state.graph.task(task_id).agent or state.config.agent
+    """The agent that works on the task, or is to; the pool as long as it may be any of that."""
+    return state.tasks[task_id].agent or ",".join(share.agent for share in state.config.pool)
 
 
 def _total(values: Iterable[float | None]) -> float | None:

@@ -24,10 +24,13 @@ from swarmskill.agents.base import (
     WasDenied,
 )
 from swarmskill.agents.text import as_object, count, one_line, rows, table, text, tool_action
-from swarmskill.agents.troubles import DETAIL_LENGTH, problem_of, problem_of_lines
+from swarmskill.agents.troubles import DETAIL_LENGTH, GATED, problem_of, problem_of_lines
 from swarmskill.model import NOTHING_USED, Problem, Trouble, Usage
 
 _NOTES: Final = 20
+_SERVICES_WAIT: Final = 5.0
+"""A wait before a retry of so many seconds or more is not the program's own: its service asked for it."""
+
 _SYNTHETIC: Final = "<synthetic>"
 """The model's name in messages that the program made up itself, to tell an error."""
 
@@ -70,7 +73,9 @@ class ClaudeStreamReader:
         self._actions: dict[str, str] = {}
         self._notes: deque[str] = deque(maxlen=_NOTES)
         self._resets_at: float | None = None
+        self._told_wait: float | None = None
         self._told_end = False
+        self._in_help = False
         # What the result lines told, and the messages since the last of them, by their ids: one message
         # comes as several lines, each with the usage of all of it.
         self._settled = NOTHING_USED
@@ -106,7 +111,8 @@ class ClaudeStreamReader:
 
     def _plain(self, line: str) -> Iterable[AgentEvent]:
         note = one_line(line, DETAIL_LENGTH)
-        if not note or note.startswith("{"):
+        self._in_help = self._in_help or note.startswith("Usage:")
+        if not note or note.startswith("{") or self._in_help:
             return ()
         self._notes.append(note)
         return (Retrying(problem_of(note)),) if note.startswith("Retrying in ") else ()
@@ -126,12 +132,13 @@ class ClaudeStreamReader:
                 yield WasDenied(action or text(document.get("tool_name")) or "a tool")
 
     def _retry_problem(self, document: dict[str, Any]) -> Problem:
-        status, error = count(document.get("error_status")) or None, text(document.get("error"))
-        words = f"{error or 'unknown'} (retry {count(document.get('attempt'))} of {count(document.get('max_retries'))})"
-        problem = problem_of(f"{status} {words}" if status else words, status=status)
-        if problem.kind is Trouble.CRASHED and status is None:
-            problem = replace(problem, kind=Trouble.NETWORK)  # no answer at all
-        return self._until_reset(problem)
+        status = count(document.get("error_status")) or None
+        counted = f"(retry {count(document.get('attempt'))} of {count(document.get('max_retries'))})"
+        if status is None:
+            return Problem(Trouble.NETWORK, f"no answer {counted}")
+        seconds = count(document.get("retry_delay_ms")) / 1000
+        self._told_wait = seconds if seconds >= _SERVICES_WAIT else None
+        return self._until_reset(problem_of(f"{status} {text(document.get('error'))} {counted}", status=status))
 
     def _silent_retry(self, data: dict[str, Any]) -> Problem:
         """A retry whose reason stands in a plain line of its own, before or after."""
@@ -143,10 +150,10 @@ class ClaudeStreamReader:
     def _assistant(self, document: dict[str, Any]) -> Iterable[AgentEvent]:
         message = table(document, "message")
         blocks = rows(message.get("content"))
-        if document.get("error") or document.get("is_api_error_message"):
-            words = " ".join(text(block.get("text")) for block in blocks) or text(document.get("error"))
+        words = " ".join(text(block.get("text")) for block in blocks)
+        if document.get("error") or document.get("is_api_error_message") or words.startswith("[API Error: "):
             self._told_end = True
-            yield Failed(self._problem(words, document))
+            yield Failed(self._problem(words or text(document.get("error")), document))
             return
         yield from self._use(message)
         own = not document.get("parent_tool_use_id")  # else a sub-agent's: its words are not the worker's
@@ -202,7 +209,9 @@ class ClaudeStreamReader:
         elif total:
             self._settled = _by_model(total).beyond(self._earlier)
         elif turn.tokens:
-            self._settled = turn
+            # As much as the messages at least: the session's total tells too little where `earlier` was too high.
+            told = sum(self._open.values(), NOTHING_USED)
+            self._settled = max(turn.beyond(self._earlier), told, key=lambda usage: usage.tokens)
         self._open.clear()
 
     def _spent(self) -> Spent:
@@ -223,9 +232,12 @@ class ClaudeStreamReader:
         return self._until_reset(told)
 
     def _until_reset(self, problem: Problem) -> Problem:
-        if self._resets_at is None or problem.kind is not Trouble.RATE_LIMIT or problem.retry_after is not None:
+        """The problem with the time to wait that was told apart from its words."""
+        if problem.retry_after is not None or problem.kind not in GATED:
             return problem
-        return replace(problem, retry_after=max(0.0, self._resets_at - self._now()))
+        if self._resets_at is not None and problem.kind is Trouble.RATE_LIMIT:
+            return replace(problem, retry_after=max(0.0, self._resets_at - self._now()))
+        return replace(problem, retry_after=self._told_wait)
 
     @staticmethod
     def _reason(document: dict[str, Any]) -> Trouble | None:
@@ -244,11 +256,10 @@ def _by_model(models: dict[str, Any]) -> Usage:
     total = NOTHING_USED
     for row in rows(list(models.values())):
         cost = row.get("costUSD")
-        priced = isinstance(cost, int | float) and not isinstance(cost, bool) and cost >= 0
         total += Usage(
             count(row.get("inputTokens")) + count(row.get("cacheCreationInputTokens")),
             count(row.get("cacheReadInputTokens")),
             count(row.get("outputTokens")),
-            float(cost) if priced else None,
+            float(cost) if isinstance(cost, int | float) and cost >= 0 else None,
         )
     return total

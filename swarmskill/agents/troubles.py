@@ -18,6 +18,7 @@ _STATUSES: Final = {
     401: Trouble.AUTH,
     402: Trouble.AUTH,
     403: Trouble.AUTH,
+    404: Trouble.AUTH,  # no such model for this key, or a wrong address
     407: Trouble.NETWORK,  # a proxy in between wants a password
     408: Trouble.NETWORK,
     413: Trouble.CONTEXT_FULL,
@@ -45,7 +46,7 @@ _NARROW: Final = (
     ),
     (
         _any_of(
-            r"content[ _-]?(?:policy|filter)|usage policy|safety (?:policy|settings|filter)|flagged as",
+            r"content[ _-]?(?:policy|filter)|usage policy|safety (?:policy|settings|filter)|flagged (?:as|this)",
             r"\brefusal\b|prohibited[ _]content|blocked by (?:the )?safety",
         ),
         Trouble.REFUSED,
@@ -86,7 +87,7 @@ _WIDE: Final = (
         _any_of(
             r"econnrefused|econnreset|enotfound|etimedout|eai_again|ehostunreach|enetunreach|epipe",
             r"connection (?:refused|reset|error|closed|failed)|waiting for network|network error|dns error",
-            r"stream (?:disconnected|closed|ended)|fetch failed|socket hang up|unable to connect|timed? ?out",
+            r"stream (?:disconnected|closed)|fetch failed|socket hang up|unable to connect|timed? ?out",
             r"error sending request|(?:^|error: ?)terminated\b",
         ),
         Trouble.NETWORK,

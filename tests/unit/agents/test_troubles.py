@@ -25,6 +25,8 @@ RECORDED = [
     ("Reached maximum budget ($0.008)", "budget"),
     ("Reached maximum number of turns (2)", "turns"),
     ("Prompt is too long", "context_full"),
+    ("API Error: Opus 5.5's safeguards flagged this message (https://www.anthropic.com/legal/aup).", "refused"),
+    ("API Error: Connection dropped (ECONNRESET). Check the gateway set in ANTHROPIC_BASE_URL.", "network"),
     ("API Error: 400 input length and `max_tokens` exceed context limit: 199000 + 9000 > 200000", "context_full"),
     (
         "API Error: Claude Code is unable to respond to this request, which appears to violate our Usage Policy",
@@ -34,6 +36,9 @@ RECORDED = [
     ("This command requires approval", "denied"),
     ("No conversation found with session ID: e88a8dd3-e6b6-4b20-b9b1-d97bd1e04b35", "crashed"),
     # Qwen Code
+    ("[API Error: 404 model: no-such-model]", "auth"),
+    ("[API Error: Model stream ended with empty response text.]", "crashed"),
+    ("[API Error: 400 This model's maximum context length is 128000 tokens.]", "context_full"),
     ("[API Error: 401 fake 401]", "auth"),
     (
         "Missing API key for OpenAI-compatible auth. Set settings.security.auth.apiKey, or set the 'OPENAI_API_KEY' "
@@ -121,7 +126,7 @@ def test_words_that_name_no_trouble_are_a_crash(words: str) -> None:
         (503, "overloaded"),
         (529, "overloaded"),
         (400, None),
-        (404, None),
+        (404, "auth"),
         (200, None),
         (99999, None),
     ],

@@ -109,7 +109,7 @@ class CodexReader:
             yield WasDenied(found[1] or found[2])
         elif not _LOGGED.match(line) and not line.startswith(_CHATTER):
             words = one_line(line, len(line))
-            if words and not self._words.startswith("Error"):
+            if words and not self._words.lower().startswith("error"):
                 self._words = words
 
 

@@ -140,18 +140,18 @@ class OpencodeReader:
         if found := _REJECTED.search(words):
             self._rejected = found[1]
             yield WasDenied(found[1])
-        elif words and not self._words.startswith("Error"):
+        elif words and not self._words.lower().startswith("error"):
             self._words = words
 
 
 def _step(part: dict[str, Any]) -> Usage:
     """What one step used. It tells a cost of 0 for a model whose price it does not know, too."""
     tokens, cache, cost = table(part, "tokens"), table(part, "tokens", "cache"), part.get("cost")
-    priced = isinstance(cost, int | float) and not isinstance(cost, bool) and cost > 0
+    priced = float(cost) if isinstance(cost, int | float) and cost > 0 else None
     written, read, total = count(cache.get("write")), count(cache.get("read")), count(tokens.get("total"))
     fresh = count(tokens.get("input")) + written
     said = count(tokens.get("output")) + count(tokens.get("reasoning"))
-    return Usage(fresh, read, max(0, total - fresh - read) if total else said, float(cost) if priced else None)
+    return Usage(fresh, read, max(0, total - fresh - read) if total else said, priced)
 
 
 def _wait(data: dict[str, Any]) -> float | None:

@@ -144,7 +144,7 @@ def show_run(folder: RunFolder, drive: Callable[[Watching], State], *, as_json: 
     view = choose_view(sys.stderr if as_json else sys.stdout, os.environ)
     view.start()
     try:
-        state = drive(Watching(view, folder))
+        state = drive(Watching(view))
     finally:
         view.stop()
     return _tell_end(folder, state, as_json=as_json)

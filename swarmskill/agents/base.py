@@ -134,7 +134,7 @@ class LoginState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Whether the agent is logged in, and how that is known (a variable's name, a file), or the command that logs in."""
+    """Whether the agent is logged in. `how` is where that is known from (a variable, a file), or how to log in."""
 
     state: LoginState
     how: str

@@ -46,7 +46,7 @@ _NARROW: Final = (
     ),
     (
         _any_of(
-            r"content[ _-]?(?:policy|filter)|usage policy|safety (?:policy|settings|filter)|flagged (?:as|this)",
+            r"content[ _-]?(?:policy|filter)|usage policy|safety (?:policy|settings|filter)|flagged (?:as|for|this)",
             r"\brefusal\b|prohibited[ _]content|blocked by (?:the )?safety",
         ),
         Trouble.REFUSED,
@@ -68,7 +68,7 @@ _WIDE: Final = (
     ),
     (
         _any_of(
-            r"overloaded|(?:over|at|exhausted.{0,20}) ?capacity|model is busy",
+            r"overloaded|high demand|(?:over|at|exhausted.{0,20}) ?capacity|model is busy",
             r"service unavailable|internal server error|bad gateway",
         ),
         Trouble.OVERLOADED,
@@ -77,7 +77,7 @@ _WIDE: Final = (
         _any_of(
             r"unauthori[sz]ed|unauthenticated|authenticat|permission_error|api key not valid",
             r"(?:invalid|incorrect|missing|no).{0,9}api.?key|api.?key.{0,20}(?:not|invalid|missing|expired)",
-            r"not logged in|please (?:run )?/?log ?in|(?:token|login|session) (?:has )?expired",
+            r"not logged in|please (?:run )?/?log ?in|(?:log|sign) in again|(?:token|login|session) (?:has )?expired",
             r"(?:missing|must specify|set).{0,60}environment variable",
             r"model_not_found|model.{0,60}(?:not found|does not exist|may not exist|not supported)",
         ),

@@ -101,7 +101,9 @@ def test_exit_code_tells_where_no_result_line_came(code: int, kind: Trouble) -> 
 
 
 def test_deltas_are_joined() -> None:
-    parts = [{"type": "message", "role": "assistant", "content": part, "delta": True} for part in ("I wr", "ote ", "it")]
+    parts = [
+        {"type": "message", "role": "assistant", "content": part, "delta": True} for part in ("I wr", "ote ", "it")
+    ]
     asked = {"type": "message", "role": "user", "content": "do it"}
     assert report(asked, *parts, told("success")).said == "I wrote it"
 

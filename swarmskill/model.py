@@ -46,6 +46,8 @@ class CheckKind(StrEnum):
     """The diff adds a file over the size limit."""
     SECRETS = "secrets"
     """The diff adds something that looks like a credential."""
+    WORKTREE = "worktree"
+    """The worktree cannot be taken as the worker left it."""
 
 
 CHECK_ORDER: Final = (
@@ -443,10 +445,10 @@ class OnExhaust(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """An agent of the run's pool, and how many of its workers may be at work at the same time."""
+    """An agent of the run's pool, and how many of its workers may be at work at the same time; None for any number."""
 
     agent: str
-    workers: int
+    workers: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -482,8 +484,9 @@ class RunConfig:
     `prices` are by model, "*" at its end standing for any rest, and go before those that we know.
 
     `timeout` limits one worker, `idle_timeout` its silence and `deadline` the whole run, in seconds;
-    `grace` is the time from TERM to KILL. `max_cost` (US dollars) and `max_tokens` limit the run. `max_retries` caps the retries of a task over all kinds of failure; None leaves
-    the caps per kind. `branch` is the user's branch to land on, "" with a detached HEAD.
+    `grace` is the time from TERM to KILL. `max_cost` (US dollars) and `max_tokens` limit the run.
+    `max_retries` caps the retries of a task over all kinds of failure; None leaves the caps per kind.
+    `branch` is the user's branch to land on, "" with a detached HEAD.
     `env` names the variables of the mayor's environment that workers may see; None means all
     but those that are never passed on. At most `merge_batch` accepted attempts are checked together
     on their way to the run branch; with 1 the checks pass on each single commit.
@@ -496,7 +499,7 @@ class RunConfig:
     timeout: float = 1800.0
     deadline: float | None = None
     grace: float = 10.0
-    pool: tuple[Share, ...] = (Share("command", 5),)
+    pool: tuple[Share, ...] = (Share("command"),)
     agent_cmd: str = ""
     model: str = ""
     agents: Mapping[str, AgentOptions] = field(default_factory=dict)

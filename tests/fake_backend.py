@@ -42,8 +42,8 @@ class FakeWorld:
 
 
 class FakeBackend:
-    """Knows three programs: `sh -c "exit N"` ends at once, `sleep N` runs until it is killed, or to its
-    time limit if that is shorter; any other is not found.
+    """Knows two programs: `sh -c "...exit N"` ends at once, `sleep N` runs until it is killed, or to its
+    time or idle limit if that is shorter; any other is not found.
     """
 
     name = "fake"
@@ -67,10 +67,16 @@ class FakeBackend:
         started = Started(self._world.starts, f"fake.{self._world.starts}")
         self._world.jobs[job.name] = FakeJob(job, started, self)
         if program == "sh":
-            self._world.finish(job.name, Ending.EXITED, int(job.argv[2].removeprefix("exit ")))
-        elif job.timeout is not None and job.timeout < float(job.argv[1]):
-            self._world.finish(job.name, Ending.TIMED_OUT, 143)
+            self._world.finish(job.name, Ending.EXITED, int(job.argv[2].rpartition("exit ")[2]))
+        else:
+            self._sleep(job, float(job.argv[1]))
         return started
+
+    def _sleep(self, job: Job, seconds: float) -> None:
+        limits = {Ending.TIMED_OUT: job.timeout, Ending.STALLED: job.idle}
+        due = [(limit, ending) for ending, limit in limits.items() if limit is not None and limit < seconds]
+        if due:
+            self._world.finish(job.name, min(due)[1], 143)
 
     def end(self, name: str, started: Started) -> Future[JobEnd]:
         """The job's end."""

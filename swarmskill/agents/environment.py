@@ -43,6 +43,18 @@ _NEVER = re.compile(
     r"|GEMINI_CLI|QWEN_CODE|CURSOR_AGENT|CURSOR_TRACE_ID"
 )
 
+_SECRET = re.compile(
+    r"KEYS?|(?:API|ACCESS|SECRET|PRIVATE)KEYS?"
+    # Also at the end of a word: PGPASSWORD, npm_config__authToken.
+    r"|\w*(?:TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE)|SECRETS|PASSWORDS|CREDENTIALS?"
+)
+"""A word of a variable's name. Not TOKENS: that is a number of them."""
+
+_ABOUT = frozenset("PATH FILE DIR SOCK NAME TYPE LIMIT COUNT SIZE TIMEOUT TTL MS SECONDS HELPER".split())
+"""The last word of a name that tells something about a secret, such as where it is, and not the secret."""
+
+_NOT_SECRET = frozenset({"GOOGLE_APPLICATION_CREDENTIALS"})  # a file's path, whatever the name says
+
 
 def worker_environment(
     base_env: Mapping[str, str], *, allow: Iterable[str] | None, extra: Mapping[str, str]
@@ -58,6 +70,25 @@ def worker_environment(
         if not _NEVER.fullmatch(name) and (allowed is None or any(fnmatchcase(name, one) for one in allowed))
     }
     return {**seen, **extra}
+
+
+def secret_values(environment: Mapping[str, str], names: Iterable[str]) -> tuple[str, ...]:
+    """What must not be shown of a worker's environment: values of variables that are named secret or look it.
+
+    `names` are the user's names or patterns (`MY_*`). Each value is there once, none is empty.
+    """
+    wanted = tuple(names)
+    values = (
+        value
+        for name, value in environment.items()
+        if value and (_looks_secret(name) or any(fnmatchcase(name, one) for one in wanted))
+    )
+    return tuple(dict.fromkeys(values))
+
+
+def _looks_secret(name: str) -> bool:
+    *_, last = words = name.upper().split("_")
+    return last not in _ABOUT and name not in _NOT_SECRET and any(_SECRET.fullmatch(word) for word in words)
 
 
 def assignment_variables(assignment: Assignment, repository: Path) -> dict[str, str]:

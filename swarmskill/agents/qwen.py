@@ -103,11 +103,12 @@ def _missing_node(word: str) -> str:
         return ""
     if not by_node:
         return ""
-    version = _node_version(shutil.which("node") or "")
-    if version is None or version[0] >= _NODE:
+    node = shutil.which("node")
+    version = _node_version(node) if node else ()
+    if version is None or version[:1] >= (_NODE,):
         return ""
-    told = ".".join(map(str, version))
-    return f"qwen needs Node.js {_NODE} or newer, and `node` is {told}: install it with `npm install -g node@{_NODE}`"
+    found = f"`node` is {'.'.join(map(str, version))}" if version else "there is no `node` on PATH"
+    return f"qwen needs Node.js {_NODE} or newer, and {found}: install it with `npm install -g node@{_NODE}`"
 
 
 @cache

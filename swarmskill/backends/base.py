@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -16,22 +16,26 @@ class Job:
     """One process to run, in its own process group, with its output in a log file.
 
     `name` is unique in the run and makes starting idempotent. `env` is the whole environment.
-    `stdin` is a file to read from (None: the null device). `timeout` and `grace` are seconds: after
-    `timeout` the whole group gets TERM, after `grace` more KILL. A job that `survives` goes on when
-    the mayor dies, any other is killed then. The log keeps its first half and its last half when
-    the output is longer than `log_limit` bytes.
+    `stdin` is a file to read from (None: the null device). `timeout`, `idle` and `grace` are
+    seconds: after `timeout`, or once nothing was printed for as long as `idle` (by the job or by
+    anything it started), the whole group gets TERM, after `grace` more KILL. A job that `survives`
+    goes on when the mayor dies, any other is killed then. The log keeps its first half and its last
+    half when the output is longer than `log_limit` bytes, and `***` where any of the values in
+    `masked` was printed.
     """
 
     name: str
     argv: tuple[str, ...]
     cwd: Path
-    env: Mapping[str, str]
+    env: Mapping[str, str] = field(repr=False)
     log: Path
     stdin: Path | None = None
     timeout: float | None = None
+    idle: float | None = None
     grace: float = 10.0
     survives: bool = True
     log_limit: int = 50_000_000
+    masked: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ from swarmskill.backends.processes import identity
 from swarmskill.backends.timers import Timer
 from swarmskill.backends.wire import Message
 
-EXITED, TIMED_OUT, KILLED = "exited", "timed_out", "killed"
+EXITED, TIMED_OUT, STALLED, KILLED = "exited", "timed_out", "stalled", "killed"
 """How a job ends: the values of `model.Ending`, which is too heavy to import here."""
 
 
@@ -21,7 +22,9 @@ class Held:
         "ending",
         "exit_code",
         "grace",
+        "heard",
         "identity",
+        "idle_timer",
         "log",
         "mark",
         "name",
@@ -51,6 +54,10 @@ class Held:
         self.sweeping = False
         """The main process is gone, and what it left has been told to end."""
         self.timer: Timer | None = None
+        """The next step towards the job's end: its time limit, then its grace, then blow after blow."""
+        self.idle_timer: Timer | None = None
+        self.heard = time.monotonic()
+        """When the last byte of output came."""
         self.owner: object = None
         self.watchers: set[Any] = set()
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from swarmskill.backends.families import Families
-from swarmskill.backends.held import EXITED, KILLED, TIMED_OUT, Held
+from swarmskill.backends.held import EXITED, KILLED, STALLED, TIMED_OUT, Held
 from swarmskill.backends.joblog import JobLog
 from swarmskill.backends.journal import Journal
 from swarmskill.backends.processes import send, strike
@@ -53,7 +53,7 @@ class Holding:
     def start(self, fields: Mapping[str, Any]) -> Held:
         """Start a job that is neither running nor ended. Raises Unstartable."""
         try:
-            log = JobLog(fields["log"], fields["log_limit"])
+            log = JobLog(fields["log"], fields["log_limit"], fields["masked"])
         except OSError as error:
             raise Unstartable(f"the log cannot be written: {error}") from None
         self._next_mark += 1
@@ -71,6 +71,8 @@ class Holding:
         self._selector.register(pipe, selectors.EVENT_READ, lambda _: self._read(job, _READS_PER_TURN))
         if fields["timeout"] is not None:
             job.timer = self._timers.after(fields["timeout"], lambda: self._end(job, TIMED_OUT))
+        if fields["idle"] is not None:
+            self._watch_silence(job, fields["idle"])
         return job
 
     def kill(self, name: str, *, force: bool = False) -> None:
@@ -94,6 +96,14 @@ class Holding:
         self._families.collect()
         for job in [job for job in self.jobs.values() if job.exit_code is not None]:
             self._settle(job)
+
+    def _watch_silence(self, job: Held, limit: float) -> None:
+        """End the job once it has been silent for so long. The timer is put on when it fires, not at each read."""
+        rest = job.heard + limit - time.monotonic()
+        if rest > 0:
+            job.idle_timer = self._timers.after(rest, lambda: self._watch_silence(job, limit))
+        elif job.ending == EXITED and job.exit_code is None:
+            self._end(job, STALLED)
 
     def _end(self, job: Held, why: str) -> None:
         """TERM to the group; KILL to all of the family when the grace is over."""
@@ -157,6 +167,7 @@ class Holding:
             if not data:
                 self._close_pipe(job)
                 return
+            job.heard = time.monotonic()
             job.log.write(data)
             if len(data) < _READ_SIZE and reads == _READS_PER_TURN:
                 return
@@ -172,8 +183,9 @@ class Holding:
         self._read(job, _READS_AT_END)
         self._close_pipe(job)
         job.log.close()
-        if job.timer:
-            job.timer.cancel()
+        for timer in (job.timer, job.idle_timer):
+            if timer:
+                timer.cancel()
         del self.jobs[job.name]
         self._families.drop(job)
         end: Message = {

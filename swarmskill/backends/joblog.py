@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
+
+from swarmskill.backends.masking import Masker
 
 _CHUNK = 1 << 20
 _NOTICE = b"\n[swarm: %015d bytes were left out here]\n"
@@ -18,13 +21,16 @@ _LEAST_SLACK = 1 << 16
 class JobLog:
     """Appends to one log file, and goes on after what an earlier process of the job wrote.
 
+    None of the values in `masked` gets into the file, nor any that is cut in two by two writes.
+
     Raises OSError if the file cannot be opened, never later: a full disk costs output, not the job.
     """
 
-    __slots__ = ("_file", "_head", "_limit", "_noticed", "_omitted", "_size", "_slack", "_tail")
+    __slots__ = ("_file", "_head", "_limit", "_masker", "_noticed", "_omitted", "_size", "_slack", "_tail")
 
-    def __init__(self, path: str, limit: int) -> None:
+    def __init__(self, path: str, limit: int, masked: Sequence[str] = ()) -> None:
         self._file = _open(path)
+        self._masker = Masker(masked) if masked else None
         self._limit = limit
         self._head = limit // 2
         self._tail = limit - self._head
@@ -35,6 +41,9 @@ class JobLog:
 
     def write(self, data: bytes) -> None:
         """Append. Loses what the disk does not take."""
+        self._write(self._masker.feed(data) if self._masker else data)
+
+    def _write(self, data: bytes) -> None:
         try:
             while data:
                 written = os.write(self._file, data)
@@ -47,6 +56,8 @@ class JobLog:
 
     def close(self) -> None:
         """Bring the file down to its limit and let go of it."""
+        if self._masker:
+            self._write(self._masker.close())
         try:
             if self._size > self._limit + len(_NOTICE % 0):
                 self._cut()

@@ -223,9 +223,11 @@ def _fields(job: Job) -> dict[str, Any]:
         "log": str(job.log.absolute()),
         "stdin": str(job.stdin.absolute()) if job.stdin else None,
         "timeout": job.timeout,
+        "idle": job.idle,
         "grace": job.grace,
         "survives": job.survives,
         "log_limit": job.log_limit,
+        "masked": job.masked,
     }
 
 

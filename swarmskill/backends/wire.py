@@ -15,7 +15,7 @@ import json
 import os
 import stat
 
-VERSION = 1
+VERSION = 2
 """Of the protocol. It is part of the address, so that two versions never talk past each other."""
 
 Message = dict[str, object]

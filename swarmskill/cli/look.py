@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,10 @@ from swarmskill.cli.options import (
     recall,
 )
 from swarmskill.errors import UsageError
+
+if TYPE_CHECKING:
+    from swarmskill.cli.options import Recalled
+    from swarmskill.views.base import Progresses
 
 _WATCH = Annotated[bool, typer.Option("--watch", "-w", help="Show it live until it is over.")]
 _ALL = Annotated[bool, typer.Option("--all", help="Show every task, however many there are.")]
@@ -72,7 +76,14 @@ def status(run: RunArgument = "", everything: _ALL = False, watch: _WATCH = Fals
     if json:
         print_json(run_document(recalled.state, time.time(), held=recalled.held))
     else:
-        text = status_text(recalled.state, time.time(), look=look_here(), held=recalled.held, show_all=everything)
+        text = status_text(
+            recalled.state,
+            time.time(),
+            look=look_here(),
+            progress=_progress(recalled),
+            held=recalled.held,
+            show_all=everything,
+        )
         print_text(text)
     return 0
 
@@ -124,3 +135,14 @@ def report(run: RunArgument = "", json: JsonOption = False) -> int:
     else:
         print_text(report_markdown(recalled.state, recalled.events, recalled.folder, time.time()))
     return 0
+
+
+def _progress(recalled: Recalled) -> Progresses:
+    """What the workers of a run that another process drives are doing."""
+    from swarmskill.mayor.accounts import Accounts
+
+    if not recalled.held:
+        return {}
+    accounts = Accounts(recalled.folder, recalled.state.config.prices)
+    accounts.follow(recalled.state)
+    return accounts.progress()

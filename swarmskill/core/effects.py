@@ -26,9 +26,18 @@ class AttemptEffect(Effect):
 
 @dataclass(frozen=True, slots=True)
 class Spawn(AttemptEffect):
-    """Start a worker in its own worktree: WorkerStarted or SpawnFailed."""
+    """Start a worker of `agent` in its own worktree: WorkerStarted or SpawnFailed.
+
+    It goes on in `worktree`, which started from `base`, and with the conversation `session`, where they
+    are set. `max_cost` is what it may spend, in US dollars.
+    """
 
     feedback: Feedback | None = None
+    agent: str = ""
+    worktree: str = ""
+    base: str = ""
+    session: str = ""
+    max_cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +71,23 @@ class Integrate(AttemptEffect):
 
     commit: str
     base: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rest(Effect):
+    """Wait until `until` (seconds since the epoch) before workers of this agent start again: GateRested."""
+
+    agent: str
+    strikes: int
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Summarise(Effect):
+    """Ask the agent once, without tools, what was done and what is open: Summarised."""
+
+    session: int
+    agent: str
 
 
 @dataclass(frozen=True, slots=True)

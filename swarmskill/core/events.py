@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from swarmskill.model import RunConfig, Task, Verdict, WorkerEnd
+from swarmskill.model import NOTHING_USED, RunConfig, Task, Usage, Verdict, WorkerEnd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +58,14 @@ class StopRequested(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsChanged(Event):
+    """Somebody gave the run more money or tokens, or less; None leaves a limit as it is."""
+
+    max_cost: float | None = None
+    max_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RetryRequested(AttemptEvent):
     """Somebody wants an ended task tried again; `attempt` is the last one made."""
 
@@ -83,6 +91,14 @@ class SpawnFailed(AttemptEvent):
 
     reason: str
     permanent: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerReported(AttemptEvent):
+    """The agent's output so far tells its session and what this attempt has used. It answers nothing."""
+
+    session: str = ""
+    usage: Usage = NOTHING_USED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +147,22 @@ class IntegrationRejected(AttemptEvent):
     """Answers Integrate: the checks failed on the merged result; nothing was changed."""
 
     verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateRested(Event):
+    """Answers Rest: the wait is over."""
+
+    agent: str
+    strikes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summarised(Event):
+    """Answers Summarise: what the agent says was done and is open, or why it says nothing."""
+
+    session: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

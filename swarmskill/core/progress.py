@@ -5,24 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from swarmskill.core.budget import exhaust, left_for
 from swarmskill.core.choose import choose
-from swarmskill.core.effects import Await, Effect, Integrate, Kill, Land, Report, Spawn, Validate
+from swarmskill.core.effects import Await, Effect, Integrate, Kill, Land, Report, Rest, Spawn, Summarise, Validate
+from swarmskill.core.gates import probe_started
 from swarmskill.core.graph import bits
-from swarmskill.core.state import Stage, State, Stop, TaskState
+from swarmskill.core.state import Door, Stage, State, Stop, TaskState
 from swarmskill.errors import InternalError
 from swarmskill.model import Land as LandWhen
-from swarmskill.model import Outcome, Phase, Schedule
+from swarmskill.model import OnExhaust, Outcome, Phase, Schedule
 
 
 def proceed(state: State, at: float) -> tuple[State, tuple[Effect, ...]]:
     """Start all that may start now; when nothing can and nothing is under way, go on to the end."""
     if state.stage is not Stage.RUNNING:
         return state, ()
+    within_budget = not state.exhausted
+    state = exhaust(state)
+    kills = kills_of(state) if state.exhausted and within_budget else ()
     state = _next_wave(state)
     state, spawns = _start_tasks(state, at)
     if spawns or _under_way(state):
-        return state, spawns
-    return _conclude(state, at)
+        return state, kills + spawns
+    state, last = _conclude(state, at)
+    return state, kills + last
+
+
+def kills_of(state: State) -> tuple[Effect, ...]:
+    """The kills that are outstanding."""
+    return tuple(effect for effect in outstanding(state) if isinstance(effect, Kill))
 
 
 def outstanding(state: State) -> Iterator[Effect]:
@@ -34,6 +45,11 @@ def outstanding(state: State) -> Iterator[Effect]:
     for rank in bits(state.active):
         task_id = state.graph.tasks[rank].id
         yield from _unanswered(state, task_id, state.tasks[task_id])
+    for agent, gate in state.gates.items():
+        if gate.door is Door.RESTING:
+            yield Rest(agent, gate.strikes, gate.until)
+    if state.stage is Stage.SUMMING:
+        yield Summarise(state.session, state.config.pool[0].agent)
     if state.stage is Stage.LANDING:
         yield Land(state.head)
     if state.stage is Stage.REPORTING:
@@ -43,10 +59,10 @@ def outstanding(state: State) -> Iterator[Effect]:
 def _unanswered(state: State, task_id: str, task: TaskState) -> Iterator[Effect]:
     worker = task.worker
     if task.phase is Phase.ASSIGNED:
-        yield Spawn(task_id, task.attempt, task.feedback)
+        yield _spawn(state, task_id)
     elif worker is not None and task.phase is Phase.RUNNING:
         yield Await(task_id, task.attempt, worker.pid, worker.identity, worker.worktree)
-        if state.stop in (Stop.NOW, Stop.FORCE):
+        if task.overdrawn or state.stop in (Stop.NOW, Stop.FORCE):
             yield Kill(task_id, task.attempt, state.stop is Stop.FORCE)
     elif worker is not None and task.end is not None and task.phase is Phase.VALIDATING:
         yield Validate(task_id, task.attempt, worker.worktree, worker.base, task.end)
@@ -67,26 +83,50 @@ def _next_wave(state: State) -> State:
 
 def _start_tasks(state: State, at: float) -> tuple[State, tuple[Effect, ...]]:
     chosen = tuple(choose(state))
-    if not chosen:
-        return state, ()
     effects: list[Effect] = []
-    tasks, members = state.tasks, 0
-    for rank in chosen:
-        task_id = state.graph.tasks[rank].id
-        task = tasks[task_id]
-        wave = state.wave_number or state.graph.generation[rank] + 1
-        task = replace(task, phase=Phase.ASSIGNED, attempt=task.attempt + 1, wave=wave, assigned_at=at)
-        tasks = tasks.insert(task_id, task)
-        members |= 1 << rank
-        effects.append(Spawn(task_id, task.attempt, task.feedback))
+    for rank, agent in chosen:
+        state = _assign(state, rank, agent, at)
+        effects.append(_spawn(state, state.graph.tasks[rank].id))
+    return state, tuple(effects)
+
+
+def _assign(state: State, rank: int, agent: str, at: float) -> State:
+    task_id, bit = state.graph.tasks[rank].id, 1 << rank
+    task = state.tasks[task_id]
+    wave = state.wave_number or state.graph.generation[rank] + 1
+    task = replace(
+        task,
+        phase=Phase.ASSIGNED,
+        attempt=task.attempt + 1,
+        wave=wave,
+        assigned_at=at,
+        agent=agent,
+        allowance=left_for(state, task_id),
+    )
     state = replace(
         state,
-        tasks=tasks,
-        ready=state.ready & ~members,
-        active=state.active | members,
-        busy=state.busy | members,
+        tasks=state.tasks.insert(task_id, task),
+        ready=state.ready & ~bit,
+        active=state.active | bit,
+        busy=state.busy | bit,
+        bound=state.bound.insert(agent, state.bound.get(agent, 0) | bit),
     )
-    return state, tuple(effects)
+    return probe_started(state, agent, task_id)
+
+
+def _spawn(state: State, task_id: str) -> Spawn:
+    task = state.tasks[task_id]
+    place = task.place
+    return Spawn(
+        task_id,
+        task.attempt,
+        task.feedback,
+        agent=task.agent,
+        worktree=place.worktree if place else "",
+        base=place.base if place else "",
+        session=task.session,
+        max_cost=task.allowance,
+    )
 
 
 def _under_way(state: State) -> bool:
@@ -97,11 +137,24 @@ def _under_way(state: State) -> bool:
 def _conclude(state: State, at: float) -> tuple[State, tuple[Effect, ...]]:
     if state.failing and state.stop is Stop.NONE:
         state = _cancel_open(state, at)
+    if state.open and state.stop is Stop.NONE:
+        if any(gate.door is Door.RESTING for gate in state.gates.values()):
+            return state, ()
+        state = _give_up(state)
+    if state.exhausted and state.config.on_exhaust is OnExhaust.SUMMARY and state.summary is None:
+        state = replace(state, stage=Stage.SUMMING)
+        return state, tuple(effect for effect in outstanding(state) if isinstance(effect, Summarise))
     if should_land(state):
         return replace(state, stage=Stage.LANDING), (Land(state.head),)
-    if state.open and state.stop is Stop.NONE:
-        raise InternalError("stuck: tasks are open, but none can start and none is under way")
     return replace(state, stage=Stage.REPORTING), (Report(state.session),)
+
+
+def _give_up(state: State) -> State:
+    """Stop, as the agents that the open tasks need are shut out."""
+    shut = [f"{agent} cannot work: {gate.reason}" for agent, gate in state.gates.items() if gate.door is Door.SHUT]
+    if not shut and not (state.config.land is LandWhen.WAVE and should_land(state)):
+        raise InternalError("stuck: tasks are open, but none can start and none is under way")
+    return replace(state, stop=Stop.GRACEFUL, stop_reason="; ".join(sorted(shut))) if shut else state
 
 
 def should_land(state: State) -> bool:

@@ -4,29 +4,61 @@ from __future__ import annotations
 
 from typing import Final
 
-from swarmskill.model import CheckKind, Outcome, Task
+from swarmskill.model import CheckKind, Outcome, Task, Trouble
 
 LOST: Final = "lost"
 CONFLICT: Final = "conflict"
 SPAWN: Final = "spawn"
+PAUSED: Final = "paused"
+"""No failure: the attempt was broken off by us, or by a limit of the agent's service."""
 
-_CAPS: Final = {
+_CAPS: Final[dict[str, int]] = {
     CheckKind.TESTS: 3,
     CheckKind.COMMAND: 3,
     CheckKind.TIMEOUT: 1,
     CheckKind.ISOLATION: 0,
+    Trouble.BUDGET: 0,
+    Trouble.TURNS: 1,
+    Trouble.REFUSED: 1,
     CONFLICT: 1,
     LOST: 5,
 }
 _CAP: Final = 2
 
-_OUTCOMES: Final = {
+_OUTCOMES: Final[dict[str, Outcome]] = {
     CheckKind.EXIT: Outcome.FAILED,
     SPAWN: Outcome.FAILED,
     CheckKind.TIMEOUT: Outcome.TIMED_OUT,
+    CheckKind.STALLED: Outcome.TIMED_OUT,
+    **dict.fromkeys(Trouble, Outcome.FAILED),
     LOST: Outcome.LOST,
     CONFLICT: Outcome.CONFLICTED,
 }
+
+CONTINUED: Final = frozenset(
+    {
+        PAUSED,
+        CheckKind.FILES_EXIST,
+        CheckKind.CONTENT_CHECK,
+        CheckKind.LINT,
+        CheckKind.TESTS,
+        CheckKind.COMMAND,
+        CheckKind.CUSTOM,
+        CheckKind.TIMEOUT,
+        CheckKind.STALLED,
+        CheckKind.CLAIM,
+        CheckKind.EMPTY,
+        CheckKind.SCOPE,
+        CheckKind.MARKERS,
+        CheckKind.SIZE,
+        CheckKind.SECRETS,
+        Trouble.TURNS,
+        Trouble.DENIED,
+        Trouble.CONTEXT_FULL,
+    }
+)
+"""After these an agent that can goes on in the same worktree and conversation: what it did is there, and it
+knows why. Not where that would repeat what failed, nor where the next attempt needs a new base."""
 
 _BLAMELESS: Final = frozenset({LOST, CONFLICT})
 """Not the worker's fault, so `--max-retries` neither counts nor limits them."""

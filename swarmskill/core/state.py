@@ -8,13 +8,15 @@ from enum import StrEnum
 from rpds import HashTrieMap
 
 from swarmskill.core.graph import EMPTY_GRAPH, Graph
-from swarmskill.model import Feedback, Outcome, Phase, RunConfig, WorkerEnd
+from swarmskill.model import NOTHING_USED, Feedback, Outcome, Phase, RunConfig, Usage, WorkerEnd
 
 
 class Stage(StrEnum):
     """Where the run as a whole is."""
 
     RUNNING = "running"
+    SUMMING = "summing"
+    """The agent is asked what was done and what is open, as the budget is used up."""
     LANDING = "landing"
     REPORTING = "reporting"
     OVER = "over"
@@ -27,6 +29,32 @@ class Stop(StrEnum):
     GRACEFUL = "graceful"
     NOW = "now"
     FORCE = "force"
+
+
+class Door(StrEnum):
+    """Whether workers of an agent may start."""
+
+    RESTING = "resting"
+    """Its service turned us away: nobody until the wait is over."""
+    PROBING = "probing"
+    """The wait is over: one tries, the others wait for what it finds."""
+    SHUT = "shut"
+    """Nothing helps but a person: nobody until somebody resumes the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Why workers of one agent may not start as they like.
+
+    `strikes` counts how often in a row its service turned us away, `until` is when the wait is over
+    (seconds since the epoch), `probe` the task whose worker tries, "" while none does.
+    """
+
+    door: Door
+    reason: str
+    strikes: int = 0
+    until: float = 0.0
+    probe: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +74,12 @@ class TaskState:
 
     `waiting_on` counts blockers that are not completed. `work` is the commit of the current
     attempt's work, `commit` the one on the run branch. `retries` counts failed attempts by kind.
+
+    `agent` is who works on it, "" until the first start of a task that may go to any of the pool. The
+    next attempt goes on in the worktree of `place` and with the conversation `session`, where they
+    are set. `used` is what this attempt has used, `settled` what those before it have, `session_used`
+    what of that belongs to `session`. `allowance` is what this attempt may spend, in US dollars;
+    `overdrawn` when the task used more than it may.
     """
 
     phase: Phase
@@ -63,6 +97,19 @@ class TaskState:
     wave: int = 0
     assigned_at: float = 0.0
     ended_at: float = 0.0
+    agent: str = ""
+    place: Worker | None = None
+    session: str = ""
+    used: Usage = NOTHING_USED
+    settled: Usage = NOTHING_USED
+    session_used: Usage = NOTHING_USED
+    allowance: float | None = None
+    overdrawn: bool = False
+
+    @property
+    def usage(self) -> Usage:
+        """All that the task has used so far."""
+        return self.settled + self.used
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +118,8 @@ class State:
 
     open: not ended. ready: may be started. active: assigned to integrating, so its manifest is
     taken. busy: assigned or running, so it holds a worker slot. wave: members of the current wave.
+    `bound` has the bit set of the tasks of each agent. `gates` holds those that are not open.
+    `settled` is what all attempts that ended have used. `exhausted` when the budget stopped the run.
     """
 
     run_id: str = ""
@@ -83,6 +132,11 @@ class State:
     busy: int = 0
     wave: int = 0
     wave_number: int = 0
+    bound: HashTrieMap[str, int] = HashTrieMap()
+    gates: HashTrieMap[str, Gate] = HashTrieMap()
+    settled: Usage = NOTHING_USED
+    exhausted: bool = False
+    summary: str | None = None
     base: str = ""
     head: str = ""
     landed: str = ""

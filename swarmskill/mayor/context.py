@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from swarmskill.agents.environment import worker_environment
+from swarmskill.agents.environment import secret_values, worker_environment
 from swarmskill.backends.base import Backend
+from swarmskill.mayor.accounts import Accounts
 from swarmskill.mayor.branch import RunBranch
 from swarmskill.mayor.commands import Commands
 from swarmskill.mayor.isolation import CheckoutGuard
@@ -31,6 +32,13 @@ class RunContext:
     guard: CheckoutGuard
     branch: RunBranch
     no_gc: GcPause
+    accounts: Accounts
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Values that workers know and nothing of ours may show."""
+        seen = worker_environment(self.environment, allow=self.config.env, extra={})
+        return secret_values(seen, self.config.secrets)
 
     def worker_variables(self, **named: str) -> dict[str, str]:
         """The whole environment of a process that works for this run, with `SWARM_*` values by name."""

@@ -117,4 +117,4 @@ class Judge:
 
 def _unreadable(detail: str) -> Verdict:
     """The verdict on work that cannot be taken as it was left."""
-    return Verdict(failed=CheckResult(kind=CheckKind.CLAIM, name="worktree", passed=False, detail=detail))
+    return Verdict(failed=CheckResult(kind=CheckKind.WORKTREE, name="worktree", passed=False, detail=detail))

@@ -22,15 +22,17 @@ from swarmskill.core.state import EMPTY, State
 from swarmskill.core.transitions import fold
 from swarmskill.errors import Refused
 from swarmskill.ledger import Holder, Ledger, this_host
+from swarmskill.mayor.accounts import Accounts
 from swarmskill.mayor.branch import RunBranch
 from swarmskill.mayor.commands import Commands
 from swarmskill.mayor.context import RunContext
 from swarmskill.mayor.isolation import CheckoutGuard
-from swarmskill.mayor.loop import WAKE, Mayor, Watcher
+from swarmskill.mayor.loop import WAKE, Mayor
 from swarmskill.mayor.merging import MERGED
 from swarmskill.mayor.performer import ThreadedPerformer
 from swarmskill.mayor.refusals import explained
 from swarmskill.mayor.takeover import clear_locks, end_commands, leash, refuse_unexplained
+from swarmskill.mayor.watching import Watching
 from swarmskill.model import RunConfig, Task
 from swarmskill.places import RunFolder, worktrees_folder
 from swarmskill.repo.collecting import GcPause
@@ -52,7 +54,7 @@ def start_run(
     tasks: tuple[Task, ...],
     config: RunConfig,
     base: str,
-    watcher: Watcher,
+    watcher: Watching,
     environment: Mapping[str, str],
 ) -> State:
     """Run a task list to its end; `folder` names a new run, `base` is the commit to start from.
@@ -71,7 +73,7 @@ def start_run(
 def resume_run(
     folder: RunFolder,
     repository: Repository,
-    watcher: Watcher,
+    watcher: Watching,
     environment: Mapping[str, str],
 ) -> State:
     """Take a run up where its last mayor left it. Raises RunLocked, LedgerDamaged or Refused."""
@@ -109,7 +111,7 @@ def _drive(
     ledger: Ledger,
     state: State,
     first: RunStarted | RunResumed,
-    watcher: Watcher,
+    watcher: Watching,
     environment: Mapping[str, str],
 ) -> State:
     config = first.config if isinstance(first, RunStarted) else state.config
@@ -122,9 +124,10 @@ def _drive(
             refuse_unexplained(repository, state)
         backend.open()
         end_commands(backend)
-        commands = Commands(backend, session, config.grace)
+        commands = Commands(backend, session, config.grace, config.secrets)
         worktrees = _worktrees(folder, repository, config, state, commands, environment)
         no_gc = GcPause(repository.common_dir)
+        accounts = watcher.accounts = Accounts(folder, config.prices)
         run = RunContext(
             folder,
             config,
@@ -136,6 +139,7 @@ def _drive(
             guard=CheckoutGuard(repository, folder, config.isolation, no_gc),
             branch=RunBranch(repository, folder.run_id, head, watcher.say),
             no_gc=no_gc,
+            accounts=accounts,
         )
         box = RequestBox(folder)
         mayor = Mayor(book=ledger, watcher=watcher, requests=box.take, state=state)
@@ -195,7 +199,7 @@ def _this_process() -> Holder:
 
 
 @contextmanager
-def _signals(mayor: Mayor, session: int, watcher: Watcher) -> Iterator[None]:
+def _signals(mayor: Mayor, session: int, watcher: Watching) -> Iterator[None]:
     """Ctrl-C once stops at the next boundary, twice kills; TERM stops the workers; USR1 wakes."""
     if threading.current_thread() is not threading.main_thread():
         yield

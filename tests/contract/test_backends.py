@@ -126,6 +126,35 @@ def test_a_job_within_its_time_limit_is_left_alone(place: Place) -> None:
     assert run(place.visit(), place.job("a", "sh", "-c", "exit 7", timeout=1000.0)).exit_code == 7
 
 
+@pytest.mark.parametrize(
+    ("timeout", "idle", "ending"),
+    [
+        (None, 0.05, Ending.STALLED),
+        (1000.0, 0.05, Ending.STALLED),
+        (0.05, 1000.0, Ending.TIMED_OUT),
+        (0.05, None, Ending.TIMED_OUT),
+    ],
+)
+def test_a_silent_job_ends_at_whichever_of_its_limits_comes_first(
+    place: Place, timeout: float | None, idle: float | None, ending: Ending
+) -> None:
+    end = run(place.visit(), place.job("a", "sleep", "1000", timeout=timeout, idle=idle))
+    assert (end.ending, end.exit_code) == (ending, 143)
+
+
+def test_a_job_that_prints_now_and_then_may_run_for_longer_than_its_idle_limit(place: Place) -> None:
+    script = "for turn in 1 2 3 4 5 6 7 8; do sleep 0.2; echo $turn; done; exit 7"
+    end = run(place.visit(), place.job("a", "sh", "-c", script, idle=1.0))
+    assert (end.ending, end.exit_code) == (Ending.EXITED, 7)
+
+
+def test_a_job_that_was_killed_does_not_count_as_stalled(place: Place) -> None:
+    backend = place.visit()
+    end = backend.end("a", backend.start(place.job("a", "sleep", "1000", idle=1000.0)))
+    backend.kill("a")
+    assert end.result(LIMIT).ending is Ending.KILLED
+
+
 def test_the_end_of_an_unknown_job_is_lost(place: Place) -> None:
     backend = place.visit()
     with pytest.raises(JobLost):

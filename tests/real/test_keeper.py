@@ -275,6 +275,43 @@ def test_a_time_limit_holds_for_what_a_forking_worker_left_behind(bench: Bench) 
     assert time.monotonic() - before < holding.LEFTOVER_GRACE + 3.0
 
 
+@pytest.mark.parametrize("chatter", ["printf .", "(echo x >&2 &)", "setsid sh -c 'echo x' &"])
+def test_whoever_prints_keeps_its_worker_from_stalling(bench: Bench, chatter: str) -> None:
+    script = f"for turn in 1 2 3 4 5; do sleep 0.2; {chatter}\ndone; exec sleep 1000"
+    end = run(bench.visit(), bench.job("a", "sh", "-c", script, idle=0.7))
+    assert (end.ending, end.exit_code) == (Ending.STALLED, 143)
+    assert len(bench.log("a").read_text().replace("\n", "")) == 5
+    assert 1.0 + 0.7 <= end.ended_at - end.started_at < 6.0
+
+
+def test_a_worker_that_closed_its_output_counts_as_silent(bench: Bench) -> None:
+    end = run(bench.visit(), bench.job("a", "sh", "-c", "exec sleep 1000 > /dev/null 2>&1", idle=0.2))
+    assert end.ending is Ending.STALLED
+
+
+def test_a_stalled_worker_may_clean_up_within_its_grace_and_print_again(bench: Bench) -> None:
+    script = "trap 'for turn in 1 2 3; do echo $turn; sleep 0.2; done; exit 3' TERM; sleep 1000 & wait"
+    end = run(bench.visit(), bench.job("a", "sh", "-c", script, idle=0.1))
+    assert (end.ending, end.exit_code, bench.log("a").read_text()) == (Ending.STALLED, 3, "1\n2\n3\n")
+
+
+def test_a_stalled_worker_that_ignores_term_is_killed_after_its_grace(bench: Bench) -> None:
+    job = bench.job("a", "sh", "-c", "trap '' TERM; while :; do sleep 1000; done", idle=0.1, grace=0.3)
+    end = run(bench.visit(), job)
+    assert (end.ending, end.exit_code) == (Ending.STALLED, 137)
+    assert 0.4 <= end.ended_at - end.started_at < 5.0
+
+
+def test_a_worker_left_alone_ends_at_its_idle_limit(bench: Bench) -> None:
+    backend = bench.visit()
+    started = backend.start(bench.job("a", "sleep", "1000", idle=0.3))
+    keeper = bench.keeper()
+    backend.close()
+    await_gone(keeper)
+    assert not alive(started)
+    assert bench.visit().end("a", started).result(LIMIT).ending is Ending.STALLED
+
+
 DAEMON = """
 import os, resource, sys
 hide = sys.argv[1] == "hide"
@@ -323,6 +360,78 @@ def test_a_daemon_that_hides_its_mark_too_ends_with_the_last_job(bench: Bench) -
     gate.say()
     assert end.result(LIMIT).exit_code == 6
     assert not alive(daemon)
+
+
+WRAPPER = """
+import os, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)  # so do all that it starts
+def tell():
+    with open("told", "w") as told:
+        told.write(f"{os.getpid()}\\n")
+def stay():
+    tell()
+    while True:
+        time.sleep(1000)
+if os.fork() == 0:  # in its own group
+    stay()
+if os.fork() == 0:  # in a session of its own
+    os.setsid()
+    stay()
+if os.fork() == 0:  # a daemon
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    stay()
+if os.fork() == 0:  # a daemon that has a daemon, and no environment
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    if os.fork() == 0:
+        os.setsid()
+        os.execve("/bin/sh", ["sh", "-c", "echo $$ > told; while :; do sleep 1000; done"], {"PATH": "/usr/bin:/bin"})
+    stay()
+stay()
+"""
+
+
+@linux_only
+@pytest.mark.parametrize(
+    ("options", "ending"),
+    [
+        ({}, Ending.KILLED),
+        ({"timeout": 1.5}, Ending.TIMED_OUT),
+        ({"idle": 1.5}, Ending.STALLED),
+    ],
+)
+def test_nothing_of_a_wrapper_that_ignores_term_and_leaks_daemons_is_left(
+    bench: Bench, options: dict[str, float], ending: Ending
+) -> None:
+    told = bench.mouth("told")
+    backend = bench.visit()
+    other = backend.start(bench.job("other", "sleep", "1000"))
+    end = backend.end("a", backend.start(bench.python("a", WRAPPER, grace=0.2, **options)))
+    seen = [told.hear_process() for _ in range(6)]
+    assert all(alive(one) for one in seen)
+    if ending is Ending.KILLED:
+        backend.kill("a")
+    assert (end.result(LIMIT).ending, end.result().exit_code) == (ending, 137)
+    assert not [one for one in seen if alive(one)]
+    keeper = bench.keeper()
+    assert Path(f"/proc/{keeper.pid}/task/{keeper.pid}/children").read_text().split() == [str(other.pid)]
+
+
+@linux_only
+def test_the_daemons_of_a_wrapper_that_dies_of_a_kill_from_outside_end_with_it(bench: Bench) -> None:
+    told = bench.mouth("told")
+    backend = bench.visit()
+    other = backend.start(bench.job("other", "sleep", "1000"))
+    started = backend.start(bench.python("a", WRAPPER))
+    seen = [told.hear_process() for _ in range(6)]
+    os.kill(started.pid, signal.SIGKILL)
+    end = backend.end("a", started).result(LIMIT)
+    assert (end.ending, end.exit_code) == (Ending.EXITED, 137)
+    assert not [one for one in seen if alive(one)]
+    assert alive(other)
 
 
 BOMB = """
@@ -382,6 +491,43 @@ def test_output_can_be_read_while_the_worker_runs(bench: Bench) -> None:
     gate.say()
     end.result(LIMIT)
     assert bench.log("a").read_text() == "first\nlast\n"
+
+
+# -- secrets ---------------------------------------------------------------------------------------
+
+SECRET = 'hunter2 "and" more'
+SPEAKER = """
+import json, os, sys, time
+secret = os.environ["DB_PASSWORD"]
+for part in ("plain ", secret[:7], secret[7:], "\\n"):
+    os.write(1, part.encode())
+    time.sleep(0.05)
+os.write(2, (json.dumps({"text": secret}) + "\\n").encode())
+os.write(1, ("x" * 65530 + secret + "\\nhunter2").encode())
+"""
+
+
+def test_a_secret_is_in_no_file_of_the_run(bench: Bench) -> None:
+    env = {"PATH": os.environ["PATH"], "DB_PASSWORD": SECRET}
+    backend = bench.visit()
+    run(backend, bench.python("a", SPEAKER, env=env, masked=(SECRET,)))
+    with pytest.raises(CannotStart) as caught:
+        backend.start(bench.job("b", "no-such-program", env=env, masked=(SECRET,)))
+    end = backend.end("c", backend.start(bench.job("c", "sh", "-c", "kill $$", env=env, masked=(SECRET,))))
+    assert end.result(LIMIT).exit_code == 143
+    assert "hunter2" not in str(caught.value)
+    assert bench.log("a").read_text() == 'plain ***\n{"text": "***"}\n' + "x" * 65530 + "***\nhunter2"
+    bench.log("a").unlink()
+    keeper = bench.keeper()
+    backend.close()
+    await_gone(keeper)
+    kept = [path for path in bench.folder.rglob("*") if path.is_file()]
+    assert {path.name for path in kept} >= {"ends.jsonl", "keeper.log"}
+    assert not [path for path in kept if b"hunter2" in path.read_bytes()]
+
+
+def test_a_job_does_not_show_its_secrets(bench: Bench) -> None:
+    assert "hunter2" not in repr(bench.job("a", "true", env={"DB_PASSWORD": SECRET}, masked=(SECRET,)))
 
 
 # -- deaths ----------------------------------------------------------------------------------------

@@ -21,11 +21,11 @@ _DONE_FORM: Final = re.compile(r"^Done:\n\n```json\n(.*?)\n```$", re.S | re.M)
 
 @dataclass(frozen=True, slots=True)
 class Turning:
-    """What the model does in this turn: wait, then fail with `fault` while that is due, else reply."""
+    """What the model does in this turn: wait, then fail with the first of `faults` that is due, else reply."""
 
     reply: Reply
     wait: float = 0.0
-    fault: Fault | None = None
+    faults: tuple[Fault, ...] = ()
 
 
 def play(conversation: Conversation) -> Turning:
@@ -34,14 +34,26 @@ def play(conversation: Conversation) -> Turning:
     if chosen is None:
         return Turning(_whole(Reply(follow(conversation))))
     steps, number = chosen
-    step = steps[number] if number < len(steps) else {"text": "script exhausted"}
+    turns = _turns(steps)
     turning = Turning(Reply(()))
-    for block in step if isinstance(step, list) else [step]:
+    for block in turns[number] if number < len(turns) else [{"text": "script exhausted"}]:
         turning = _add(turning, _substituted(block, conversation), conversation)
     if not conversation.tools:
         said = tuple(block for block in turning.reply.blocks if isinstance(block, Say))
         return Turning(_whole(Reply(said, turning.reply.usage)))
     return replace(turning, reply=_whole(turning.reply))
+
+
+def _turns(steps: list[Any]) -> list[list[Json]]:
+    """The blocks of each turn. A step of nothing but errors is no turn: it belongs to the one that follows."""
+    turns: list[list[Json]] = []
+    before: list[Json] = []
+    for step in steps:
+        before = before + (step if isinstance(step, list) else [step])
+        if not all("error" in block for block in before):
+            turns.append(before)
+            before = []
+    return [*turns, [*before, {"text": "script exhausted"}]] if before else turns
 
 
 def follow(conversation: Conversation) -> tuple[Block, ...]:
@@ -72,7 +84,7 @@ def _add(turning: Turning, block: Json, conversation: Conversation) -> Turning:
         return replace(turning, wait=turning.wait + block["sleep"])
     if "error" in block:
         told = {key: value for key, value in block.items() if key != "error"}
-        return replace(turning, fault=Fault(block["error"], **told))
+        return replace(turning, faults=(*turning.faults, Fault(block["error"], **told)))
     if "stall" in block:
         return replace(turning, reply=replace(reply, stall=block["stall"]))
     if "truncate" in block:

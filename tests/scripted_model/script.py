@@ -20,6 +20,7 @@ A step is one turn of the model: a block, or a list of blocks (parallel calls). 
     {"truncate": true}                         drop the connection in the middle of the answer
     {"refuse": true}                           end the turn by content policy
     {"error": 529, "times": 2, "retry_after": 1}  fail: any `Fault`, with its fields; without `times` for ever
+                                               (a step of nothing but errors is a part of the step that follows)
 
 In any of them a value `"$RE:<regex>"` stands for group 1 of the regex's last match in the results of tools so far,
 and `"$PROMPT:<regex>"` for group 1 of its last match in what the user said.

@@ -98,11 +98,13 @@ class ScriptedModel:
             told = address.fault
             return told if told and self._faults.due(told, ("address", address.label, told.what)) else None
 
-    def due(self, fault: Fault, label: str, conversation: Conversation) -> bool:
-        """Whether a fault of a script strikes. The same conversation sent again is a retry of the same turn."""
+    def first_due(self, faults: tuple[Fault, ...], label: str, conversation: Conversation) -> Fault | None:
+        """The fault of a script that strikes. The same conversation sent again is a retry of the same turn."""
         said = "\0".join(turn.text for turn in conversation.turns if turn.role is not Role.SYSTEM)
+        key = ("script", label, hashlib.sha256(said.encode()).digest())
         with self._lock:
-            return self._faults.due(fault, ("script", label, hashlib.sha256(said.encode()).digest()))
+            due = (fault for number, fault in enumerate(faults) if self._faults.due(fault, (*key, number)))
+            return next(due, None)
 
 
 class _Server(ThreadingHTTPServer):
@@ -163,8 +165,8 @@ class _Handler(BaseHTTPRequestHandler):
         except (KeyError, TypeError, ValueError, re.error) as error:
             return self._fail(dialect, body, path, Fault(400, message=f"the script is wrong: {error}"))
         model.closing.wait(turning.wait)
-        if turning.fault and model.due(turning.fault, label, conversation):
-            return self._fail(dialect, body, path, turning.fault)
+        if fault := model.first_due(turning.faults, label, conversation):
+            return self._fail(dialect, body, path, fault)
         return self._reply(dialect, body, path, turning.reply)
 
     def _reply(self, dialect: Dialect, body: Json, path: str, reply: Reply) -> None:

@@ -14,7 +14,7 @@ from swarmskill.backends import held
 from swarmskill.backends.joblog import JobLog
 from swarmskill.backends.journal import Journal
 from swarmskill.backends.timers import Timers
-from swarmskill.backends.wire import Lines, Message, encode, read_address, write_address
+from swarmskill.backends.wire import VERSION, Lines, Message, encode, read_address, write_address
 from swarmskill.model import Ending
 
 # -- lines -----------------------------------------------------------------------------------------
@@ -46,13 +46,13 @@ def test_what_is_no_object_is_refused(line: bytes) -> None:
 def test_the_address_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert read_address(str(tmp_path)) == {}
     write_address(str(tmp_path), "/tmp/x.sock", 7, "me")
-    assert read_address(str(tmp_path)) == {"version": 1, "socket": "/tmp/x.sock", "pid": 7, "identity": "me"}
+    assert read_address(str(tmp_path)) == {"version": VERSION, "socket": "/tmp/x.sock", "pid": 7, "identity": "me"}
     (tmp_path / "address").write_text("{torn")
     assert read_address(str(tmp_path)) == {}
 
 
 def test_the_keeper_tells_endings_as_the_model_has_them() -> None:
-    assert {held.EXITED, held.TIMED_OUT, held.KILLED} == {str(ending) for ending in Ending}
+    assert {held.EXITED, held.TIMED_OUT, held.STALLED, held.KILLED} == {str(ending) for ending in Ending}
 
 
 # -- log -------------------------------------------------------------------------------------------

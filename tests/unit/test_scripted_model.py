@@ -235,12 +235,13 @@ def test_a_test_can_fail_all_and_heal() -> None:
 
 
 def test_a_step_fails_the_first_times_it_is_asked_for(model: ScriptedModel) -> None:
-    prompt = script({"sh": "a"}, [{"error": 429, "times": 2, "retry_after": 1}, {"text": "through"}])
+    prompt = script({"sh": "a"}, {"error": 429, "times": 2}, {"error": 529, "times": 1}, {"text": "through"})
 
     assert ask(model, "chat", prompt).status == 200
-    answers = [ask(model, "chat", prompt, turns=1) for _ in range(3)]
-    assert [answer.status for answer in answers] == [429, 429, 200]
-    assert said("chat", answers[2]) == "through"
+    answers = [ask(model, "chat", prompt, turns=1) for _ in range(4)]
+    assert [answer.status for answer in answers] == [429, 429, 529, 200]
+    assert said("chat", answers[3]) == "through"
+    assert said("chat", ask(model, "chat", prompt, turns=2)) == "script exhausted"
 
 
 def test_a_request_without_tools_is_no_turn_of_the_script(model: ScriptedModel) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from swarmskill.agents.base import Assignment
-from swarmskill.agents.environment import assignment_variables, worker_environment
+from swarmskill.agents.environment import assignment_variables, secret_values, worker_environment
 from swarmskill.model import Task
 
 PRIVATE = [
@@ -105,3 +105,53 @@ def test_the_assignment_is_told_in_six_variables() -> None:
         "SWARM_RESULT": "/w/.swarm/result.json",
         "SWARM_REPO": "/repo",
     }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ANTHROPIC_API_KEY",
+        "KEY",
+        "GITHUB_TOKEN",
+        "CLAUDE_CODE_OAUTH_TOKEN",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_ACCESS_KEY_ID",
+        "SECRET_KEY_BASE",
+        "DB_PASSWORD",
+        "DB_PASSWD",
+        "PGPASSWORD",
+        "my_credentials",
+        "npm_config__authToken",
+        "TOKEN_GITHUB",
+        "OPENAI_APIKEY",
+    ],
+)
+def test_a_name_tells_that_its_value_is_secret(name: str) -> None:
+    assert secret_values({"HOME": "/home/me", name: "hunter2"}, ()) == ("hunter2",)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PATH",
+        "SSH_AUTH_SOCK",
+        "KEYBOARD",
+        "MONKEY_TYPE",
+        "MAX_THINKING_TOKENS",
+        "TOKENIZERS_PARALLELISM",
+        "SSH_KEY_PATH",
+        "TOKEN_FILE",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "API_KEY_HELPER_TTL_MS",
+        "SECRETARY",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "",
+    ],
+)
+def test_what_only_sounds_like_a_secret_is_none(name: str) -> None:
+    assert secret_values({name: "hunter2"}, ()) == ()
+
+
+def test_the_user_names_more_secrets_by_name_or_pattern() -> None:
+    environment = {"A": "first", "MY_B": "second", "MY_C": "second", "D": "third", "TOKEN_FILE": "fourth", "E": ""}
+    assert secret_values(environment, ["MY_*", "A", "TOKEN_FILE", "E", "absent"]) == ("first", "second", "fourth")

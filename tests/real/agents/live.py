@@ -11,8 +11,10 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.real.agents.installed import pins
@@ -60,11 +62,31 @@ def aim(folder: Path, model: ScriptedModel, *names: str, fault: str = "") -> dic
 
 
 def run(name: str, prompt: str, worktree: Path, environment: dict[str, str], *more: str, timeout: float = 60) -> Ran:
-    """Let a program do one prompt, given on its standard input, with `more` options. The timeout is in seconds."""
+    """Let a program do one prompt, given on its standard input, with `more` options.
+
+    Raises subprocess.TimeoutExpired after `timeout` seconds, when nothing of it runs any more.
+    """
     began = time.monotonic()
-    argv = [*PROGRAMS[name].argv(worktree), *more]
-    done = subprocess.run(
-        [str(require(name)), *argv[1:]], input=prompt, cwd=worktree, env=environment, capture_output=True, text=True,
-        timeout=timeout, check=False,
-    )  # fmt: skip
-    return Ran(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
+    argv = [str(require(name)), *PROGRAMS[name].argv(worktree)[1:], *more]
+    with subprocess.Popen(
+        argv, cwd=worktree, env=environment, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        try:
+            out, err = process.communicate(prompt, timeout)
+        except BaseException:
+            end_family(process.pid)
+            raise
+    return Ran(process.returncode, out, err, time.monotonic() - began)
+
+
+def end_family(pid: int) -> None:
+    """End a process and all below it. Wrappers of npm leave the real program behind when they alone are killed."""
+    top = psutil.Process(pid)
+    family = [*top.children(recursive=True), top]
+    for member in family:
+        with suppress(psutil.NoSuchProcess):
+            member.terminate()
+    for member in psutil.wait_procs(family, 3)[1]:
+        with suppress(psutil.NoSuchProcess):
+            member.kill()

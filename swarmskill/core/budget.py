@@ -1,0 +1,60 @@
+"""Money and tokens: what was used, and what is left for the run, a task and an attempt."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from swarmskill.core.graph import bits
+from swarmskill.core.state import State, Stop, TaskState
+from swarmskill.model import OnExhaust, Task, Usage
+
+
+def run_usage(state: State) -> Usage:
+    """All that the run has used so far."""
+    total = state.settled
+    for rank in bits(state.busy):
+        total += state.tasks[state.graph.tasks[rank].id].used
+    return total
+
+
+def shortage(usage: Usage, max_cost: float | None, max_tokens: int | None) -> str:
+    """Which limit is reached, as "$2.04 of $2.00" or "1200 of 1000 tokens"; "" if none is."""
+    if max_cost is not None and (usage.cost_usd or 0.0) >= max_cost:
+        return f"${usage.cost_usd or 0.0:.2f} of ${max_cost:.2f}"
+    if max_tokens is not None and usage.tokens >= max_tokens:
+        return f"{usage.tokens} of {max_tokens} tokens"
+    return ""
+
+
+def exhaust(state: State) -> State:
+    """Stop the run if its budget is used up and something is open that needs a worker."""
+    config = state.config
+    unlimited = config.max_cost is None and config.max_tokens is None
+    if unlimited or state.stop is not Stop.NONE or not state.open & ~(state.active & ~state.busy):
+        return state
+    short = shortage(run_usage(state), config.max_cost, config.max_tokens)
+    return halt(state, short) if short else state
+
+
+def halt(state: State, short: str) -> State:
+    """Stop the run, as its budget is used up."""
+    if state.stop is not Stop.NONE:
+        return state
+    stop = Stop.GRACEFUL if state.config.on_exhaust is OnExhaust.DRAIN else Stop.NOW
+    return replace(state, stop=stop, stop_reason=f"the budget is used up: {short}", exhausted=True)
+
+
+def task_shortage(task: TaskState, spec: Task) -> str:
+    """Which limit of its own the task has reached; "" if none."""
+    return shortage(task.usage, spec.max_cost, spec.max_tokens)
+
+
+def left_for(state: State, task_id: str) -> float | None:
+    """US dollars that one more attempt at the task may spend; None for any sum."""
+    spec, task = state.graph.task(task_id), state.tasks[task_id]
+    left = [
+        limit - (used.cost_usd or 0.0)
+        for limit, used in ((state.config.max_cost, run_usage(state)), (spec.max_cost, task.settled))
+        if limit is not None
+    ]
+    return max(0.0, min(left)) if left else None

@@ -1,0 +1,104 @@
+"""One gate for each agent: what its service told one worker holds for all of them.
+
+A limit or an overload closes the gate for a while that doubles each time; then one worker probes, and
+when its model answers the gate is open. What needs a person shuts it until the run is resumed.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import replace
+from typing import Final
+
+from swarmskill.core.effects import Effect, Rest
+from swarmskill.core.events import AttemptEvent
+from swarmskill.core.state import Door, Gate, State
+from swarmskill.model import Problem, Trouble
+
+GATED: Final = frozenset({Trouble.RATE_LIMIT, Trouble.OVERLOADED, Trouble.NETWORK})
+"""Troubles of an agent's service: they pass, and are no task's failure."""
+
+_LONGEST: Final = 300.0
+"""Seconds; a time that the service itself names is kept whatever it is."""
+
+_STRIKES: Final = 12
+"""So often in a row, over half an hour, and it is for a person."""
+
+
+def close_gate(state: State, event: AttemptEvent, problem: Problem) -> tuple[State, tuple[Effect, ...]]:
+    """The service turned a worker of the task's agent away: all of them wait."""
+    agent = state.tasks[event.task].agent
+    gate = state.gates.get(agent)
+    if gate is not None and gate.door is not Door.PROBING:
+        return state, ()  # another worker was told the same
+    strikes = gate.strikes + 1 if gate else 1
+    reason = f"{problem.kind}: {problem.detail}" if problem.detail else problem.kind.value
+    if strikes > _STRIKES:
+        return _put(state, agent, Gate(Door.SHUT, f"turned away {strikes} times in a row, {reason}", strikes)), ()
+    seconds = _seconds(state.run_id, agent, strikes, problem.retry_after)
+    gate = Gate(Door.RESTING, reason, strikes, event.at + seconds)
+    return _put(state, agent, gate), (Rest(agent, strikes, gate.until),)
+
+
+def shut_gate(state: State, agent: str, reason: str) -> State:
+    """Nothing helps but a person: no more workers of this agent."""
+    return _put(state, agent, Gate(Door.SHUT, reason))
+
+
+def begin_probing(state: State, agent: str, strikes: int) -> State | None:
+    """The wait is over; None if no such wait was under way."""
+    gate = state.gates.get(agent)
+    if gate is None or gate.door is not Door.RESTING or gate.strikes != strikes:
+        return None
+    return _put(state, agent, replace(gate, door=Door.PROBING, until=0.0))
+
+
+def probe_started(state: State, agent: str, task_id: str) -> State:
+    """A worker of the agent is started: if its gate is probed, it is the one that tries."""
+    gate = state.gates.get(agent)
+    if gate is None or gate.door is not Door.PROBING:
+        return state
+    return _put(state, agent, replace(gate, probe=task_id))
+
+
+def answered(state: State, task_id: str) -> State:
+    """The model of the task's worker answered: if it was the probe, the gate is open."""
+    agent = state.tasks[task_id].agent
+    gate = state.gates.get(agent)
+    if gate is None or gate.probe != task_id:
+        return state
+    return replace(state, gates=state.gates.remove(agent))
+
+
+def probe_gone(state: State, task_id: str) -> State:
+    """The task's worker is gone, and nobody knows what its service would have said: another one may probe."""
+    agent = state.tasks[task_id].agent
+    gate = state.gates.get(agent)
+    if gate is None or gate.probe != task_id:
+        return state
+    return _put(state, agent, replace(gate, probe=""))
+
+
+def open_shut_gates(state: State) -> State:
+    """Somebody resumed the run: what needed a person is taken for mended. A wait goes on."""
+    gates = state.gates
+    for agent, gate in list(gates.items()):
+        if gate.door is Door.SHUT:
+            gates = gates.remove(agent)
+    return replace(state, gates=gates)
+
+
+def _seconds(run_id: str, agent: str, strikes: int, asked: float | None) -> float:
+    """How long to wait: two, four, eight seconds and so on, or what the service asked for, and a bit more.
+
+    The bit spreads the swarms of one user that are turned away at the same time; it is no chance (law 1).
+    """
+    spread = zlib.crc32(f"{run_id} {agent} {strikes}".encode()) / 2**32
+    if asked is not None and asked > 0:
+        return asked + spread
+    most = min(2.0**strikes, _LONGEST)
+    return most * (0.75 + spread / 4)
+
+
+def _put(state: State, agent: str, gate: Gate) -> State:
+    return replace(state, gates=state.gates.insert(agent, gate))

@@ -10,6 +10,7 @@ import typer
 
 VERBS: Final = {
     "run": ("run", "Run a task list: workers, checks, commits"),
+    "wait": ("wait", "Wait until a run is over"),
     "plan": ("plan", "Show what a run would do, without doing it"),
     "demo": ("demo", "Run ten small tasks in a scratch repository"),
     "runs": ("look", "List the runs of this repository"),

@@ -24,6 +24,8 @@ VERBS: Final = {
     "kill": ("steer", "Kill the workers of a run at once"),
     "resume": ("steer", "Go on with a run"),
     "retry": ("steer", "Try a task again"),
+    "install": ("install", "Bring the skill to your coding assistants"),
+    "uninstall": ("install", "Take the skill away again"),
     "clean": ("clean", "Remove worktrees that nobody needs"),
 }
 """Verb -> module, in which the function of that name is, and what it does in a few words."""

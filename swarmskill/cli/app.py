@@ -10,12 +10,9 @@ import typer
 
 VERBS: Final = {
     "run": ("run", "Run a task list: workers, checks, commits"),
-<<<<<<< HEAD
     "next": ("host", "Hand out the next workers to an assistant"),
     "done": ("host", "Take back what an assistant's worker did"),
-=======
     "wait": ("wait", "Wait until a run is over"),
->>>>>>> 4d7f12b2a245f998963fd0788c44df00c8e6a92e
     "plan": ("plan", "Show what a run would do, without doing it"),
     "demo": ("demo", "Run ten small tasks in a scratch repository"),
     "runs": ("look", "List the runs of this repository"),

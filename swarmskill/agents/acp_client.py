@@ -17,6 +17,7 @@ from acp.schema import (
     ReadTextFileResponse,
     RequestPermissionResponse,
     TextContentBlock,
+    ToolCallProgress,
     ToolCallStart,
     ToolCallUpdate,
     UsageUpdate,
@@ -43,6 +44,7 @@ class Answers:
         self._policy = policy
         self._tell = tell
         self._parts: list[str] = []
+        self._commands: dict[str, str] = {}
         self._calls: dict[str, ToolCallStart] = {}
 
     async def request_permission(
@@ -51,12 +53,17 @@ class Answers:
         """Allow this once, or reject it."""
         begun = self._calls.get(tool_call.tool_call_id)
         kind = tool_call.kind or (begun.kind if begun else None) or ("edit" if _diffs(tool_call) else "other")
-        command = _command_of(tool_call) or (_command_of(begun) if begun else "")
+        command = _command_of(tool_call) or self._commands.get(tool_call.tool_call_id, "")
         paths = [*_paths_of(tool_call), *(_paths_of(begun) if begun else ())]
+        if kind == "execute" and not command:
+            command = _titled_command_of(tool_call if tool_call.title or not begun else begun)
         allowed = self._policy.allows(kind, paths, command)
+        action = _action(tool_call if tool_call.title or not begun else begun, command)
+        self._flush()
         if not allowed:
-            self._flush()
-            self._tell(WasDenied(_action(tool_call if tool_call.title or not begun else begun, command)))
+            self._tell(WasDenied(action))
+        elif not begun:  # some ask first and tell afterwards
+            self._tell(UsedTool(action))
         verdict = "allow" if allowed else "reject"
         for wanted in (f"{verdict}_once", f"{verdict}_always"):
             for option in options:
@@ -75,7 +82,13 @@ class Answers:
             case ToolCallStart():
                 self._flush()
                 self._calls[update.tool_call_id] = update
-                self._tell(UsedTool(_action(update, _command_of(update))))
+                self._commands[update.tool_call_id] = command = _command_of(update)
+                self._tell(UsedTool(_action(update, command)))
+            case ToolCallProgress() if not self._commands.get(update.tool_call_id, "-") and (
+                command := _command_of(update)
+            ):
+                self._commands[update.tool_call_id] = command  # some tell the command only when it is whole
+                self._tell(UsedTool(_action(update, command)))
             case UsageUpdate(cost=cost) if cost is not None and cost.currency.upper() == "USD":
                 self.cost_usd = cost.amount
 
@@ -138,10 +151,13 @@ def _command_of(call: ToolCallStart | ToolCallUpdate) -> str:
     command = given.get("command") or given.get("cmd")
     if isinstance(command, list) and all(isinstance(word, str) for word in command):
         return shlex.join(command)
-    if isinstance(command, str):
-        return command
-    title = (call.title or "").strip("`")  # some put the command there alone, and a shortened one may hide anything
-    return title if call.kind == "execute" and not title.endswith(("…", "...")) else ""
+    return command if isinstance(command, str) else ""
+
+
+def _titled_command_of(call: ToolCallStart | ToolCallUpdate) -> str:
+    """The command of one that puts it into the title alone; a shortened title may hide anything."""
+    title = (call.title or "").strip("`")
+    return "" if call.raw_input or title.endswith(("…", "...")) else title
 
 
 def _paths_of(call: ToolCallStart | ToolCallUpdate) -> list[str]:

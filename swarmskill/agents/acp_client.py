@@ -26,7 +26,8 @@ from acp.schema import (
 
 from swarmskill.agents.acp_policy import Policy
 from swarmskill.agents.base import AgentEvent, Said, UsedTool, WasDenied
-from swarmskill.agents.text import one_line, table, tool_action
+from swarmskill.agents.text import count, one_line, table, tool_action
+from swarmskill.model import NOTHING_USED, Usage
 
 _PATH_KEYS = ("path", "file_path", "filePath", "absolute_path", "old_path", "new_path")
 
@@ -40,6 +41,7 @@ class Answers:
     def __init__(self, policy: Policy, tell: Callable[[AgentEvent], None]) -> None:
         self.listening = True
         self.said = ""
+        self.used = NOTHING_USED
         self.cost_usd: float | None = None
         self._policy = policy
         self._tell = tell
@@ -79,6 +81,7 @@ class Answers:
         match update:
             case AgentMessageChunk(content=TextContentBlock(text=text)):
                 self._parts.append(text)
+                self.used += _usage_of(update)
             case ToolCallStart():
                 self._flush()
                 self._calls[update.tool_call_id] = update
@@ -144,6 +147,13 @@ class Answers:
 
 def _action(call: ToolCallStart | ToolCallUpdate, command: str) -> str:
     return tool_action("", {"command": command}) if command else one_line(call.title or call.kind or "a tool")
+
+
+def _usage_of(chunk: AgentMessageChunk) -> Usage:
+    """What Qwen tells beside the protocol, for each answer of its model."""
+    told = table(chunk.field_meta, "usage")
+    cached = count(told.get("cachedReadTokens"))
+    return Usage(max(0, count(told.get("inputTokens")) - cached), cached, count(told.get("outputTokens")))
 
 
 def _command_of(call: ToolCallStart | ToolCallUpdate) -> str:

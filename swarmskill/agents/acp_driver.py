@@ -209,6 +209,7 @@ class _Talk:
         quota = table(ended.field_meta, "quota")
         tokens = table(quota, "token_count")
         spent = Usage(count(tokens.get("input_tokens")), 0, count(tokens.get("output_tokens")), cost)
+        spent += self._answers.used
         if spent.tokens or cost is not None:
             models = rows(quota.get("model_usage"))
             most = max(models, key=lambda row: count(table(row, "token_count").get("input_tokens")), default={})

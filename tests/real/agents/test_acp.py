@@ -39,11 +39,13 @@ class Worker:
 @every_agent
 def test_edit_and_session(name: str, model: ScriptedModel, project: Project, tmp_path: Path) -> None:
     worker = Worker(name, model, tmp_path / "agent")
-    first = worker.do(project.top, {"write": "a.txt", "content": "x\n"}, {"sh": "git status --short"}, {"text": "plum"})
+    path = str(project.top / "a.txt")
+    first = worker.do(project.top, {"write": path, "content": "x\n"}, {"sh": "git status --short"}, {"text": "plum"})
     assert (first.code, first.report.problem, first.report.denied) == (0, None, ()), first.log
     assert first.report.said == "plum"
     assert (project.top / "a.txt").read_text() == "x\n"
     assert first.report.session
+    assert first.report.usage.tokens
     second = worker.do(project.top, {"text": "again"}, session=first.report.session)
     assert (second.code, second.report.said) == (0, "again"), second.log
     if second.report.session == first.report.session:  # Gemini does not find its own sessions again, and begins anew

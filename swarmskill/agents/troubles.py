@@ -47,7 +47,7 @@ _NARROW: Final = (
     (
         _any_of(
             r"content[ _-]?(?:policy|filter)|usage policy|safety (?:policy|settings|filter)|flagged (?:as|for|this)",
-            r"\brefusal\b|prohibited[ _]content|blocked by (?:the )?safety",
+            r"\brefusal\b|can't help with this|prohibited[ _]content|blocked by (?:the )?safety",
         ),
         Trouble.REFUSED,
     ),
@@ -87,7 +87,7 @@ _WIDE: Final = (
         _any_of(
             r"econnrefused|econnreset|enotfound|etimedout|eai_again|ehostunreach|enetunreach|epipe",
             r"connection (?:refused|reset|error|closed|failed)|waiting for network|network error|dns error",
-            r"stream (?:disconnected|closed)|fetch failed|socket hang up|unable to connect|timed? ?out",
+            r"stream (?:disconnected|closed|ended without)|fetch failed|socket hang up|unable to connect|timed? ?out",
             r"error sending request|(?:^|error: ?)terminated\b",
         ),
         Trouble.NETWORK,

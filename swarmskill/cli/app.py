@@ -10,6 +10,8 @@ import typer
 
 VERBS: Final = {
     "run": ("run", "Run a task list: workers, checks, commits"),
+    "next": ("host", "Hand out the next workers to an assistant"),
+    "done": ("host", "Take back what an assistant's worker did"),
     "plan": ("plan", "Show what a run would do, without doing it"),
     "demo": ("demo", "Run ten small tasks in a scratch repository"),
     "runs": ("look", "List the runs of this repository"),

@@ -36,6 +36,13 @@ class Recalled:
     held: bool
     newest: bool
 
+    @property
+    def hosted(self) -> bool:
+        """Whether an assistant runs its workers, so that no mayor has to be at work on it."""
+        from swarmskill.backends.host import HOSTED
+
+        return self.state.config.backend in HOSTED
+
 
 def recall(wanted: str) -> Recalled:
     """Read the ledger of the run that the words mean. Raises Refused or LedgerDamaged."""

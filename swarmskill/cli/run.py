@@ -130,17 +130,30 @@ class Prepared:
     base: str
 
 
-def prepare(listed: TaskList, flags: Mapping[str, Any], base: str, start: Path) -> Prepared:
-    """Settle a run of the list in the checkout around `start`. Raises what would refuse it; changes nothing."""
+def prepare(
+    listed: TaskList,
+    flags: Mapping[str, Any],
+    base: str,
+    start: Path,
+    *,
+    defaults: Mapping[str, Any] | None = None,
+    hosted: bool = False,
+) -> Prepared:
+    """Settle a run of the list in the checkout around `start`. Raises what would refuse it; changes nothing.
+
+    `defaults` are for what nobody sets. The workers of a `hosted` run are the assistant's.
+    """
     from swarmskill.repo.repository import Repository
-    from swarmskill.settings import effective, load_sources, misspelt_variables, run_config
+    from swarmskill.settings import Source, effective, load_sources, misspelt_variables, run_config
 
     repository = Repository.open(start)
     for warning in misspelt_variables(os.environ):
         print(f"warning: {warning}", file=sys.stderr)
-    settings = effective(load_sources(flags, os.environ, repository.top, Path(typer.get_app_dir("swarm"))))
+    sources = load_sources(flags, os.environ, repository.top, Path(typer.get_app_dir("swarm")))
+    settings = effective([*sources, Source("default", defaults or {})])
     config = run_config(settings, branch=repository.branch, cross_cutting=listed.cross_cutting)
-    _refuse_unable_agents(listed, config)
+    if not hosted:
+        _refuse_unable_agents(listed, config)
     return Prepared(repository, config, repository.resolve(base))
 
 

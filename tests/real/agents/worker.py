@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -68,10 +69,7 @@ def work(
     """Let the agent work. `during` is called while it does, with its process."""
     call = agent.invocation(assignment)
     whole = worker_environment(environment, allow=None, extra=call.env)
-    argv = [*call.argv]
-    for folder in whole["PATH"].split(os.pathsep):
-        if "/" not in argv[0] and os.access(f"{folder}/{argv[0]}", os.X_OK):
-            argv[0] = f"{folder}/{argv[0]}"
+    argv = [shutil.which(call.argv[0], path=whole["PATH"]) or call.argv[0], *call.argv[1:]]
     log = assignment.prompt_file.with_suffix(".log")
     began = time.monotonic()
     stdin = open(call.stdin or os.devnull, "rb")

@@ -155,14 +155,19 @@ def test_without_a_login_the_command_that_logs_in_is_told(tmp_path: Path, monkey
     ("case", "kind", "words"),
     [
         ("e-401", "auth", "Failed to authenticate"),
-        ("e-404", "auth", "issue with the selected model"),
+        ("no-model", "auth", "issue with the selected model"),
         ("e-429", "rate_limit", "Request rejected (429)"),
         ("e-500", "overloaded", "500"),
         ("e-529", "overloaded", "529"),
         ("e-refused", "network", "ECONNREFUSED"),
         ("e-hang", "network", "timed out"),
-        ("e-context", "context_full", "Prompt is too long"),
-        ("e-refusal", "refused", "safeguards"),
+        ("dropped", "network", "ECONNRESET"),
+        ("permission", "auth", "403"),
+        ("limit-far", "rate_limit", "429"),
+        ("server", "overloaded", "500"),
+        ("context", "context_full", "Prompt is too long"),
+        ("refused", "refused", "can't help with this"),
+        ("refused-late", "refused", "can't help with this"),
         ("m-turns", "turns", "maximum number of turns (2)"),
         ("m-budget", "budget", "maximum budget ($0.008)"),
         ("res6", "crashed", "No conversation found"),
@@ -177,7 +182,10 @@ def test_a_failed_worker_tells_its_trouble(case: str, kind: str, words: str) -> 
         assert words in problem.detail
 
 
-FAILED = "e-401 e-404 e-429 e-429-wait e-500 e-529 e-refused e-hang e-context e-refusal m-turns m-budget res6 k-int"
+FAILED = (
+    "e-401 e-429 e-429-wait e-500 e-529 e-refused e-hang m-turns m-budget res6 k-int no-model dropped permission "
+    "limit-far server context refused refused-late"
+)
 
 
 @pytest.mark.parametrize("case", sorted(set(cases("claude")) - {*FAILED.split(), "json"}))
@@ -185,7 +193,7 @@ def test_every_other_recorded_worker_has_no_trouble(case: str) -> None:
     played = play("claude", case)
     assert played.report.problem is None
     assert played.report.session
-    assert played.report.model == "claude-opus-5-5"
+    assert played.report.model.startswith("claude-")
 
 
 def test_success_with_is_error_is_a_failure() -> None:

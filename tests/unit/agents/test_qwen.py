@@ -128,7 +128,9 @@ def test_a_key_or_its_files_are_a_login(tmp_path: Path) -> None:
         ("q-e401", "auth", "401"),
         ("q-nokey", "auth", "Missing API key"),
         ("q-ref", "network", "Connection error"),
-        ("q-context", "context_full", "maximum context length"),
+        ("context", "context_full", "maximum context length"),
+        ("permission", "auth", "403"),
+        ("cut", "network", "without a finish reason"),
         ("q-turns", "turns", "Reached max session turns"),
         ("q-calls", "budget", "tool-call budget of 2 exceeded"),
         ("q-help", "crashed", "Unknown arguments: such-flag"),
@@ -142,7 +144,7 @@ def test_a_failed_worker_tells_its_trouble(case: str, kind: str, words: str) -> 
         assert words in problem.detail
 
 
-@pytest.mark.parametrize("case", ["q1", "q-def", "q-first", "q-resumed"])
+@pytest.mark.parametrize("case", ["q1", "q-def", "q-first", "q-resumed", "limit-told", "overload-once"])
 def test_every_other_recorded_worker_has_no_trouble(case: str) -> None:
     report = play("qwen", case).report
     assert report.problem is None

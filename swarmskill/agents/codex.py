@@ -32,21 +32,23 @@ _OPENAI = "openai"
 _LOG = "codex_exec=info"
 """The one line of its log that tells the model: its events do not, and without it nobody knows the price."""
 
+_PROGRAM = Program(command=("codex",), install="npm install -g @openai/codex", good=("0.169.0", "0.169.0"))
+
 
 class CodexAgent:
     """See the module."""
 
     name = "codex"
-    program = Program(command=("codex",), install="npm install -g @openai/codex", good=("0.169.0", "0.169.0"))
+    program: Program | None = _PROGRAM
 
     def missing(self, task: Task, agent_cmd: str, options: AgentOptions = NO_OPTIONS) -> str:
         """Why Codex cannot work on the task, with what to do about it; "" if it can."""
-        return missing_program(self.program, options)
+        return missing_program(_PROGRAM, options)
 
     def invocation(self, assignment: Assignment) -> Invocation:
         """How to call it for one assignment. The prompt is a file: on an open pipe Codex waits for ever."""
         options = assignment.options
-        words = [*program_words(self.program, options), "exec", "--json", "-C", str(assignment.worktree)]
+        words = [*program_words(_PROGRAM, options), "exec", "--json", "-C", str(assignment.worktree)]
         words += _permissions(assignment)
         for setting in _SETTINGS:
             words += ["-c", setting]

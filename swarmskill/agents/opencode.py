@@ -55,23 +55,25 @@ _DENIED: Final = {
 
 _SILENT: Final = {"*": "deny", "edit": "deny", "bash": "deny", **dict.fromkeys(_DENIED, "deny")}
 
+_PROGRAM = Program(command=("opencode",), install="npm install -g opencode-ai", good=("1.18.33", "1.18.33"))
+
 
 class OpencodeAgent:
     """See the module."""
 
     name = "opencode"
-    program = Program(command=("opencode",), install="npm install -g opencode-ai", good=("1.18.33", "1.18.33"))
+    program: Program | None = _PROGRAM
 
     def missing(self, task: Task, agent_cmd: str, options: AgentOptions = NO_OPTIONS) -> str:
         """Why opencode cannot work on the task, with what to do about it; "" if it can."""
         if (given := os.environ.get(_SETTINGS, "").strip()) and not as_object(given):
             return f"the variable {_SETTINGS} is not a JSON object: correct or unset it"
-        return missing_program(self.program, options)
+        return missing_program(_PROGRAM, options)
 
     def invocation(self, assignment: Assignment) -> Invocation:
         """How to call it for one assignment."""
         options = assignment.options
-        words = [*program_words(self.program, options), "run", "--format", "json", "--dir", str(assignment.worktree)]
+        words = [*program_words(_PROGRAM, options), "run", "--format", "json", "--dir", str(assignment.worktree)]
         # Why it tries again, and again, stands in its log only. Below WARN it names the main checkout,
         # which is what an intruder would do.
         words += ["--print-logs", "--log-level", "WARN"]

@@ -127,7 +127,7 @@ class OpencodeReader:
         if level is None:
             yield from self._read_words(one_line(line, len(line)))
         elif found := _STREAM_ERROR.search(line):
-            self._model = f"{found[1]}/{found[2]}"
+            self._heard, self._model = True, f"{found[1]}/{found[2]}"
             problem = problem_of(_unquoted(found[3]))
             if problem.kind is Trouble.CRASHED:  # a call of the service failed: there is no other trouble here
                 problem = replace(problem, kind=Trouble.OVERLOADED)

@@ -16,7 +16,7 @@ import typer
 
 from swarmskill.cli.options import JsonOption, look_here, print_json, print_text
 from swarmskill.errors import Interrupted, Refused
-from swarmskill.model import Land, OnFailure, RunConfig, Schedule
+from swarmskill.model import Land, OnExhaust, OnFailure, RunConfig, Schedule
 
 if TYPE_CHECKING:
     from swarmskill.core.state import State
@@ -30,7 +30,11 @@ def run(
     tasks: Annotated[str, typer.Argument(metavar="TASKS", help="Task file, JSON or YAML; - reads standard input.")],
     max_workers: Annotated[str | None, typer.Option(metavar="N", help="Workers at the same time. [5]")] = None,
     agent: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Agent program for tasks that name none. [command]")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Agent of tasks that name none, or several: claude=3,codex=2. [command]",
+        ),
     ] = None,
     agent_cmd: Annotated[
         str | None,
@@ -39,6 +43,20 @@ def run(
         ),
     ] = None,
     model: Annotated[str | None, typer.Option(metavar="NAME", help="Model for tasks that name none.")] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COMMAND", help="Command that agents may run; repeatable."),
+    ] = None,
+    yolo: Annotated[bool | None, typer.Option("--yolo", help="Let agents do everything, out of their sandbox.")] = None,
+    fresh: Annotated[bool | None, typer.Option("--fresh", help="A new session for each retry.")] = None,
+    max_cost: Annotated[str | None, typer.Option(metavar="USD", help="What the run may cost. [no limit]")] = None,
+    max_tokens: Annotated[str | None, typer.Option(metavar="N", help="Tokens that the run may use. [no limit]")] = None,
+    on_exhaust: Annotated[
+        OnExhaust | None, typer.Option(help="When one of these is used up: stop workers, or let them finish. [stop]")
+    ] = None,
+    idle_timeout: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Time limit of a worker's silence. [15m]")
+    ] = None,
     schedule: Annotated[Schedule | None, typer.Option(help="Start when ready, or wave by wave. [rolling]")] = None,
     on_failure: Annotated[OnFailure | None, typer.Option(help="When a task fails. [best-effort]")] = None,
     max_retries: Annotated[
@@ -65,6 +83,13 @@ def run(
         "agent": agent,
         "agent_cmd": agent_cmd,
         "model": model,
+        "allow": ",".join(allow) if allow else None,
+        "yolo": yolo,
+        "fresh": fresh,
+        "max_cost": max_cost,
+        "max_tokens": max_tokens,
+        "on_exhaust": on_exhaust,
+        "idle_timeout": idle_timeout,
         "schedule": schedule,
         "on_failure": on_failure,
         "max_retries": max_retries,
@@ -165,12 +190,15 @@ def _tell_end(folder: RunFolder, state: State, *, as_json: bool) -> int:
 
 def _refuse_unable_agents(listed: TaskList, config: RunConfig) -> None:
     """Raise before anything is started if a task's agent cannot work on it."""
+    from swarmskill.agents.base import NO_OPTIONS
     from swarmskill.agents.registry import find_agent
+    from swarmskill.core.moves import candidates
 
     for task in listed.tasks:
         if task.done:
             continue
-        problem = find_agent(task.agent or config.agent).missing(task, config.agent_cmd)
-        if problem:
-            hint = f"mend that, then look again: swarm run {shlex.quote(listed.source)} --dry-run"
-            raise Refused(f"task {task.id}: {problem}", hint=hint)
+        for name in candidates(task, config.pool):
+            problem = find_agent(name).missing(task, config.agent_cmd, config.agents.get(name, NO_OPTIONS))
+            if problem:
+                hint = f"mend that, then look again: swarm run {shlex.quote(listed.source)} --dry-run"
+                raise Refused(f"task {task.id}: {problem}", hint=hint)

@@ -126,9 +126,8 @@ class Accounts:
 
     def follow(self, state: State) -> None:
         """For one who only looks on: have the workers that `state` knows of, and read what they printed."""
-        live = {
-            (task.id, state.tasks[task.id].attempt) for task in (state.graph.tasks[rank] for rank in bits(state.busy))
-        }
+        busy = [state.graph.tasks[rank].id for rank in bits(state.busy)]
+        live = {(task, state.tasks[task].attempt) for task in busy}
         known = {(one.task, one.attempt) for one in self._open.values()}
         for task, attempt in known - live:
             self.drop(task, attempt)

@@ -19,8 +19,8 @@ from typing import Any
 from swarmskill import __version__
 from swarmskill.codec import dump_json, load_json
 from swarmskill.errors import Refused
-from swarmskill.ledger import replace_file
 from swarmskill.resources import skills_folder
+from swarmskill.writing import replace_file
 
 SKILL = "swarm"
 MANIFEST = ".swarm-install.json"

@@ -119,12 +119,14 @@ def _run_resumed(state: State, event: ev.RunResumed) -> Step | None:
 
 def _stop_requested(state: State, event: ev.StopRequested) -> Step | None:
     stop = Stop.FORCE if event.force else Stop.NOW if event.now else Stop.GRACEFUL
-    stronger = _STOPS.index(stop) > _STOPS.index(state.stop)
-    if event.session != state.session or not stronger or state.stage is Stage.OVER:
+    if event.session != state.session or state.stage is Stage.OVER:
         return None
-    state = replace(state, stop=stop, stop_reason=event.reason)
+    if _STOPS.index(stop) <= _STOPS.index(state.stop):
+        # What the budget stopped goes on with more money, what a person stopped does not.
+        return (replace(state, exhausted=False), ()) if state.exhausted else None
+    state = replace(state, stop=stop, stop_reason=event.reason, exhausted=False)
     if state.stage is Stage.SUMMING and stop is Stop.FORCE:
-        state = replace(state, stage=Stage.RUNNING, summary="")
+        state = replace(state, stage=Stage.RUNNING)
     return state, kills_of(state)
 
 
@@ -139,7 +141,7 @@ def _limits_changed(state: State, event: ev.LimitsChanged) -> Step | None:
         return None
     state = replace(state, config=config)
     enough = not shortage(run_usage(state), config.max_cost, config.max_tokens)
-    if state.exhausted and enough and state.stage is Stage.RUNNING and state.stop in (Stop.GRACEFUL, Stop.NOW):
+    if state.exhausted and enough and state.stage is Stage.RUNNING:
         state = replace(state, stop=Stop.NONE, stop_reason="", exhausted=False)
     return state, ()
 

@@ -179,7 +179,10 @@ class Oracle:
         busy = Counter(after.tasks[task.id].agent for task in old if after.tasks[task.id].phase in BUSY)
         free = after.config.max_workers - busy.total()
         room = Counter()
-        for agent in {*(share.agent for share in after.config.pool), *(account.agent for account in accounts.of.values())}:
+        for agent in {
+            *(share.agent for share in after.config.pool),
+            *(account.agent for account in accounts.of.values()),
+        }:
             room[agent] = accounts.room(agent, busy[agent]) if agent else 0
         start: list[tuple[str, str]] = []
         for task in sorted(ready, key=lambda task: (task.priority, -weight[task.id], int(task.id))):

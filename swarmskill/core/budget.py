@@ -6,14 +6,16 @@ from dataclasses import replace
 
 from swarmskill.core.graph import bits
 from swarmskill.core.state import State, Stop, TaskState
-from swarmskill.model import OnExhaust, Task, Usage
+from swarmskill.model import NOTHING_USED, OnExhaust, Task, Usage
 
 
 def run_usage(state: State) -> Usage:
     """All that the run has used so far."""
     total = state.settled
     for rank in bits(state.busy):
-        total += state.tasks[state.graph.tasks[rank].id].used
+        used = state.tasks[state.graph.tasks[rank].id].used
+        if used is not NOTHING_USED:
+            total += used
     return total
 
 

@@ -6,11 +6,14 @@ Laws:
 2. An event about an attempt that is no longer current changes nothing.
 3. The same event twice changes nothing the second time. However late the double comes: unless the very
    same was asked for again meanwhile, as a report of this session (after a retry), the landing of this
-   head (after a refusal and a resumption), or the retry of a task that was cancelled again untried.
+   head (after a refusal and a resumption), the retry of a task that was cancelled again untried, limits
+   (after others), or the rest of an agent that was turned away as many times in a row once before.
 4. Every effect is answered by exactly one event, or by the mayor's death and then by recovery. So an
    answer changes the state just if its effect is outstanding. A Kill shares its answer with the Await,
    and a forced one stands for an earlier one that was not. After RunResumed all that is outstanding is
-   to be performed anew, not only what that step returned.
+   to be performed anew, not only what that step returned. Three are taken back unanswered: kills by a
+   budget that was raised, the rest of an agent that now wants a person, a summary when the stop is
+   forced. WorkerReported answers nothing, and changes the state just if it tells more than those before.
 5. A task completes only by `Integrated`. Nothing else completes it.
 
 A task goes waiting -> ready -> assigned -> running -> validating -> integrating -> ended; a failed

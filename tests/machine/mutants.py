@@ -511,12 +511,7 @@ MUTANTS = (
     ),
     # Budgets
     Mutant("the run's budget is ignored", "budget", "    if unlimited or state.stop", "    if True or state.stop"),
-    Mutant(
-        "running workers cost nothing",
-        "budget",
-        "        total += state.tasks[state.graph.tasks[rank].id].used\n",
-        "        pass\n",
-    ),
+    Mutant("running workers cost nothing", "budget", "if used is not NOTHING_USED:", "if False:"),
     Mutant("tokens are free", "budget", "usage.tokens >= max_tokens", "usage.tokens > 10**12"),
     Mutant("a limit is reached late", "budget", ">= max_cost:", "> max_cost:"),
     Mutant("work that needs no money is stopped", "budget", "state.open & ~(state.active & ~state.busy)", "state.open"),
@@ -641,12 +636,7 @@ MUTANTS = (
         "a cap stops nothing", "attempts", "left is None or before.allowance is None or left > before.allowance", "True"
     ),
     Mutant("a cap stops the run that was given more", "attempts", " or left > before.allowance:", ":"),
-    Mutant(
-        "an attempt may spend what is spent",
-        "budget",
-        "        total += state.tasks[state.graph.tasks[rank].id].used\n",
-        "        total += state.tasks[state.graph.tasks[rank].id].used if False else state.settled.beyond(state.settled)\n",
-    ),
+    Mutant("an attempt may spend what is spent", "budget", "limit - (used.cost_usd or 0.0)", "limit"),
     Mutant("the task's own limit is not passed on", "budget", "for left in both if", "for left in both[:1] if"),
     Mutant(
         "nothing is settled",

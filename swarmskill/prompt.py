@@ -10,14 +10,18 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 from swarmskill.core.retries import CONFLICT, LOST, SPAWN
 from swarmskill.errors import InternalError
-from swarmskill.model import Check, CheckKind, Feedback, Task
+from swarmskill.model import Check, CheckKind, Feedback, Task, Trouble
 from swarmskill.resources import skills_folder
+
+_TEMPLATES: Final = {"worker": "agents/worker.md", "worker-again": "assets/worker-again.md"}
+"""Where the prompts are in the skill. What lies in `agents` is taken for an agent by Claude Code."""
 
 _FIXES: Final = {
     CheckKind.FILES_EXIST: "Create every file that is named, where git does not ignore it.",
@@ -30,6 +34,13 @@ _FIXES: Final = {
     CheckKind.MARKERS: "Leave no line of a merge conflict (`<<<<<<<`, `=======`, `>>>>>>>`) in any file.",
     CheckKind.SIZE: "Leave no large file behind; remove what a build or a download made.",
     CheckKind.SECRETS: "Take the credential out of the files; read it from the environment where it is needed.",
+    CheckKind.STALLED: "Say now and then what you do, and run no command that waits for input or for ever.",
+    CheckKind.WORKTREE: "Leave a plain git worktree behind: no repository inside it, nothing of `.git` changed.",
+    Trouble.CONTEXT_FULL: "Read what is there before you go on, and read no more of any file than you need.",
+    Trouble.TURNS: "Take the shortest way to the end.",
+    Trouble.DENIED: "Do it without what was not permitted. If that cannot be done, end as blocked and name it.",
+    Trouble.REFUSED: "Do the task as it stands. If you cannot, end as blocked and say why.",
+    Trouble.CRASHED: "Nothing is known against the work itself. Do the task as it stands.",
     SPAWN: "Nothing: the worker before was never started. Do the task as it stands.",
     LOST: "Nothing is known against the work itself. Do the task as it stands.",
 }
@@ -44,7 +55,24 @@ _MERGE: Final = (
     "Drop no line that the other work added."
 )
 
+_INTERRUPTED: Final = (
+    "You were interrupted, through no fault of yours. Look at what is done (`git status`, `git diff`), then go on."
+)
+
+_HANDOVER: Final = (
+    "The work of the attempt before is in your worktree, as far as it came: `git status` and `git diff` show it. "
+    "Take over what is good, and go on from there."
+)
+
 _LINE: Final = 300
+
+
+class Again(Enum):
+    """What of the attempt before the next one goes on with."""
+
+    NOT = "nothing"
+    WORKTREE = "its worktree"
+    SESSION = "its worktree and its conversation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +96,22 @@ def render_prompt(
     blockers: Sequence[BlockerSummary] = (),
     feedback: Feedback | None = None,
     previous_diff: str = "",
+    again: Again = Again.NOT,
 ) -> str:
     """The whole prompt for one attempt.
 
     `feedback` tells why the attempt before was not taken. `previous_diff` is the path of a file with
     that attempt's diff, which the worker can read, or "".
     """
+    if again is Again.SESSION:
+        known = {
+            "task_id": _line(task.id),
+            "attempt": str(attempt),
+            "worktree": _path(worktree),
+            "result_file": _path(result_file),
+            "why": _retry(task, feedback, "", again) if feedback else _INTERRUPTED,
+        }
+        return fill(load_template("worker-again"), known)
     values = {
         "task_id": _line(task.id),
         "subject": _line(task.subject),
@@ -82,23 +120,33 @@ def render_prompt(
         "worktree": _path(worktree),
         "repo": _path(repo),
         "result_file": _path(result_file),
-        "retry": _retry(task, feedback, previous_diff) if feedback else "",
+        "retry": _retry(task, feedback, previous_diff, again) if feedback else "",
         "task": _fence(task.description or task.subject, "text"),
         "manifest": _manifest(task),
         "blockers": "\n\n".join(map(_blocker, blockers)) or "This task waited for no other.",
         "checks": _checks(task.checks),
         **_forms(task, result_file),
     }
-    return fill(load_template(), values)
+    return fill(load_template("worker"), values)
+
+
+def render_summary_request(report: str) -> str:
+    """What the agent is asked when a run's budget is used up; `report` is the run's report."""
+    return (
+        "The budget of a swarm run is used up, and its workers were stopped. Here is its report. Use no tool. "
+        "Say in at most 200 words what was done, what is open, and what to do first when it goes on.\n\n"
+        + _fence(report, "markdown")
+        + "\n"
+    )
 
 
 @cache
-def load_template() -> str:
-    """The prompt with its placeholders, without the front matter and the comment for sub-agents.
+def load_template(name: str) -> str:
+    """A prompt with its placeholders, without the front matter and the comment for sub-agents.
 
     Raises InternalError if the file is not shipped.
     """
-    text = (skills_folder() / "swarm" / "agents" / "worker.md").read_text(encoding="utf-8")
+    text = (skills_folder() / "swarm" / _TEMPLATES[name]).read_text(encoding="utf-8")
     return re.sub(r"\A---\n.*?\n---\n|^<!--.*?-->\n", "", text, flags=re.DOTALL | re.MULTILINE).lstrip()
 
 
@@ -118,7 +166,7 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     return re.sub(r"^\{\{(\w+)\}\}(\n+)|\{\{(\w+)\}\}", value, template, flags=re.MULTILINE)
 
 
-def _retry(task: Task, feedback: Feedback, previous_diff: str) -> str:
+def _retry(task: Task, feedback: Feedback, previous_diff: str, again: Again) -> str:
     if feedback.kind == CONFLICT:
         return _conflict(task, feedback, previous_diff)
     parts = [
@@ -129,6 +177,10 @@ def _retry(task: Task, feedback: Feedback, previous_diff: str) -> str:
     if feedback.output:
         parts += ["The end of its output:", _fence(feedback.output, "text")]
     parts.append("What to do: " + _FIXES.get(feedback.kind, _FIX))
+    if again is Again.SESSION:
+        return "\n\n".join(parts)
+    if again is Again.WORKTREE:
+        return "\n\n".join([*parts, _HANDOVER])
     return "\n\n".join(parts + _earlier_work(feedback, previous_diff))
 
 

@@ -16,13 +16,26 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from swarmskill.errors import InputError, UsageError
-from swarmskill.model import Check, Isolation, Land, OnFailure, RunConfig, Schedule, WorktreeSetup
+from swarmskill.model import (
+    AgentOptions,
+    Check,
+    Isolation,
+    Land,
+    OnExhaust,
+    OnFailure,
+    Price,
+    RunConfig,
+    Schedule,
+    Share,
+    WorktreeSetup,
+)
 from swarmskill.repo.files import inside
 from swarmskill.sources.contract import decode_cross_cutting
 from swarmskill.sources.fields import decode_duration, decode_flag, decode_line, decode_list, decode_timeout
 from swarmskill.sources.findings import Findings, found, show
 
-E = TypeVar("E", Schedule, OnFailure, Land, Isolation)
+E = TypeVar("E", Schedule, OnFailure, OnExhaust, Land, Isolation)
+T = TypeVar("T")
 Decode = Callable[[Any, str, Findings], Any]
 
 _VARIABLE: Final = "SWARM_"
@@ -100,7 +113,8 @@ def run_config(settings: Mapping[str, Setting], *, branch: str, cross_cutting: t
     """The run's configuration; the task list's own run-wide checks come after the repository's."""
     values = {name: setting.value for name, setting in settings.items()}
     checks = (*values.pop("cross_cutting", ()), *cross_cutting)
-    config = RunConfig(**values, branch=branch, cross_cutting=checks)
+    pool = values.pop("agent", (Share("command"),))
+    config = RunConfig(**values, pool=pool, branch=branch, cross_cutting=checks)
     if config.land is Land.WAVE and config.schedule is not Schedule.WAVE:
         raise UsageError("--land wave needs --schedule wave", hint="a rolling run has no waves; use --land end")
     return config
@@ -186,14 +200,90 @@ def _worktree(value: Any, place: str, findings: Findings) -> WorktreeSetup | Non
     if not isinstance(value, dict):
         findings.problem(place, f"wants a table, found {found(value)}", "write [worktree]")
         return None
-    for key in value:
-        if key not in _WORKTREE:
-            near = get_close_matches(key, _WORKTREE, n=1)
-            fix = f"write {near[0]}" if near else "remove it; known are: " + ", ".join(_WORKTREE)
-            findings.problem(f"{place}/{key}", "unknown key", fix)
-    lists = {key: _WORKTREE[key](value[key], f"{place}/{key}", findings) or () for key in _WORKTREE if key in value}
-    return WorktreeSetup(**lists)
+    return WorktreeSetup(**_table(value, place, findings, _WORKTREE))
 
+
+def _table(value: Any, place: str, findings: Findings, decoders: Mapping[str, Decode]) -> dict[str, Any]:
+    """The sound values of a table whose keys are known."""
+    if not isinstance(value, dict):
+        findings.problem(place, f"wants a table, found {found(value)}", "write a table with: " + ", ".join(decoders))
+        return {}
+    for key in value:
+        if key not in decoders:
+            near = get_close_matches(key, decoders, n=1)
+            fix = f"write {near[0]}" if near else "remove it; known are: " + ", ".join(decoders)
+            findings.problem(f"{place}/{key}", "unknown key", fix)
+    decoded = {key: decode(value[key], f"{place}/{key}", findings) for key, decode in decoders.items() if key in value}
+    return {key: one for key, one in decoded.items() if one is not None}
+
+
+def _pool(value: Any, place: str, findings: Findings) -> tuple[Share, ...] | None:
+    """`claude`, or `claude=3,codex=2`: agents with how many of their workers may be at work at the same time."""
+    text = decode_line(value, place, findings)
+    if text is None:
+        return None
+    shares: list[Share] = []
+    for part in [text] if text.startswith("acp:") else text.split(","):
+        limited = _SHARE.fullmatch(part)
+        name, number = (limited[1], int(limited[2])) if limited else (part.strip(), None)
+        if not name or number == 0:
+            findings.problem(place, f"{show(part)} is no agent of a pool", "write claude, or claude=3,codex=2")
+            return None
+        shares.append(Share(name, number))
+    if len({share.agent for share in shares}) < len(shares):
+        findings.problem(place, f"{show(text)} names an agent twice", "name each once")
+        return None
+    return tuple(shares)
+
+
+def _agents(value: Any, place: str, findings: Findings) -> dict[str, AgentOptions] | None:
+    def options(one: Any, where: str) -> AgentOptions:
+        return AgentOptions(**_table(one, where, findings, _AGENT))
+
+    return _named_tables(value, place, findings, "[agents.claude]", options)
+
+
+def _prices(value: Any, place: str, findings: Findings) -> dict[str, Price] | None:
+    def price(one: Any, where: str) -> Price | None:
+        row = _table(one, where, findings, _PRICE)
+        if len(row) < len(_PRICE):
+            fix = "write { input = 1.25, cached = 0.125, output = 10 }"
+            findings.problem(where, "wants input, cached and output", fix)
+            return None
+        return Price(**row)
+
+    return _named_tables(value, place, findings, "[prices]", price)
+
+
+def _named_tables(
+    value: Any, place: str, findings: Findings, form: str, decode: Callable[[Any, str], T | None]
+) -> dict[str, T] | None:
+    if not isinstance(value, dict):
+        findings.problem(place, f"wants a table, found {found(value)}", f"write {form}")
+        return None
+    decoded = {name: decode(one, f"{place}/{name}") for name, one in value.items()}
+    return {name: one for name, one in decoded.items() if one is not None}
+
+
+def _money(value: Any, place: str, findings: Findings) -> float | None:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _MOST_MONEY:
+        return float(value)
+    findings.problem(place, f"wants US dollars, found {found(value)}", "write 2.50")
+    return None
+
+
+def _words(value: Any, place: str, findings: Findings) -> tuple[str, ...] | None:
+    if isinstance(value, str):
+        command = _command(value, place, findings)
+        return None if command is None else tuple(shlex.split(command))
+    return _lines(value, place, findings)
+
+
+_SHARE: Final = re.compile(r"\s*(\S.*?)\s*=\s*([0-9]{1,4})\s*")
+_MOST_MONEY: Final = 1e9
+
+_AGENT: Final[dict[str, Decode]] = {"command": _words, "args": _words, "model": decode_line, "max_workers": _number(1)}
+_PRICE: Final[dict[str, Decode]] = {"input": _money, "cached": _money, "output": _money}
 
 _WORKTREE: Final[dict[str, Decode]] = {"setup": _commands, "copy": _paths, "link": _paths, "keep": _paths}
 
@@ -205,12 +295,22 @@ _DECODERS: Final[dict[str, Decode]] = {
     "timeout": decode_timeout,
     "deadline": decode_timeout,
     "grace": decode_duration,
-    "agent": decode_line,
+    "idle_timeout": decode_timeout,
+    "agent": _pool,
+    "agents": _agents,
     "agent_cmd": _command,
     "model": decode_line,
     "backend": _backend,
     "land": _choice(Land),
     "env": _lines,
+    "secrets": _lines,
+    "allow": _commands,
+    "yolo": decode_flag,
+    "fresh": decode_flag,
+    "max_cost": _money,
+    "max_tokens": _number(1),
+    "on_exhaust": _choice(OnExhaust),
+    "prices": _prices,
     "max_file_bytes": _number(1),
     "merge_batch": _number(1),
     "keep": decode_flag,
@@ -246,12 +346,19 @@ _FROM_TEXT: Final[dict[str, Callable[[str], Any]]] = {
     "timeout": _maybe_seconds,
     "deadline": _maybe_seconds,
     "grace": _maybe_seconds,
+    "idle_timeout": _maybe_seconds,
+    "max_cost": _maybe_number,
+    "max_tokens": _maybe_number,
     "keep": _maybe_flag,
+    "yolo": _maybe_flag,
+    "fresh": _maybe_flag,
     "env": _split,
+    "secrets": _split,
+    "allow": _split,
 }
 """How the words of an option or a variable become what TOML would have given."""
 
-_TABLES: Final = ("worktree", "cross_cutting")
+_TABLES: Final = ("worktree", "cross_cutting", "agents", "prices")
 """Settings that no word can hold."""
 
 

@@ -63,15 +63,21 @@ def one_line(words: str, most: int = ACTION_LENGTH) -> str:
     return plain if len(plain) <= most else plain[: most - 1].rstrip() + "…"
 
 
-def tool_action(tool: str, given: Mapping[str, Any]) -> str:
-    """A few words for the use of a tool: `$ pytest -q` for a command, else the tool and what it is used on."""
+def tool_action(tool: str, given: Mapping[str, Any], folder: str = "") -> str:
+    """A few words for the use of a tool: `$ pytest -q` for a command, else the tool and what it is used on.
+
+    Paths below `folder`, where the agent works, are shown from there.
+    """
     for key in _COMMANDS:
         command = given.get(key)
         if isinstance(command, list):
             command = " ".join(map(str, command))
         if isinstance(command, str) and command:
             return one_line("$ " + command.replace("\n", " "))
-    for key in (*_PATHS, *_WORDS):
-        if isinstance(value := given.get(key), str) and value:
-            return one_line(f"{tool} {value}".replace("\n", " "))
+    for key in _PATHS:
+        if path := text(given.get(key)):
+            return one_line(f"{tool} {path.removeprefix(folder + '/') if folder else path}".replace("\n", " "))
+    for key in _WORDS:
+        if words := text(given.get(key)):
+            return one_line(f"{tool} {words}".replace("\n", " "))
     return one_line(tool)

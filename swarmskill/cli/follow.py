@@ -117,19 +117,22 @@ def watch_run(recalled: Recalled) -> Recalled:
     Where lines are shown, how it stands comes first: the tree tells that itself.
     """
     from swarmskill.core.transitions import step
+    from swarmskill.mayor.accounts import Accounts
     from swarmskill.mayor.watching import Watching
     from swarmskill.views.choose import choose_view
     from swarmskill.views.plain import PlainView
     from swarmskill.views.status import status_text
 
     view = choose_view(sys.stdout, os.environ)
-    watching = Watching(view, recalled.folder)
+    watching = Watching(view)
+    accounts = watching.accounts = Accounts(recalled.folder, recalled.state.config.prices)
     state = recalled.state
     if isinstance(view, PlainView):
         print_text(status_text(state, time.time(), look=look_here()))
     view.start(state)
 
     def frame() -> None:
+        accounts.follow(state)
         watching.tick(state)
         time.sleep(POLL)
 

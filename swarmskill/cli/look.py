@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,10 @@ from swarmskill.cli.options import (
     recall,
 )
 from swarmskill.errors import UsageError
+
+if TYPE_CHECKING:
+    from swarmskill.cli.options import Recalled
+    from swarmskill.views.base import Progresses
 
 _WATCH = Annotated[bool, typer.Option("--watch", "-w", help="Show it live until it is over.")]
 _ALL = Annotated[bool, typer.Option("--all", help="Show every task, however many there are.")]
@@ -70,9 +74,16 @@ def status(run: RunArgument = "", everything: _ALL = False, watch: _WATCH = Fals
 
         recalled = watch_run(recalled)
     if json:
-        print_json(run_document(recalled.state, time.time(), held=recalled.held))
+        print_json(run_document(recalled.state, time.time(), held=recalled.held or recalled.hosted))
     else:
-        text = status_text(recalled.state, time.time(), look=look_here(), held=recalled.held, show_all=everything)
+        text = status_text(
+            recalled.state,
+            time.time(),
+            look=look_here(),
+            progress=_progress(recalled),
+            held=recalled.held or recalled.hosted,
+            show_all=everything,
+        )
         print_text(text)
     return 0
 
@@ -87,7 +98,7 @@ def tree(run: RunArgument = "", json: JsonOption = False) -> int:
 
     recalled = recall(run)
     if json:
-        print_json(tree_document(recalled.state, time.time(), held=recalled.held))
+        print_json(tree_document(recalled.state, time.time(), held=recalled.held or recalled.hosted))
     else:
         print_text(tree_text(recalled.state, look=look_here()))
     return 0
@@ -120,7 +131,18 @@ def report(run: RunArgument = "", json: JsonOption = False) -> int:
 
     recalled = recall(run)
     if json:
-        print_json(run_document(recalled.state, time.time(), held=recalled.held))
+        print_json(run_document(recalled.state, time.time(), held=recalled.held or recalled.hosted))
     else:
         print_text(report_markdown(recalled.state, recalled.events, recalled.folder, time.time()))
     return 0
+
+
+def _progress(recalled: Recalled) -> Progresses:
+    """What the workers of a run that another process drives are doing."""
+    from swarmskill.mayor.accounts import Accounts
+
+    if not recalled.held:
+        return {}
+    accounts = Accounts(recalled.folder, recalled.state.config.prices)
+    accounts.follow(recalled.state)
+    return accounts.progress()

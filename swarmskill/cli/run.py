@@ -9,16 +9,18 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from swarmskill.cli.options import JsonOption, look_here, print_json, print_text
+from swarmskill.cli.options import DetachOption, JsonOption, look_here, print_json, print_text
 from swarmskill.errors import Interrupted, Refused
-from swarmskill.model import Land, OnFailure, RunConfig, Schedule
+from swarmskill.model import Land, OnExhaust, OnFailure, RunConfig, Schedule
 
 if TYPE_CHECKING:
+    from swarmskill.cli.detach import ViewOf
     from swarmskill.core.state import State
     from swarmskill.mayor.watching import Watching
     from swarmskill.model import TaskList
@@ -30,7 +32,11 @@ def run(
     tasks: Annotated[str, typer.Argument(metavar="TASKS", help="Task file, JSON or YAML; - reads standard input.")],
     max_workers: Annotated[str | None, typer.Option(metavar="N", help="Workers at the same time. [5]")] = None,
     agent: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Agent program for tasks that name none. [command]")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Agent of tasks that name none, or several: claude=3,codex=2. [command]",
+        ),
     ] = None,
     agent_cmd: Annotated[
         str | None,
@@ -39,6 +45,20 @@ def run(
         ),
     ] = None,
     model: Annotated[str | None, typer.Option(metavar="NAME", help="Model for tasks that name none.")] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COMMAND", help="Command that agents may run; repeatable."),
+    ] = None,
+    yolo: Annotated[bool | None, typer.Option("--yolo", help="Let agents do everything, out of their sandbox.")] = None,
+    fresh: Annotated[bool | None, typer.Option("--fresh", help="A new session for each retry.")] = None,
+    max_cost: Annotated[str | None, typer.Option(metavar="USD", help="What the run may cost. [no limit]")] = None,
+    max_tokens: Annotated[str | None, typer.Option(metavar="N", help="Tokens that the run may use. [no limit]")] = None,
+    on_exhaust: Annotated[
+        OnExhaust | None, typer.Option(help="When one of these is used up: stop workers, or let them finish. [stop]")
+    ] = None,
+    idle_timeout: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Time limit of a worker's silence. [15m]")
+    ] = None,
     schedule: Annotated[Schedule | None, typer.Option(help="Start when ready, or wave by wave. [rolling]")] = None,
     on_failure: Annotated[OnFailure | None, typer.Option(help="When a task fails. [best-effort]")] = None,
     max_retries: Annotated[
@@ -54,6 +74,7 @@ def run(
     land: Annotated[Land | None, typer.Option(help="When to move your branch to the run branch. [end]")] = None,
     keep: Annotated[bool | None, typer.Option("--keep", help="Keep every worktree.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and start nothing.")] = False,
+    detach: DetachOption = False,
     json: JsonOption = False,
 ) -> int:
     """Run a task list: every unblocked task at once, each in a worktree of its own; commit what passes.
@@ -65,6 +86,13 @@ def run(
         "agent": agent,
         "agent_cmd": agent_cmd,
         "model": model,
+        "allow": ",".join(allow) if allow else None,
+        "yolo": yolo,
+        "fresh": fresh,
+        "max_cost": max_cost,
+        "max_tokens": max_tokens,
+        "on_exhaust": on_exhaust,
+        "idle_timeout": idle_timeout,
         "schedule": schedule,
         "on_failure": on_failure,
         "max_retries": max_retries,
@@ -79,7 +107,12 @@ def run(
 
         prepare(listed, flags, base, Path.cwd())
         return print_plan(listed, Form.JSON if json else Form.TEXT)
-    return run_tasks(listed, flags, base=base, as_json=json, start=Path.cwd())
+    go = partial(run_tasks, listed, flags, base=base, start=Path.cwd())
+    if detach:
+        from swarmskill.cli.detach import detach as leave
+
+        return leave(lambda view_of: go(as_json=False, view_of=view_of), as_json=json)
+    return go(as_json=json)
 
 
 def load_task_list(name: str) -> TaskList:
@@ -105,21 +138,42 @@ class Prepared:
     base: str
 
 
-def prepare(listed: TaskList, flags: Mapping[str, Any], base: str, start: Path) -> Prepared:
-    """Settle a run of the list in the checkout around `start`. Raises what would refuse it; changes nothing."""
+def prepare(
+    listed: TaskList,
+    flags: Mapping[str, Any],
+    base: str,
+    start: Path,
+    *,
+    defaults: Mapping[str, Any] | None = None,
+    hosted: bool = False,
+) -> Prepared:
+    """Settle a run of the list in the checkout around `start`. Raises what would refuse it; changes nothing.
+
+    `defaults` are for what nobody sets. The workers of a `hosted` run are the assistant's.
+    """
     from swarmskill.repo.repository import Repository
-    from swarmskill.settings import effective, load_sources, misspelt_variables, run_config
+    from swarmskill.settings import Source, effective, load_sources, misspelt_variables, run_config
 
     repository = Repository.open(start)
     for warning in misspelt_variables(os.environ):
         print(f"warning: {warning}", file=sys.stderr)
-    settings = effective(load_sources(flags, os.environ, repository.top, Path(typer.get_app_dir("swarm"))))
+    sources = load_sources(flags, os.environ, repository.top, Path(typer.get_app_dir("swarm")))
+    settings = effective([*sources, Source("default", defaults or {})])
     config = run_config(settings, branch=repository.branch, cross_cutting=listed.cross_cutting)
-    _refuse_unable_agents(listed, config)
+    if not hosted:
+        _refuse_unable_agents(listed, config)
     return Prepared(repository, config, repository.resolve(base))
 
 
-def run_tasks(listed: TaskList, flags: Mapping[str, Any], *, base: str, as_json: bool, start: Path) -> int:
+def run_tasks(
+    listed: TaskList,
+    flags: Mapping[str, Any],
+    *,
+    base: str,
+    as_json: bool,
+    start: Path,
+    view_of: ViewOf | None = None,
+) -> int:
     """Start a run in the checkout around `start`, show it, and say how it ended."""
     from swarmskill.mayor.session import start_run
     from swarmskill.places import RunFolder, runs_folder
@@ -132,25 +186,31 @@ def run_tasks(listed: TaskList, flags: Mapping[str, Any], *, base: str, as_json:
         tasks, environment = listed.tasks, dict(os.environ)
         return start_run(folder, ready.repository, tasks, ready.config, ready.base, watcher, environment)
 
-    return show_run(folder, drive, as_json=as_json)
+    return show_run(folder, drive, as_json=as_json, view_of=view_of)
 
 
-def show_run(folder: RunFolder, drive: Callable[[Watching], State], *, as_json: bool) -> int:
-    """Let a view watch the run that `drive` drives, then tell how it ended; returns the exit code."""
+def show_run(
+    folder: RunFolder, drive: Callable[[Watching], State], *, as_json: bool, view_of: ViewOf | None = None
+) -> int:
+    """Let a view watch the run that `drive` drives, then tell how it ended; returns the exit code.
+
+    The view is that of `view_of`, or the one that fits where the output goes.
+    """
     from swarmskill.mayor.watching import Watching
     from swarmskill.views.choose import choose_view
 
     # With --json standard output is for the document alone, so the lines go to standard error.
-    view = choose_view(sys.stderr if as_json else sys.stdout, os.environ)
+    view = view_of(folder) if view_of else choose_view(sys.stderr if as_json else sys.stdout, os.environ)
     view.start()
     try:
-        state = drive(Watching(view, folder))
+        state = drive(Watching(view))
     finally:
         view.stop()
-    return _tell_end(folder, state, as_json=as_json)
+    return tell_end(folder, state, as_json=as_json)
 
 
-def _tell_end(folder: RunFolder, state: State, *, as_json: bool) -> int:
+def tell_end(folder: RunFolder, state: State, *, as_json: bool) -> int:
+    """Tell how a run ended; returns the exit code of `swarm run`."""
     from swarmskill.mayor.session import CTRL_C
     from swarmskill.views.ending import ending_text
     from swarmskill.views.outcome import exit_code
@@ -165,12 +225,15 @@ def _tell_end(folder: RunFolder, state: State, *, as_json: bool) -> int:
 
 def _refuse_unable_agents(listed: TaskList, config: RunConfig) -> None:
     """Raise before anything is started if a task's agent cannot work on it."""
+    from swarmskill.agents.base import NO_OPTIONS
     from swarmskill.agents.registry import find_agent
+    from swarmskill.core.moves import candidates
 
     for task in listed.tasks:
         if task.done:
             continue
-        problem = find_agent(task.agent or config.agent).missing(task, config.agent_cmd)
-        if problem:
-            hint = f"mend that, then look again: swarm run {shlex.quote(listed.source)} --dry-run"
-            raise Refused(f"task {task.id}: {problem}", hint=hint)
+        for name in candidates(task, config.pool):
+            problem = find_agent(name).missing(task, config.agent_cmd, config.agents.get(name, NO_OPTIONS))
+            if problem:
+                hint = f"mend that, then look again: swarm run {shlex.quote(listed.source)} --dry-run"
+                raise Refused(f"task {task.id}: {problem}", hint=hint)

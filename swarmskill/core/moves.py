@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from swarmskill.core import retries
 from swarmskill.core.budget import task_shortage
 from swarmskill.core.events import AttemptEvent
 from swarmskill.core.state import State, TaskState
-from swarmskill.model import NOTHING_USED, Feedback, OnFailure, Outcome, Phase, Task, Trouble
+from swarmskill.model import NOTHING_USED, Feedback, OnFailure, Outcome, Phase, Share, Task, Trouble
 
 
 def current(state: State, event: AttemptEvent, phase: Phase) -> TaskState | None:
@@ -132,6 +133,12 @@ def _go_on(state: State, task: TaskState, kind: str) -> TaskState:
         return replace(task, place=task.worker, session="", session_used=NOTHING_USED)
     used = report.usage if report else NOTHING_USED
     return replace(task, place=task.worker, session=session, session_used=task.session_used + used)
+
+
+def candidates(spec: Task, pool: Sequence[Share]) -> tuple[str, ...]:
+    """The agents that may be given the task."""
+    fixed = fixed_agent(spec)
+    return (fixed,) if fixed else tuple(share.agent for share in pool)
 
 
 def fixed_agent(spec: Task) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from swarmskill.agents.environment import secret_values
 from swarmskill.backends.base import Backend, CannotStart, Job, JobEnd, JobLost
 from swarmskill.model import Ending
 from swarmskill.validation.commands import Ran
@@ -35,6 +36,8 @@ class Commands:
     backend: Backend
     session: int
     grace: float
+    secrets: tuple[str, ...] = ()
+    """Names of variables whose values no log may show, beside those that look secret."""
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def run(
@@ -56,6 +59,7 @@ class Commands:
                 timeout=timeout,
                 grace=self.grace,
                 survives=False,
+                masked=secret_values(environment, self.secrets),
             )
             try:
                 return _ran(self.backend.end(job.name, self.backend.start(job)).result(), log)

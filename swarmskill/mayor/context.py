@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from swarmskill.agents.environment import worker_environment
+from swarmskill.agents.environment import secret_values, worker_environment
 from swarmskill.backends.base import Backend
+from swarmskill.backends.handed import HandedOut
+from swarmskill.mayor.accounts import Accounts
 from swarmskill.mayor.branch import RunBranch
 from swarmskill.mayor.commands import Commands
 from swarmskill.mayor.isolation import CheckoutGuard
@@ -19,18 +21,31 @@ from swarmskill.repo.worktree import Worktrees
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """One run's folder, repository, processes and worktrees. `environment` is the mayor's own."""
+    """One run's folder, repository, processes and worktrees.
+
+    `backend` holds the mayor's own commands, `workers` the workers; `handed` is the latter where an assistant
+    runs them, else None. `environment` is the mayor's own.
+    """
 
     folder: RunFolder
     config: RunConfig
     repository: Repository
     worktrees: Worktrees
     backend: Backend
+    workers: Backend
+    handed: HandedOut | None
     commands: Commands
     environment: Mapping[str, str]
     guard: CheckoutGuard
     branch: RunBranch
     no_gc: GcPause
+    accounts: Accounts
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Values that workers know and nothing of ours may show."""
+        seen = worker_environment(self.environment, allow=self.config.env, extra={})
+        return secret_values(seen, self.config.secrets)
 
     def worker_variables(self, **named: str) -> dict[str, str]:
         """The whole environment of a process that works for this run, with `SWARM_*` values by name."""

@@ -7,6 +7,7 @@ merge delays neither the next worker nor the judgement of the others.
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,10 +17,12 @@ from pathlib import Path
 from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
 from swarmskill.core.state import State
+from swarmskill.mayor.accounts import Reporter
 from swarmskill.mayor.context import RunContext
 from swarmskill.mayor.judging import Judge
 from swarmskill.mayor.merging import Merger
 from swarmskill.mayor.reporting import write_report
+from swarmskill.mayor.summary import summarise
 from swarmskill.mayor.workers import Workers
 from swarmskill.repo.land import land
 from swarmskill.views.commands import branch_name
@@ -44,6 +47,8 @@ class ThreadedPerformer:
         self._harvesting = ThreadPoolExecutor(_HARVESTERS, "harvest")
         self._judging = ThreadPoolExecutor(max(2, os.cpu_count() or 2), "judge")
         self._merging = ThreadPoolExecutor(1, "merge")
+        self._rests: list[threading.Timer] = []
+        self._reporter = Reporter(run.accounts, receive)
 
     def perform(self, effect: ef.Effect, state: State) -> None:
         """Begin to perform an effect."""
@@ -51,7 +56,7 @@ class ThreadedPerformer:
             case ef.Spawn():
                 self._submit(self._starting, partial(self._workers.spawn, effect, state))
             case ef.Await():
-                self._workers.watch(effect, partial(self._submit, self._harvesting))
+                self._workers.watch(effect, state, partial(self._submit, self._harvesting))
             case ef.Kill():
                 self._workers.kill(effect)
             case ef.Validate():
@@ -59,6 +64,10 @@ class ThreadedPerformer:
             case ef.Integrate():
                 self._merger.add(effect, state)
                 self._submit(self._merging, self._merger.work)
+            case ef.Rest():
+                self._rest(effect)
+            case ef.Summarise():
+                self._submit(self._judging, partial(summarise, self._run, effect, state))
             case ef.Land():
                 self._submit(self._merging, partial(self._land, effect, state))
             case ef.Report():
@@ -79,6 +88,9 @@ class ThreadedPerformer:
         On return no thread is at work any more, so that the run can be let go.
         """
         self._merger.close()
+        self._reporter.close()
+        for rest in self._rests:
+            rest.cancel()
         lanes = (self._starting, self._harvesting, self._judging, self._merging)
         for lane in lanes:
             lane.shutdown(wait=False, cancel_futures=True)
@@ -100,6 +112,15 @@ class ThreadedPerformer:
                 self._receive(event)
         except BaseException as error:
             self._receive(error)
+
+    def _rest(self, effect: ef.Rest) -> None:
+        def over() -> None:
+            self._receive(ev.GateRested(at=time.time(), agent=effect.agent, strikes=effect.strikes))
+
+        timer = threading.Timer(max(0.0, effect.until - time.time()), over)
+        timer.daemon = True
+        self._rests = [*(rest for rest in self._rests if rest.is_alive()), timer]
+        timer.start()
 
     def _land(self, effect: ef.Land, state: State) -> ev.Event:
         repository, branch = self._run.repository, state.config.branch

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
-from swarmskill.agents.registry import find_agent
 from swarmskill.core.events import Event, WorkerStarted
-from swarmskill.core.graph import bits
 from swarmskill.core.state import State
-from swarmskill.places import RunFolder, attempt_key
-from swarmskill.views.base import Progress, View
-from swarmskill.views.follow import last_lines
-
-_LINES = 20
+from swarmskill.mayor.accounts import Accounts
+from swarmskill.views.base import View
 
 
 class Watching:
     """The mayor's watcher; gives the view its frames."""
 
-    def __init__(self, view: View, folder: RunFolder) -> None:
+    def __init__(self, view: View) -> None:
         self.frame = view.frame
+        self.accounts: Accounts | None = None
+        """Where to ask what each worker is doing."""
         self._view = view
-        self._folder = folder
         self._drawn = 0.0
         self._warned: set[str] = set()
 
@@ -43,13 +38,6 @@ class Watching:
         """Draw a frame, if one is due."""
         if time.monotonic() - self._drawn < self.frame:
             return
-        self._view.update(state, dict(self._progress(state)), time.time())
+        progress = self.accounts.progress() if self.accounts else {}
+        self._view.update(state, progress, time.time())
         self._drawn = time.monotonic()
-
-    def _progress(self, state: State) -> Iterator[tuple[str, Progress]]:
-        for rank in bits(state.busy):
-            task = state.graph.tasks[rank]
-            agent = find_agent(task.agent or state.config.agent)
-            lines = last_lines(self._folder.log(attempt_key(task.id, state.tasks[task.id].attempt)), _LINES)
-            actions = (agent.last_action(line) for line in reversed(lines))
-            yield task.id, Progress(last_action=next((action for action in actions if action), ""))

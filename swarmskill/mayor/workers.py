@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import shutil
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from swarmskill.agents.base import Assignment
-from swarmskill.agents.environment import assignment_variables, worker_environment
+from swarmskill.agents.base import NO_OPTIONS, Assignment
+from swarmskill.agents.environment import assignment_variables, secret_values, worker_environment
 from swarmskill.agents.registry import find_agent
 from swarmskill.backends.base import CannotStart, Job, JobEnd, JobLost, Started
+from swarmskill.backends.masking import mask
 from swarmskill.codec import dump_json, load_json
 from swarmskill.core import events as ev
 from swarmskill.core.effects import Await, Kill, Spawn
 from swarmskill.core.state import State
-from swarmskill.ledger import replace_file
 from swarmskill.mayor.context import RunContext
-from swarmskill.model import Feedback, Task, WorkerEnd
+from swarmskill.model import Ending, Feedback, RunConfig, Task, WorkerEnd, WorkerResult
 from swarmskill.places import RESULT_FILE, attempt_key
-from swarmskill.prompt import BlockerSummary, render_prompt
+from swarmskill.prompt import Again, BlockerSummary, render_prompt
 from swarmskill.repo.changes import diffstat, patch
 from swarmskill.repo.setup import SetupFailed
 from swarmskill.repo.worktree import Acquired
 from swarmskill.validation.result_file import read_result
+from swarmskill.writing import replace_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,36 +41,40 @@ class Workers:
     def spawn(self, effect: Spawn, state: State) -> ev.Event:
         """Start the worker of an attempt, or find the one that an earlier mayor started."""
         task, key = state.graph.task(effect.task), attempt_key(effect.task, effect.attempt)
-        if problem := find_agent(task.agent or self.run.config.agent).missing(task, self.run.config.agent_cmd):
+        config = self.run.config
+        options = config.agents.get(effect.agent, NO_OPTIONS)
+        problem = find_agent(effect.agent).missing(task, config.agent_cmd, options)
+        if problem and self.run.handed is None:
             return _failed(effect, problem, permanent=True)
-        earlier = self.run.backend.find(key)
+        earlier = self.run.workers.find(key)
         if earlier is not None:
             return _started(effect, earlier, *self._read_assignment(key))
-        base = self.run.branch.tip()
         try:
-            acquired = self.run.worktrees.acquire(key, base)
+            acquired, base = self._place(effect, key)
             job = self._job(effect, task, acquired.path, self._prompt(effect, task, acquired.path, state))
             self._note_assignment(key, acquired.path, base)
             self.run.guard.begin(key)
-            started = self.run.backend.start(job)
+            started = self.run.workers.start(job)
         except (CannotStart, SetupFailed) as error:
             return _failed(effect, str(error))
         return _started(effect, started, acquired, base)
 
-    def watch(self, effect: Await, harvest: Callable[[Callable[[], ev.Event]], None]) -> None:
+    def watch(self, effect: Await, state: State, harvest: Callable[[Callable[[], ev.Event]], None]) -> None:
         """Once the worker has ended, hand `harvest` a function that makes its last event."""
-        key = attempt_key(effect.task, effect.attempt)
+        key, task = attempt_key(effect.task, effect.attempt), state.tasks[effect.task]
         self.run.guard.begin(key)
-        end = self.run.backend.end(key, Started(effect.pid, effect.identity))
+        self.run.accounts.begin(effect.task, effect.attempt, task.agent, task.session_used)
+        end = self.run.workers.end(key, Started(effect.pid, effect.identity))
         end.add_done_callback(lambda done: harvest(lambda: self._harvest(effect, key, done)))
 
     def kill(self, effect: Kill) -> None:
         """End a worker; its Await is answered when it is gone."""
-        self.run.backend.kill(attempt_key(effect.task, effect.attempt), force=effect.force)
+        self.run.workers.kill(attempt_key(effect.task, effect.attempt), force=effect.force)
 
     def _job(self, effect: Spawn, task: Task, worktree: Path, prompt: Path) -> Job:
         key = attempt_key(effect.task, effect.attempt)
         config = self.run.config
+        options = config.agents.get(effect.agent, NO_OPTIONS)
         assignment = Assignment(
             run_id=self.run.folder.run_id,
             task=task,
@@ -78,9 +83,14 @@ class Workers:
             prompt_file=prompt,
             result_file=worktree / RESULT_FILE,
             agent_cmd=config.agent_cmd,
-            model=task.model or config.model,
+            model=task.model or options.model or config.model,
+            options=options,
+            session=effect.session,
+            allowed=tuple(allowed_commands(task, config)),
+            yolo=config.yolo,
+            max_cost=effect.max_cost,
         )
-        invocation = find_agent(task.agent or config.agent).invocation(assignment)
+        invocation = find_agent(effect.agent).invocation(assignment)
         variables = worker_environment(
             self.run.environment,
             allow=config.env,
@@ -94,13 +104,25 @@ class Workers:
             log=self.run.folder.log(key),
             stdin=invocation.stdin,
             timeout=task.timeout or config.timeout,
+            idle=config.idle_timeout,
             grace=config.grace,
+            masked=secret_values(variables, config.secrets),
         )
+
+    def _place(self, effect: Spawn, key: str) -> tuple[Acquired, str]:
+        """The worktree to work in, and the commit that it started from. Raises SetupFailed."""
+        if not effect.worktree:
+            base = self.run.branch.tip()
+            return self.run.worktrees.acquire(key, base), base
+        if not Path(effect.worktree).is_dir():
+            raise SetupFailed(f"the worktree to go on in is gone: {effect.worktree}")
+        return Acquired(Path(effect.worktree)), effect.base
 
     def _prompt(self, effect: Spawn, task: Task, worktree: Path, state: State) -> Path:
         """Write what the worker is told; the result's folder is made, for it writes there first."""
         key = attempt_key(effect.task, effect.attempt)
         (worktree / RESULT_FILE).parent.mkdir(parents=True, exist_ok=True)
+        (worktree / RESULT_FILE).unlink(missing_ok=True)  # an earlier attempt's, in a worktree to go on in
         text = render_prompt(
             task,
             run_id=self.run.folder.run_id,
@@ -110,11 +132,18 @@ class Workers:
             repo=self.run.repository.top,
             blockers=list(self._blockers(task, state)),
             feedback=effect.feedback,
-            previous_diff=self._previous_diff(key, effect.feedback),
+            previous_diff="" if effect.worktree else self._previous_diff(key, effect.feedback),
+            again=self._again(effect),
         )
         path = self.run.folder.prompt(key)
         replace_file(path, text.encode("utf-8", "replace"))
         return path
+
+    def _again(self, effect: Spawn) -> Again:
+        gone = self.run.handed is not None and not self.run.handed.reaches(effect.session)
+        if effect.session and not gone:
+            return Again.SESSION
+        return Again.WORKTREE if effect.worktree else Again.NOT
 
     def _blockers(self, task: Task, state: State) -> Iterator[BlockerSummary]:
         for rank in state.graph.blockers[state.graph.rank[task.id]]:
@@ -150,15 +179,18 @@ class Workers:
             end = done.result()
         except JobLost as error:
             self.run.guard.end(key, self.run.worktrees.root, None)
+            self.run.accounts.drop(effect.task, effect.attempt)
             return ev.WorkerLost(at=time.time(), task=effect.task, attempt=effect.attempt, reason=str(error))
         claimed = Path(effect.worktree) / RESULT_FILE
         result, problem = read_result(claimed, effect.task)
         if result is not None:
-            copy = self.run.folder.result(key)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            with suppress(OSError):
-                shutil.copyfile(claimed, copy, follow_symlinks=False)
+            result = self._keep_result(claimed, key, result)
+        elif self.run.handed is not None and end.ending is Ending.EXITED:
+            problem = problem or "the worker ended without writing its result file"
         touched, kept = self.run.guard.end(key, self.run.worktrees.root, result)
+        report = self.run.accounts.end(effect.task, effect.attempt, end.ending, end.exit_code)
+        if self.run.handed is not None:
+            report = replace(report, session=self.run.handed.session(key))
         worker_end = WorkerEnd(
             ending=end.ending,
             exit_code=end.exit_code,
@@ -168,8 +200,25 @@ class Workers:
             result_problem=problem,
             touched=touched,
             kept=kept,
+            report=report,
         )
         return ev.WorkerExited(at=time.time(), task=effect.task, attempt=effect.attempt, end=worker_end)
+
+    def _keep_result(self, claimed: Path, key: str, result: WorkerResult) -> WorkerResult:
+        """Copy the result file into the run, and take the secrets out of both."""
+        secrets, copy = self.run.secrets, self.run.folder.result(key)
+        with suppress(OSError):
+            text = claimed.read_text(encoding="utf-8", errors="replace")
+            replace_file(copy, mask(text, secrets).encode("utf-8", "replace"))
+        return replace(result, detail=mask(result.detail, secrets), test_tail=mask(result.test_tail, secrets))
+
+
+def allowed_commands(task: Task, config: RunConfig) -> Iterator[tuple[str, ...]]:
+    """Commands that an agent may run without asking: those of the task's checks, and those the user allows."""
+    for command in (*(check.command for check in task.checks if not check.shell), *config.allow):
+        with suppress(ValueError):
+            if words := tuple(shlex.split(command)):
+                yield words
 
 
 def _started(effect: Spawn, started: Started, acquired: Acquired, base: str) -> ev.WorkerStarted:

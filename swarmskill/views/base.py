@@ -12,11 +12,9 @@ from swarmskill.core.state import EMPTY, State
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What an agent's own output tells of a task so far; None means that it does not tell."""
+    """What an agent's own output tells of a task just now."""
 
     last_action: str = ""
-    tokens: int | None = None
-    cost_usd: float | None = None
 
 
 Progresses = Mapping[str, Progress]

@@ -8,7 +8,7 @@ from typing import Any
 from swarmskill.core import events as ev
 from swarmskill.core.graph import Graph
 from swarmskill.model import Claim, Ending, Verdict
-from swarmskill.views.marks import PLAIN, Look, clock, count, duration, pad, short
+from swarmskill.views.marks import PLAIN, Look, amount, clock, count, duration, money, pad, short, usage_text
 
 Encode = Callable[[ev.Event], Mapping[str, Any]]
 """An event in the form that it has in the ledger."""
@@ -94,16 +94,28 @@ def _worker_exited(event: ev.WorkerExited) -> str:
     took = duration(end.ended_at - end.started_at)
     if end.ending is Ending.TIMED_OUT:
         text = f"worker timed out after {took}"
+    elif end.ending is Ending.STALLED:
+        text = f"worker was silent for too long and was ended after {took}"
     elif end.ending is Ending.KILLED:
         text = f"worker was stopped after {took}"
     else:
         text = f"worker ended after {took} with exit code {end.exit_code}"
+    if end.report.usage.tokens:
+        text += f", {usage_text(end.report.usage)}"
+    if end.report.problem is not None:
+        text += f", {end.report.problem.kind}: {end.report.problem.detail}"
     if end.result_problem:
         return f"{text}; its result cannot be read: {end.result_problem}"
     if end.result is None:
         return text
     claim = "says it is blocked" if end.result.status is Claim.BLOCKED else "says it is done"
     return f"{text}, {claim}" + (f": {end.result.detail}" if end.result.detail else "")
+
+
+def _limits_changed(event: ev.LimitsChanged) -> str:
+    limits = [] if event.max_cost is None else [money(event.max_cost)]
+    limits += [] if event.max_tokens is None else [f"{amount(event.max_tokens)} tokens"]
+    return "limit set to " + " and ".join(limits)
 
 
 def _integrated(event: ev.Integrated) -> str:
@@ -123,6 +135,10 @@ _TEXTS: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.RetryRequested: lambda event: "asked to try again",
     ev.WorkerStarted: _worker_started,
     ev.SpawnFailed: _spawn_failed,
+    ev.LimitsChanged: _limits_changed,
+    ev.WorkerReported: lambda event: f"worker has used {usage_text(event.usage)}",
+    ev.GateRested: lambda event: f"{event.agent} may be tried again",
+    ev.Summarised: lambda event: f"summed up: {event.text}",
     ev.WorkerExited: _worker_exited,
     ev.WorkerLost: lambda event: f"worker lost: {event.reason}",
     ev.Validated: lambda event: verdict_text(event.verdict),

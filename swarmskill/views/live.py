@@ -201,8 +201,8 @@ class LiveView:
             self._look.fit(agent_name(state, self._id(rank)), 10),
             elapsed(self._now - task.assigned_at),
             self._look.fit(action, 200),
-            "" if progress.tokens is None else amount(progress.tokens),
-            "" if progress.cost_usd is None else money(progress.cost_usd),
+            amount(task.usage.tokens) if task.usage.tokens else "",
+            "" if task.usage.cost_usd is None else money(task.usage.cost_usd),
         )
 
     def _ended_line(self, rank: int, width: int) -> Text:

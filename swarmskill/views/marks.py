@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from swarmskill.core.state import TaskState
-from swarmskill.model import Outcome, Phase
+from swarmskill.model import Outcome, Phase, Usage
 from swarmskill.views.outcome import word
 
 _MARKS: dict[str, tuple[str, str, str]] = {
@@ -232,3 +232,11 @@ def _is_format(character: str) -> bool:
     import unicodedata
 
     return unicodedata.category(character) == "Cf"
+
+
+def usage_text(usage: Usage) -> str:
+    """Tokens and cost, `12k tokens, ~$0.31`; "~" marks an estimate."""
+    parts = [f"{amount(usage.tokens)} tokens"]
+    if usage.cost_usd is not None:
+        parts.append(("~" if usage.estimated else "") + money(usage.cost_usd))
+    return ", ".join(parts)

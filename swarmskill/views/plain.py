@@ -10,6 +10,7 @@ from swarmskill.core.graph import bits
 from swarmskill.core.state import EMPTY, State, TaskState
 from swarmskill.model import Ending, Outcome, Phase
 from swarmskill.views.base import PLAIN_FRAME, Progresses
+from swarmskill.views.events import event_text
 from swarmskill.views.marks import Look, Stream, clock, count, duration, short
 from swarmskill.views.outcome import counts, counts_text, task_seconds
 from swarmskill.views.reasons import feedback_text, why_ended
@@ -121,6 +122,18 @@ def _worker_exited(event: ev.WorkerExited, before: State, state: State) -> Itera
         yield from _decided(event, before, state)
 
 
+def _limits_changed(event: ev.LimitsChanged, before: State, state: State) -> Iterator[Line]:
+    yield "limits", event_text(event)
+
+
+def _gate_rested(event: ev.GateRested, before: State, state: State) -> Iterator[Line]:
+    yield "probing", f"{event.agent}: one worker tries"
+
+
+def _summarised(event: ev.Summarised, before: State, state: State) -> Iterator[Line]:
+    yield "summary", event.text
+
+
 def _validated(event: ev.Validated, before: State, state: State) -> Iterator[Line]:
     if event.verdict.accepted:
         yield "merging", event.task
@@ -161,6 +174,10 @@ _LINES: dict[type[ev.Event], Callable[[Any, State, State], Iterator[Line]]] = {
     ev.RetryRequested: _retry_requested,
     ev.WorkerStarted: _worker_started,
     ev.SpawnFailed: _decided,
+    ev.LimitsChanged: _limits_changed,
+    ev.WorkerReported: lambda event, before, state: iter(()),
+    ev.GateRested: _gate_rested,
+    ev.Summarised: _summarised,
     ev.WorkerExited: _worker_exited,
     ev.WorkerLost: _decided,
     ev.Validated: _validated,

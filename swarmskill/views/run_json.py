@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from swarmskill.core.budget import run_usage
 from swarmskill.core.graph import natural
 from swarmskill.core.state import State
 from swarmskill.model import Outcome, Phase
-from swarmskill.views.base import Progress, Progresses
 from swarmskill.views.commands import branch_name
 from swarmskill.views.outcome import (
     RunOutcome,
@@ -27,25 +27,22 @@ from swarmskill.views.outcome import (
 )
 from swarmskill.views.reasons import feedback_text, reason, why_ended
 
-_NO_PROGRESS = Progress()
-
 
 def run_document(
     state: State,
     now: float,
     *,
-    progress: Progresses | None = None,
     held: bool = True,
     ratchets: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A whole run: `run --json`, `status --json`, `report.json`.
 
     `landed` is the commit that the user's branch was moved to, or null. `attempts` counts them,
-    `worker` is the last attempt's, `seconds` its time from assignment to end, null before.
+    `worker` is the last attempt's, `seconds` its time from assignment to end, null before. `cost_usd` and
+    `tokens` are null where no agent tells them; `cost_estimated` when some of the cost comes from a price table.
     `ratchets` is left out when there are none.
     """
-    progress = progress or {}
-    known = [progress[task_id] for task_id in state.tasks if task_id in progress]
+    usage = run_usage(state)
     document: dict[str, Any] = {
         "run_id": state.run_id,
         "outcome": run_outcome(state, held=held).value,
@@ -53,9 +50,10 @@ def run_document(
         "base": state.base or None,
         "head": state.head or None,
         "landed": state.landed or None,
-        "tasks": [task_row(state, task_id, now, progress.get(task_id, _NO_PROGRESS)) for task_id in ordered(state)],
-        "cost_usd": _total([one.cost_usd for one in known]),
-        "tokens": _total([one.tokens for one in known]),
+        "tasks": [task_row(state, task_id, now) for task_id in ordered(state)],
+        "cost_usd": usage.cost_usd,
+        "cost_estimated": usage.estimated,
+        "tokens": usage.tokens or None,
         "seconds": round(run_seconds(state, now), 3),
     }
     if ratchets is not None:
@@ -63,7 +61,7 @@ def run_document(
     return document
 
 
-def task_row(state: State, task_id: str, now: float, progress: Progress = _NO_PROGRESS) -> dict[str, Any]:
+def task_row(state: State, task_id: str, now: float) -> dict[str, Any]:
     """One task of `run_document`."""
     task, spec = state.tasks[task_id], state.graph.task(task_id)
     seconds = task_seconds(task, now)
@@ -76,8 +74,8 @@ def task_row(state: State, task_id: str, now: float, progress: Progress = _NO_PR
         "attempts": task.attempt,
         "worker": _worker(state, task_id),
         "commit": task.commit or None,
-        "cost_usd": progress.cost_usd,
-        "tokens": progress.tokens,
+        "cost_usd": task.usage.cost_usd,
+        "tokens": task.usage.tokens or None,
         "seconds": None if seconds is None else round(seconds, 3),
         "detail": detail(state, task_id),
     }
@@ -176,8 +174,3 @@ def _worker(state: State, task_id: str) -> dict[str, Any] | None:
 def agent_name(state: State, task_id: str) -> str:
     """The agent that works on the task, or is to; the pool as long as it may be any of that."""
     return state.tasks[task_id].agent or ",".join(share.agent for share in state.config.pool)
-
-
-def _total(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None

@@ -14,6 +14,7 @@ BUILT_IN = {
     "gemini": "swarmskill.agents.gemini",
     "qwen": "swarmskill.agents.qwen",
     "command": "swarmskill.agents.command",
+    "host": "swarmskill.agents.host",
 }
 """Name -> module, whose AGENT it is. One line for each agent."""
 
@@ -24,8 +25,12 @@ GROUP = "swarmskill.agents"
 def find_agent(name: str) -> Agent:
     """The agent of that name. A built-in one wins over an entry point of the same name.
 
+    `acp:COMMAND` is the agent of the Agent Client Protocol that the command starts.
+
     Raises UsageError, naming the nearest and all known ones, or the package that cannot be loaded.
     """
+    if name.startswith("acp:"):
+        return _acp_agent(name)
     if name in BUILT_IN:
         agent: Agent = import_module(BUILT_IN[name]).AGENT
         return agent
@@ -51,10 +56,22 @@ def agent_names() -> list[str]:
     return [*BUILT_IN, *sorted(others)]
 
 
+def _acp_agent(name: str) -> Agent:
+    from swarmskill.agents.acp import AcpAgent
+
+    try:
+        return AcpAgent(name)
+    except ValueError as error:
+        raise UsageError(
+            f"agent {name!r} names no command that can be split into words: {error}",
+            hint="write the command that starts the agent behind the colon, as in --agent 'acp:gemini --acp'",
+        ) from error
+
+
 def _unknown(name: str) -> UsageError:
     import difflib
 
     known = agent_names()
     near = difflib.get_close_matches(name, known, n=1)
     question = f"did you mean {near[0]!r}? " if near else ""
-    return UsageError(f"no agent is called {name!r}", hint=f"{question}there are: {', '.join(known)}")
+    return UsageError(f"no agent is called {name!r}", hint=f"{question}there are: {', '.join(known)}, acp:COMMAND")

@@ -25,8 +25,8 @@ from tests.scripted_model import Request, ScriptedModel, script
 
 E = TypeVar("E", bound=Event)
 
-AGENTS = ("claude", "codex", "opencode", "qwen")
-"""Every agent that has a program of its own."""
+AGENTS = ("claude", "codex", "opencode", "gemini", "qwen", "acp:gemini --acp")
+"""Every agent that has a program of its own, and one that is driven by ACP."""
 
 _LIMIT = 120.0
 
@@ -131,6 +131,10 @@ class Fleet:
     def ends(self, task_id: str) -> list[WorkerEnd]:
         """How the workers of a task ended, attempt after attempt."""
         return [event.end for event in self.events(WorkerExited, task_id)]
+
+    def sessions(self, task_id: str) -> int:
+        """How many conversations a task took."""
+        return len({end.report.session for end in self.ends(task_id)})
 
     def troubles(self, task_id: str) -> list[str]:
         """What kept each worker of a task from its work, "" for nothing."""

@@ -46,6 +46,7 @@ _SIGNALS = 128
 
 def format_event(event: AgentEvent, *, cost_of_session: bool = False) -> str:
     """The line for an event, without its newline. `cost_of_session`: the cost of a Spent is the whole session's."""
+    told: dict[str, Any]
     match event:
         case Began(session, model):
             told = {"swarm": "began", "session": session, "model": model}

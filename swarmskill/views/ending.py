@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from swarmskill.core.state import State
+from swarmskill.core.state import Door, State
 from swarmskill.model import Outcome
 from swarmskill.places import RunFolder
 from swarmskill.views import commands
@@ -23,6 +23,8 @@ def ending_text(state: State, folder: RunFolder, now: float, *, look: Look = PLA
 def _outcome(state: State, now: float) -> Iterator[str]:
     took = duration(run_seconds(state, now))
     yield f"run {state.run_id} {run_outcome(state).value} in {took}: {counts_text(counts(state))}"
+    if state.exhausted or any(gate.door is Door.SHUT for gate in state.gates.values()):
+        yield f"stopped: {state.stop_reason}"
 
 
 def _branches(state: State) -> Iterator[str]:

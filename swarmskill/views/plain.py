@@ -7,8 +7,9 @@ from typing import Any
 
 from swarmskill.core import events as ev
 from swarmskill.core.graph import bits
-from swarmskill.core.state import EMPTY, State, TaskState
+from swarmskill.core.state import EMPTY, Door, State, TaskState
 from swarmskill.model import Ending, Outcome, Phase
+from swarmskill.views import commands
 from swarmskill.views.base import PLAIN_FRAME, Progresses
 from swarmskill.views.events import event_text
 from swarmskill.views.marks import Look, Stream, clock, count, duration, short
@@ -84,6 +85,7 @@ def change_lines(before: State, event: ev.Event, state: State) -> Iterator[Line]
     if state is before:
         return
     yield from _LINES[type(event)](event, before, state)
+    yield from _gates(before, state, event.at)
     own = state.graph.rank.get(getattr(event, "task", ""), -1)
     yield from _side_effects(before, state, own)
 
@@ -164,6 +166,8 @@ def _landing_refused(event: ev.LandingRefused, before: State, state: State) -> I
 
 def _reported(event: ev.Reported, before: State, state: State) -> Iterator[Line]:
     took = duration(state.ended_at - state.started_at)
+    if state.exhausted or any(gate.door is Door.SHUT for gate in state.gates.values()):
+        yield "stopped", f"{state.stop_reason}; mend that, then: {commands.on_run('resume', state.run_id)}"
     yield "over", f"{counts_text(counts(state))} in {took}; report: {event.path}"
 
 
@@ -188,6 +192,19 @@ _LINES: dict[type[ev.Event], Callable[[Any, State, State], Iterator[Line]]] = {
     ev.LandingRefused: _landing_refused,
     ev.Reported: _reported,
 }
+
+
+def _gates(before: State, state: State, now: float) -> Iterator[Line]:
+    """The agents that may not start now, since this event."""
+    if state.gates is before.gates:
+        return
+    for agent, gate in state.gates.items():
+        if agent in before.gates and before.gates[agent].door is gate.door:
+            continue
+        if gate.door is Door.RESTING:
+            yield "resting", f"{agent} for {duration(gate.until - now)}: {gate.reason}"
+        elif gate.door is Door.SHUT:
+            yield "shut out", f"{agent}: {gate.reason}"
 
 
 def _side_effects(before: State, state: State, own: int) -> Iterator[Line]:

@@ -28,7 +28,7 @@ E = TypeVar("E", bound=Event)
 AGENTS = ("claude", "codex", "opencode", "gemini", "qwen", "acp:gemini --acp")
 """Every agent that has a program of its own, and one that is driven by ACP."""
 
-_LIMIT = 120.0
+_LIMIT = 60.0
 
 # Prices are the user's own: what a run costs is then known for every model.
 _SETTINGS = """\
@@ -156,6 +156,10 @@ class Fleet:
     def workers(self) -> list[psutil.Process]:
         """Processes of this run's workers, wherever they hang: known by a variable that only workers have."""
         return [one for one in self.processes() if _variable(one, "SWARM_TASK_ID")]
+
+    def programs(self) -> set[str]:
+        """The names of what the workers run."""
+        return {one.info["name"] for one in psutil.process_iter(["name"]) if _variable(one, "HOME") == str(self.home)}
 
     def processes(self) -> list[psutil.Process]:
         """All processes that live in this home."""

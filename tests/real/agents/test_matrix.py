@@ -116,7 +116,9 @@ def test_refused_login_stops_the_run_with_the_fix_and_it_can_be_resumed(agent: s
 
 @every_agent
 def test_full_context_refusal_and_denial(agent: str, fleet: Fleet) -> None:
-    full = script({"write": "full.txt", "content": "half\n"}, {"error": "context"}, attempt=1)
+    # With a conversation behind it Claude Code makes room by itself, and goes on.
+    before = [] if agent == "claude" else [{"write": "full.txt", "content": "half\n"}]
+    full = script(*before, {"error": "context"}, attempt=1)
     denied = ({"write": "denied.txt", "content": "good\n"}, {"sh": "touch seen.txt"}, {"text": "done"})
     tasks = [
         task("full", full + "\n" + script(*done("full"))),
@@ -131,8 +133,9 @@ def test_full_context_refusal_and_denial(agent: str, fleet: Fleet) -> None:
     first, second = fleet.events(WorkerStarted, "full")
     assert first.worktree == second.worktree
     assert "The work of the attempt before is in your worktree" in fleet.folder.prompt("full-2").read_text()
-    assert fleet.troubles("refused") == ["refused"]
-    assert rows(ran)["refused"]["outcome"] == "failed"
+    # Codex asks again, and then tells nothing of it: the checks decide.
+    assert fleet.troubles("refused") == ["" if agent == "codex" else "refused"]
+    assert rows(ran)["refused"]["outcome"] == ("rejected" if agent == "codex" else "failed")
     if agent == "codex":
         assert fleet.ends("denied")[0].report.denied == ()
     else:
@@ -142,9 +145,9 @@ def test_full_context_refusal_and_denial(agent: str, fleet: Fleet) -> None:
 @every_agent
 @pytest.mark.parametrize("words", [("stop", "--now"), ("kill",)], ids=" ".join)
 def test_nothing_is_left_of_a_worker_and_its_session_goes_on(agent: str, words: tuple[str, ...], fleet: Fleet) -> None:
-    first = script({"write": "a.txt", "content": "half\n"}, {"sh": "sleep 987"}, {"text": "x"}, attempt=1)
-    with fleet.under_way(agent, [task("a", first + "\n" + script(*done("a")))], "--allow", "sleep") as run:
-        fleet.wait_for(lambda: [one for one in fleet.workers() if one.name() == "sleep"])
+    first = script({"write": "a.txt", "content": "half\n"}, {"sh": "tail -f /dev/null"}, {"text": "x"}, attempt=1)
+    with fleet.under_way(agent, [task("a", first + "\n" + script(*done("a")))], "--allow", "tail") as run:
+        fleet.wait_for(lambda: "tail" in fleet.programs())
         assert fleet.project.swarm(*words).code == 0
         ran = fleet.settle(run)
     assert ran.code in (1, 130), ran.stderr

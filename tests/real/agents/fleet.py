@@ -53,16 +53,21 @@ def task(name: str, *steps: Any, blocked_by: tuple[str, ...] = (), check: Any = 
         "subject": f"Write {name}",
         "description": f"Write {name}.txt.\n\n{told}",
         "blockedBy": list(blocked_by),
-        "files": [f"{name}.txt"],
+        "files": [f"{name}.txt", f"{name}-half.txt"],
         "validation": check or {"files_exist": [f"{name}.txt"]},
         **more,
     }
 
 
-def done(name: str, content: str = "good\n") -> tuple[Any, ...]:
+def half(name: str) -> dict[str, Any]:
+    """The step of a worker that comes half-way. A file of its own: not every agent overwrites one that it has not read."""
+    return {"write": f"{name}-half.txt", "content": "half\n"}
+
+
+def done(name: str) -> tuple[Any, ...]:
     """The steps of a worker that does its task as its prompt wants it."""
     report = {"detail": f"wrote {name}.txt", "artifacts": [f"{name}.txt"], "files_changed": [f"{name}.txt"]}
-    return {"write": f"{name}.txt", "content": content}, {"report": report}, {"text": f"{name} is done"}
+    return {"write": f"{name}.txt", "content": "good\n"}, {"report": report}, {"text": f"{name} is done"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,9 @@ class Fleet:
         settings.write_text(_SETTINGS, encoding="utf-8")
         named = {name: value for name, value in project.environment.items() if not name.startswith("XDG_")}
         project.environment = {**named, **environment}
-        project.git("commit", "-q", "--allow-empty", "-m", "start")
+        (project.top / "wait.sh").write_text("#!/bin/sh\nexec sleep 987\n")
+        (project.top / "wait.sh").chmod(0o755)
+        project.commit_all("start")
         return cls(project, model, home)
 
     def run(self, agent: str, tasks: list[dict[str, Any]], *options: str) -> Ran:
@@ -135,6 +142,11 @@ class Fleet:
     def sessions(self, task_id: str) -> int:
         """How many conversations a task took."""
         return len({end.report.session for end in self.ends(task_id)})
+
+    def goes_on(self, task_id: str) -> bool:
+        """Whether the last attempt of a task went on with the conversation of those before."""
+        told = self.folder.prompt(f"{task_id}-{len(self.ends(task_id))}").read_text(encoding="utf-8")
+        return told.startswith("# Attempt ")
 
     def troubles(self, task_id: str) -> list[str]:
         """What kept each worker of a task from its work, "" for nothing."""

@@ -12,7 +12,7 @@ attempt (without it: the current one). The commands are
     validated T    invalid T KIND [DETAIL]
     integrated T   conflicted T PATHS   unmerged T KIND
     landed   landing-refused WHY   reported
-    rested AGENT [strikes=N]   summarised TEXT   limits [max_cost=N] [max_tokens=N]
+    rested AGENT [strikes=N]   summarised [session=N] TEXT   limits [max_cost=N] [max_tokens=N]
     stop [now|force] [session=N]   resume [session=N]   retry T
     complete T     all that is left until T is completed
     again          the last event once more
@@ -338,7 +338,8 @@ def _rested(state: State, at: float, words: list[str]) -> ev.Event:
 
 
 def _summarised(state: State, at: float, words: list[str]) -> ev.Event:
-    return ev.Summarised(at=at, session=state.session, text=" ".join(words))
+    session = int(_options(words).get("session", state.session))
+    return ev.Summarised(at=at, session=session, text=" ".join(words))
 
 
 _ABOUT_RUN: dict[str, Callable[[State, float, list[str]], ev.Event]] = {

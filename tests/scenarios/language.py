@@ -429,4 +429,5 @@ def _show(state: State, ids: list[str]) -> Iterator[str]:
         detail = f": {now.detail}" if now.detail else ""
         used = f", {now.usage.tokens} tokens" if now.usage.tokens else ""
         used += f", ${now.usage.cost_usd:.2f}" if now.usage.cost_usd is not None else ""
+        used += f", {now.session_used.tokens} in its conversation" if now.session_used.tokens else ""
         yield f"{task.id} {now.outcome or now.phase}, wave {now.wave}, attempt {now.attempt}{retries}{used}{detail}"

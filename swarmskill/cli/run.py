@@ -176,11 +176,12 @@ def run_tasks(
 ) -> int:
     """Start a run in the checkout around `start`, show it, and say how it ended."""
     from swarmskill.mayor.session import start_run
-    from swarmskill.places import RunFolder, runs_folder
+    from swarmskill.places import RunFolder, last_run_id, runs_folder
     from swarmskill.runid import new_run_id
 
     ready = prepare(listed, flags, base, start)
-    folder = RunFolder(runs_folder(ready.repository.common_dir) / new_run_id(time.time()))
+    common_dir = ready.repository.common_dir
+    folder = RunFolder(runs_folder(common_dir) / new_run_id(time.time(), last_run_id(common_dir)))
 
     def drive(watcher: Watching) -> State:
         tasks, environment = listed.tasks, dict(os.environ)

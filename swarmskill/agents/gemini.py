@@ -53,6 +53,8 @@ _EXITS: Final = {
     55: Problem(Trouble.DENIED, "the folder is not trusted"),
 }
 """Its own exit codes, for the ends that no line tells of."""
+_SIGNALLED: Final = frozenset({130, 137, 143})
+"""It was told to end. As a status modulo 256 none of these is one that services send."""
 _STATUSES: Final = {status % 256: status for status in (400, 401, 403, 404, 408, 429, 500, 502, 503, 504, 529)}
 _GATES: Final = frozenset({"write_file", "replace", "run_shell_command", "web_fetch", "activate_skill"})
 """Tools that do not exist at all where no rule allows them: a call is then answered by "not found"."""
@@ -133,7 +135,7 @@ class GeminiReader:
     def close(self, exit_code: int) -> Iterable[AgentEvent]:
         """What the exit code tells where no result line came."""
         yield from self._said_so_far()
-        if self._ended:
+        if self._ended or exit_code in _SIGNALLED:
             return
         words = one_line(" ".join(self._words), DETAIL_LENGTH)
         own = _EXITS.get(exit_code)

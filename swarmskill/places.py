@@ -104,6 +104,11 @@ class RunFolder:
         return self.path / "checkout"
 
     @property
+    def mayor_log(self) -> Path:
+        """What a mayor without a terminal says."""
+        return self.path / "mayor.log"
+
+    @property
     def report(self) -> Path:
         """The report in Markdown, written at the end."""
         return self.path / "report.md"

@@ -37,7 +37,6 @@ from swarmskill.agents.text import as_object, count, one_line, text
 from swarmskill.agents.troubles import DETAIL_LENGTH, problem_of
 from swarmskill.model import NOTHING_USED, Problem, Trouble, Usage
 
-
 _SIGNALLED = frozenset({130, 137, 143})
 
 

@@ -3,6 +3,7 @@
 Nothing is started here. A job is handed out by a file that tells since when, and it has ended when
 another file tells how. So every command may be the one that learns of it, and any may be killed.
     host/KEY.out.json   when it was handed out, its time limit, to which session of the assistant
+    host/KEY.shown.json when the assistant was told of it
     host/KEY.end.json   how it ended
 """
 
@@ -107,6 +108,14 @@ class HandedOut:
             return session
         told = str(self._read(f"{name}.end").get("worker", "")) or (self._named(name) if self._named else "")
         return f"{self._assistant}{_BETWEEN}{told}" if told and self._reachable else ""
+
+    def was_shown(self, name: str) -> bool:
+        """Whether the assistant was told of the job."""
+        return bool(self._read(f"{name}.shown"))
+
+    def mark_shown(self, name: str) -> None:
+        """The assistant was told of the job."""
+        self._write(f"{name}.shown", {"at": time.time()})
 
     def reaches(self, session: str) -> bool:
         """Whether this assistant can reach the worker of that session."""

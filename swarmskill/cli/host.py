@@ -18,6 +18,7 @@ from swarmskill.model import Schedule
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from swarmskill.backends.handed import HandedOut
     from swarmskill.backends.host import Choice, Way
     from swarmskill.core.events import Event
     from swarmskill.core.state import State
@@ -241,8 +242,8 @@ def _step(folder: RunFolder, first: Sequence[Event]) -> State:
 
 def _hand_out(folder: RunFolder, state: State, before: State, choice: Choice, *, as_json: bool) -> int:
     from swarmskill.backends.host import filled
-    from swarmskill.mayor.assistant import read_assistant
-    from swarmskill.places import run_ids
+    from swarmskill.mayor.assistant import handed_out, read_assistant
+    from swarmskill.places import attempt_key, run_ids
     from swarmskill.repo.repository import Repository
     from swarmskill.views.handout import handout_document, handout_text
 
@@ -257,27 +258,29 @@ def _hand_out(folder: RunFolder, state: State, before: State, choice: Choice, *,
     prepared = None
     if way.before is not None and not before.run_id:
         prepared = filled(way.before, tools, {"team": _team(state)})
-    handed = list(_handed(folder, state, before, way, tools, repository))
+    out = handed_out(folder)
+    handed = list(_handed(out, state, way, tools, repository))
     run_option = "" if newest else f" --run {folder.run_id}"
     document = handout_document(state, handed, using=using, wait=way.wait, before=prepared, run_option=run_option)
     if as_json:
         _print_compact(document)
     else:
         print_text(handout_text(document))
+    for one in handed:
+        out.mark_shown(attempt_key(one.task, one.attempt))
     return 0
 
 
 def _handed(
-    folder: RunFolder, state: State, before: State, way: Way, tools: tuple[str, ...], repository: Repository
+    handed: HandedOut, state: State, way: Way, tools: tuple[str, ...], repository: Repository
 ) -> Iterator[Handed]:
     from swarmskill.backends.handed import PROMPT_FILE
     from swarmskill.backends.host import filled
-    from swarmskill.mayor.assistant import handed_out, plain_name, worker_name
+    from swarmskill.mayor.assistant import plain_name, worker_name
     from swarmskill.model import Phase
-    from swarmskill.places import safe_key
+    from swarmskill.places import attempt_key, safe_key
     from swarmskill.views.handout import Handed
 
-    handed = handed_out(folder)
     for spec in state.graph.tasks:
         task = state.tasks[spec.id]
         if task.phase is not Phase.RUNNING or task.worker is None:
@@ -289,7 +292,6 @@ def _handed(
             order = f"Read {task.worker.worktree}/{PROMPT_FILE} again: it tells what is to be done now."
         template = way.message if reached and way.message else way.spawn
         values = {"worker": name, "plain": plain_name(name), "order": order, "id": reached, "team": _team(state)}
-        was = before.tasks.get(spec.id) if before.run_id else None
         yield Handed(
             task=spec.id,
             attempt=task.attempt,
@@ -297,7 +299,7 @@ def _handed(
             worktree=os.path.relpath(task.worker.worktree, repository.top),
             timeout=spec.timeout or state.config.timeout,
             call=filled(template, tools, values) if template else None,
-            again=was is not None and was.attempt == task.attempt and was.phase is Phase.RUNNING,
+            again=handed.was_shown(attempt_key(spec.id, task.attempt)),
             known=" --worker ID" if way.message is not None and not way.named and not reached else "",
         )
 

@@ -176,13 +176,14 @@ def show_run(folder: RunFolder, drive: Callable[[Watching], State], *, as_json: 
 
 
 def _tell_end(folder: RunFolder, state: State, *, as_json: bool) -> int:
+    from swarmskill.ledger import read_ledger
     from swarmskill.mayor.session import CTRL_C
     from swarmskill.views.ending import ending_text
     from swarmskill.views.outcome import exit_code
     from swarmskill.views.run_json import run_document
 
     if as_json:
-        print_json(run_document(state, time.time()))
+        print_json(run_document(state, read_ledger(folder.ledger).events, time.time()))
     else:
         print_text(ending_text(state, folder, time.time(), look=look_here()))
     return Interrupted.exit_code if state.stop_reason == CTRL_C else exit_code(state)

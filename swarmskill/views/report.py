@@ -13,10 +13,13 @@ from swarmskill.model import Outcome
 from swarmskill.places import RunFolder, attempt_key
 from swarmskill.views import commands
 from swarmskill.views.attempts import Attempt, attempts_by_task
-from swarmskill.views.marks import count, date, duration, safe, short
+from swarmskill.views.gates import gate_lines
+from swarmskill.views.marks import amount, cost_text, count, date, duration, safe, short
 from swarmskill.views.outcome import Status, counts, counts_text, run_outcome, run_seconds, task_seconds, task_status
-from swarmskill.views.reasons import why_ended
+from swarmskill.views.reasons import problem_text, why_ended
+from swarmskill.views.remedies import going_on, mending
 from swarmskill.views.run_json import detail, ordered
+from swarmskill.views.spending import run_budget
 
 _TAIL = 15
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~#])")
@@ -29,6 +32,7 @@ def report_markdown(state: State, events: Iterable[Event], folder: RunFolder, no
     attempts = attempts_by_task(events)
     sections = (
         _heading(state, now),
+        _summary(state),
         _tasks(state, attempts, now),
         _commits(state, attempts),
         _unfinished(state, attempts, folder),
@@ -50,8 +54,20 @@ def _heading(state: State, now: float) -> Iterator[str]:
         f"{count(len(state.tasks), 'task')}: {counts_text(counts(state))}. "
         f"Started {date(state.started_at)}, {duration(run_seconds(state, now))}."
     )
+    if used := run_budget(state).text:
+        yield f"Used {escape(used)}."
     if state.stop_reason:
         yield f"Stopped: {escape(state.stop_reason)}."
+    for line in gate_lines(state):
+        yield f"{escape(line[:1].upper() + line[1:])}."
+
+
+def _summary(state: State) -> Iterator[str]:
+    """What the agent said when the budget was used up."""
+    if state.summary:
+        yield "## Summary by the agent"
+        yield ""
+        yield escape(state.summary)
 
 
 def _outcome(state: State) -> str:
@@ -62,8 +78,8 @@ def _outcome(state: State) -> str:
 def _tasks(state: State, attempts: Attempts, now: float) -> Iterator[str]:
     yield "## Tasks"
     yield ""
-    yield "| task | subject | outcome | attempts | time | waited to merge | commit | detail |"
-    yield "|---|---|---|---|---|---|---|---|"
+    yield "| task | subject | agent | outcome | attempts | time | tokens | cost | waited to merge | commit | detail |"
+    yield "|---|---|---|---|---|---|---|---|---|---|---|"
     for task_id in ordered(state):
         task = state.tasks[task_id]
         seconds = task_seconds(task, now)
@@ -71,9 +87,12 @@ def _tasks(state: State, attempts: Attempts, now: float) -> Iterator[str]:
         cells = (
             escape(task_id),
             escape(state.graph.task(task_id).subject),
+            escape(task.agent),
             escape(task.outcome or task.phase),
             str(task.attempt or ""),
             "" if seconds is None else duration(seconds),
+            amount(task.usage.tokens) if task.usage.tokens else "",
+            escape(cost_text(task.usage)),
             duration(sum(waited)) if waited else "",
             f"`{short(task.commit)}`" if task.commit else "",
             escape(detail(state, task_id)),
@@ -114,12 +133,24 @@ def _failure(state: State, task_id: str, attempts: list[Attempt], folder: RunFol
     yield ""
     yield f"{escape((task.outcome or '').replace('_', ' ').capitalize())}: {escape(why_ended(task))}"
     last = attempts[-1] if attempts else None
+    yield from _troubles(last)
     output = last.output(folder.log(attempt_key(task_id, last.number)), _TAIL) if last else []
     if output:
         yield ""
         yield from _block(output)
     yield ""
     yield from _block(list(_failure_commands(state, task_id, last, folder)), "sh")
+
+
+def _troubles(last: Attempt | None) -> Iterator[str]:
+    """What the agent itself told of the last attempt."""
+    if last is None or (last.report.problem is None and not last.report.denied):
+        return
+    yield ""
+    if last.report.problem is not None:
+        yield f"- its agent: {escape(problem_text(last.report.problem))}"
+    if last.report.denied:
+        yield f"- was not permitted: {escape(', '.join(last.report.denied))}"
 
 
 def _failure_commands(state: State, task_id: str, last: Attempt | None, folder: RunFolder) -> Iterator[str]:
@@ -159,10 +190,13 @@ def _further(state: State, folder: RunFolder) -> Iterator[str]:
     yield ""
     yield from _land(state)
     look = [commands.on_run("status", run), commands.on_run("tree", run)]
+    if run_budget(state).text:
+        look.append(commands.on_run("cost", run))
     if state.head != state.base:
         look.append(commands.history(state.base, run))
     if state.open:
-        look.append(commands.on_run("resume", run) + "  # go on with the open tasks")
+        look += [f"# first: {safe(fix)}" for _, fix in mending(state)]
+        look.append(going_on(state) + "  # go on with the open tasks")
     look.append(commands.on_run("clean", run) + "  # remove the worktrees that nobody needs")
     yield from _block(look, "sh")
     yield ""

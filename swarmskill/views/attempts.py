@@ -48,6 +48,12 @@ class Attempt:
         """What the agent's own output told, once the worker has ended."""
         return self.end.report if self.end else NO_REPORT
 
+    @property
+    def told(self) -> bool:
+        """Whether the agent told anything of its own work, as programs that are no agents never do."""
+        report = self.report
+        return bool(self.session or self.usage.tokens or report.model or report.problem or report.denied)
+
     def output(self, log: Path, most: int) -> list[str]:
         """The last lines of what shows best why it was not taken: the failed check's output, else the log."""
         if self.failed is not None:

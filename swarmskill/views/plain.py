@@ -109,6 +109,9 @@ def _stop_requested(event: ev.StopRequested, before: State, state: State) -> Ite
 
 
 def _stopping(state: State, how: str) -> Iterator[Line]:
+    if not state.busy and state.stop_reason:
+        yield "stopping", state.stop_reason
+        return
     because = f" ({state.stop_reason})" if state.stop_reason else ""
     yield "stopping", f"{how} {count(state.busy.bit_count(), 'worker')}{because}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from statistics import median
 
@@ -12,7 +12,7 @@ from swarmskill.core.state import Stage, State
 from swarmskill.model import Outcome
 from swarmskill.places import RunFolder, attempt_key
 from swarmskill.views import commands
-from swarmskill.views.attempts import Attempt, attempts_by_task
+from swarmskill.views.attempts import Attempt, attempt_agents, attempts_by_task
 from swarmskill.views.gates import gate_lines
 from swarmskill.views.marks import amount, cost_text, count, date, duration, safe, short
 from swarmskill.views.outcome import Status, counts, counts_text, run_outcome, run_seconds, task_seconds, task_status
@@ -29,11 +29,13 @@ Attempts = dict[str, list[Attempt]]
 
 def report_markdown(state: State, events: Iterable[Event], folder: RunFolder, now: float) -> str:
     """The whole report. It is written by the mayor that holds the run, just before the run is over."""
-    attempts = attempts_by_task(events)
+    told = tuple(events)
+    attempts = attempts_by_task(told)
     sections = (
         _heading(state, now),
         _summary(state),
         _tasks(state, attempts, now),
+        _attempts(state, told, attempts),
         _commits(state, attempts),
         _unfinished(state, attempts, folder),
         _merging(attempts),
@@ -78,26 +80,63 @@ def _outcome(state: State) -> str:
 def _tasks(state: State, attempts: Attempts, now: float) -> Iterator[str]:
     yield "## Tasks"
     yield ""
-    yield "| task | subject | agent | outcome | attempts | time | tokens | cost | waited to merge | commit | detail |"
-    yield "|---|---|---|---|---|---|---|---|---|---|---|"
-    for task_id in ordered(state):
-        task = state.tasks[task_id]
-        seconds = task_seconds(task, now)
-        waited = [one.waited_to_merge for one in attempts.get(task_id, ()) if one.waited_to_merge is not None]
-        cells = (
-            escape(task_id),
-            escape(state.graph.task(task_id).subject),
-            escape(task.agent),
-            escape(task.outcome or task.phase),
-            str(task.attempt or ""),
-            "" if seconds is None else duration(seconds),
-            amount(task.usage.tokens) if task.usage.tokens else "",
-            escape(cost_text(task.usage)),
-            duration(sum(waited)) if waited else "",
-            f"`{short(task.commit)}`" if task.commit else "",
-            escape(detail(state, task_id)),
-        )
-        yield f"| {' | '.join(cells)} |"
+    head = ("task", "subject", "outcome", "attempts", "time", "tokens", "cost", "waited to merge", "commit", "detail")
+    yield from _table(head, [_task_cells(state, task_id, attempts.get(task_id, []), now) for task_id in ordered(state)])
+
+
+def _task_cells(state: State, task_id: str, attempts: list[Attempt], now: float) -> tuple[str, ...]:
+    task = state.tasks[task_id]
+    seconds = task_seconds(task, now)
+    waited = [one.waited_to_merge for one in attempts if one.waited_to_merge is not None]
+    return (
+        escape(task_id),
+        escape(state.graph.task(task_id).subject),
+        escape(task.outcome or task.phase),
+        str(task.attempt or ""),
+        "" if seconds is None else duration(seconds),
+        amount(task.usage.tokens) if task.usage.tokens else "",
+        escape(cost_text(task.usage)),
+        duration(sum(waited)) if waited else "",
+        f"`{short(task.commit)}`" if task.commit else "",
+        escape(detail(state, task_id)),
+    )
+
+
+def _attempts(state: State, events: Sequence[Event], attempts: Attempts) -> Iterator[str]:
+    """What the agents told of each attempt, if any of them told anything."""
+    agents = attempt_agents(state, events)
+    own = [(task_id, one) for task_id in ordered(state) for one in attempts.get(task_id, ()) if one.told]
+    if not own:
+        return
+    yield "## Attempts"
+    yield ""
+    head = ("task", "attempt", "agent", "model", "session", "tokens", "cost", "problem", "was denied")
+    rows = [_attempt_cells(task_id, one, agents.get((task_id, one.number), "")) for task_id, one in own]
+    yield from _table(head, rows)
+
+
+def _attempt_cells(task_id: str, attempt: Attempt, agent: str) -> tuple[str, ...]:
+    report = attempt.report
+    return (
+        escape(task_id),
+        str(attempt.number),
+        escape(agent),
+        escape(report.model),
+        escape(attempt.session) + (" (goes on)" if attempt.resumed else ""),
+        amount(attempt.usage.tokens) if attempt.usage.tokens else "",
+        escape(cost_text(attempt.usage)),
+        escape(problem_text(report.problem)) if report.problem else "",
+        escape(", ".join(report.denied)),
+    )
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A Markdown table without the columns that are empty."""
+    used = [i for i in range(len(head)) if any(row[i] for row in rows)]
+    yield f"| {' | '.join(head[i] for i in used)} |"
+    yield f"|{'---|' * len(used)}"
+    for row in rows:
+        yield f"| {' | '.join(row[i] for i in used)} |"
 
 
 def _commits(state: State, attempts: Attempts) -> Iterator[str]:

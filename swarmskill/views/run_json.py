@@ -54,7 +54,7 @@ def run_document(
         "head": state.head or None,
         "landed": state.landed or None,
         "tasks": [task_row(state, task_id, now, attempts.get(task_id, ())) for task_id in ordered(state)],
-        "cost_usd": usage.cost_usd,
+        "cost_usd": _dollars(usage),
         "cost_estimated": usage.estimated,
         "tokens": usage.tokens or None,
         "limits": {"max_cost": state.config.max_cost, "max_tokens": state.config.max_tokens},
@@ -92,7 +92,7 @@ def task_row(state: State, task_id: str, now: float, attempts: Sequence[Attempt]
         "session": next(sessions, None),
         "worker": _worker(state, task_id),
         "commit": task.commit or None,
-        "cost_usd": task.usage.cost_usd,
+        "cost_usd": _dollars(task.usage),
         "cost_estimated": task.usage.estimated,
         "tokens": task.usage.tokens or None,
         "seconds": None if seconds is None else round(seconds, 3),
@@ -114,9 +114,14 @@ def usage_row(usage: Usage) -> dict[str, Any]:
         "cached_tokens": usage.cached_tokens,
         "output_tokens": usage.output_tokens,
         "tokens": usage.tokens,
-        "cost_usd": usage.cost_usd,
+        "cost_usd": _dollars(usage),
         "cost_estimated": usage.estimated,
     }
+
+
+def _dollars(usage: Usage) -> float | None:
+    """The cost without the dust of binary fractions."""
+    return None if usage.cost_usd is None else round(usage.cost_usd, 6)
 
 
 def asked_model(state: State, task_id: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from swarmskill.core.events import AttemptEvent, Event
+from swarmskill.core.events import AttemptEvent, Event, WorkerReported
 from swarmskill.core.state import State
 from swarmskill.model import Outcome, Phase
 from swarmskill.places import RunFolder, attempt_key
@@ -54,7 +54,7 @@ def story_of(
         task_id=task_id,
         now=now,
         folder=folder,
-        events=tuple(own),
+        events=tuple(event for event in own if not isinstance(event, WorkerReported)),  # the attempts tell the sum
         attempts=tuple(attempts),
         agents={number: agent for (task, number), agent in attempt_agents(state, told).items() if task == task_id},
         chain=tuple(chain) if len(chain) > 1 else (),

@@ -10,6 +10,9 @@ import typer
 
 VERBS: Final = {
     "run": ("run", "Run a task list: workers, checks, commits"),
+    "next": ("host", "Hand out the next workers to an assistant"),
+    "done": ("host", "Take back what an assistant's worker did"),
+    "wait": ("wait", "Wait until a run is over"),
     "plan": ("plan", "Show what a run would do, without doing it"),
     "demo": ("demo", "Run ten small tasks in a scratch repository"),
     "runs": ("look", "List the runs of this repository"),
@@ -24,6 +27,8 @@ VERBS: Final = {
     "kill": ("steer", "Kill the workers of a run at once"),
     "resume": ("steer", "Go on with a run"),
     "retry": ("steer", "Try a task again"),
+    "install": ("install", "Bring the skill to your coding assistants"),
+    "uninstall": ("install", "Take the skill away again"),
     "clean": ("clean", "Remove worktrees that nobody needs"),
 }
 """Verb -> module, in which the function of that name is, and what it does in a few words."""

@@ -23,6 +23,7 @@ RunArgument = Annotated[str, typer.Argument(metavar="[RUN]", help="Run id or a p
 RunOption = Annotated[str, typer.Option("--run", metavar="RUN", help="Run id or a part of it; the newest by default.")]
 TaskArgument = Annotated[str, typer.Argument(metavar="TASK", help="Task id.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+DetachOption = Annotated[bool, typer.Option("--detach", help="Return once the run has begun; see `swarm wait`.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,13 @@ class Recalled:
     state: State
     held: bool
     newest: bool
+
+    @property
+    def hosted(self) -> bool:
+        """Whether an assistant runs its workers, so that no mayor has to be at work on it."""
+        from swarmskill.backends.host import HOSTED
+
+        return self.state.config.backend in HOSTED
 
 
 def recall(wanted: str) -> Recalled:

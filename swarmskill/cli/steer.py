@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from swarmskill.cli.options import (
+    DetachOption,
     JsonOption,
     Recalled,
     RunArgument,
@@ -25,6 +26,7 @@ from swarmskill.cli.options import (
 from swarmskill.errors import UsageError
 
 if TYPE_CHECKING:
+    from swarmskill.cli.detach import ViewOf
     from swarmskill.core.events import Event
     from swarmskill.places import RunFolder
 
@@ -49,15 +51,15 @@ def kill(run: RunArgument = "", json: JsonOption = False) -> int:
     return _stop(run, now=True, force=True, as_json=json)
 
 
-def resume(run: RunArgument = "", json: JsonOption = False) -> int:
+def resume(run: RunArgument = "", detach: DetachOption = False, json: JsonOption = False) -> int:
     """Go on with a run that was stopped or whose mayor died: adopts its workers, loses nothing.
 
     Example: swarm resume
     """
-    return _drive(recall(run).folder, as_json=json)
+    return _drive(recall(run).folder, detached=detach, as_json=json)
 
 
-def retry(task: TaskArgument, run: RunOption = "", json: JsonOption = False) -> int:
+def retry(task: TaskArgument, run: RunOption = "", detach: DetachOption = False, json: JsonOption = False) -> int:
     """Try a task again that ended without being completed, and what was skipped because of it.
 
     Example: swarm retry 3
@@ -80,7 +82,7 @@ def retry(task: TaskArgument, run: RunOption = "", json: JsonOption = False) -> 
     if _ask(recalled, request):
         _tell(recalled.folder, f"task {task} will be tried again", as_json=json)
         return 0
-    return _drive(recalled.folder, as_json=json)
+    return _drive(recalled.folder, detached=detach, as_json=json)
 
 
 def _stop(wanted: str, *, now: bool, force: bool, as_json: bool) -> int:
@@ -117,7 +119,15 @@ def _ask(recalled: Recalled, request: Event) -> bool:
     return True
 
 
-def _drive(folder: RunFolder, *, as_json: bool) -> int:
+def _drive(folder: RunFolder, *, detached: bool, as_json: bool) -> int:
+    if detached:
+        from swarmskill.cli.detach import detach
+
+        return detach(lambda view_of: _resume(folder, as_json=False, view_of=view_of), as_json=as_json)
+    return _resume(folder, as_json=as_json)
+
+
+def _resume(folder: RunFolder, *, as_json: bool, view_of: ViewOf | None = None) -> int:
     from swarmskill.cli.run import show_run
     from swarmskill.mayor.session import resume_run
     from swarmskill.repo.repository import Repository
@@ -127,6 +137,7 @@ def _drive(folder: RunFolder, *, as_json: bool) -> int:
         folder,
         lambda watcher: resume_run(folder, repository, watcher, dict(os.environ)),
         as_json=as_json,
+        view_of=view_of,
     )
 
 

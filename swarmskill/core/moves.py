@@ -40,11 +40,9 @@ def fail(state: State, event: AttemptEvent, feedback: Feedback) -> State:
     return reopen(put(state, event.task, _go_on(state, task, feedback.kind)), event.task)
 
 
-def pause(state: State, event: AttemptEvent, feedback: Feedback | None = None) -> State:
+def pause(state: State, event: AttemptEvent) -> State:
     """An attempt was broken off through no fault of the task: the next one goes on where it was."""
     task = state.tasks[event.task]
-    if feedback is not None:
-        task = replace(task, feedback=feedback)
     return reopen(put(state, event.task, _go_on(state, task, retries.PAUSED)), event.task)
 
 
@@ -128,7 +126,8 @@ def _go_on(state: State, task: TaskState, kind: str) -> TaskState:
     report = task.end.report if task.end else None
     session = (report.session if report else "") or task.session
     fresh = state.config.fresh and kind not in (retries.PAUSED, Trouble.CONTEXT_FULL)
-    if not session or task.worker is None or fresh or kind not in retries.CONTINUED:
+    known = session or task.place  # without a conversation where it began in a place that another one left
+    if not known or task.worker is None or fresh or kind not in retries.CONTINUED:
         return replace(task, place=None, session="", session_used=NOTHING_USED)
     if kind == Trouble.CONTEXT_FULL:
         return replace(task, place=task.worker, session="", session_used=NOTHING_USED)

@@ -46,7 +46,7 @@ def main() -> None:
     view = choose_view(sys.stdout, os.environ)
     view.start()
     state = begin(view, time.time() - 65)
-    progress = {"t0": Progress("Editing src/\x1b[2Jmodule_0.py", 12_400, 0.31)}
+    progress = {"t0": Progress("Editing src/\x1b[2Jmodule_0.py")}
     view.note("warning: .env is not there")
     while not select.select([sys.stdin], [], [], 0.05)[0]:
         view.update(state, progress, time.time())

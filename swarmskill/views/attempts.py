@@ -55,10 +55,13 @@ class Attempt:
         return bool(self.session or self.usage.tokens or report.model or report.problem or report.denied)
 
     def output(self, log: Path, most: int) -> list[str]:
-        """The last lines of what shows best why it was not taken: the failed check's output, else the log."""
+        """The last lines of what shows best why it was not taken: the failed check's output, else the log.
+
+        None where the agent's own words tell it: its log is a stream for programs.
+        """
         if self.failed is not None:
             return safe_lines(self.failed.output)[-most:]
-        if not self.problem or self.end is None:
+        if not self.problem or self.end is None or self.report.problem is not None:
             return []
         return safe_lines("\n".join(last_lines(log, most)))
 

@@ -113,7 +113,7 @@ def agent_lack(state: State, agent: str) -> Reason:
 
 def _lack(state: State, agent: str) -> Reason:
     gate = state.gates.get(agent)
-    if gate is not None:
+    if gate is not None and (gate.door is not Door.PROBING or gate.probe):
         return Reason(_DOORS[gate.door], agent=agent, until=gate.until)
     workers = (state.busy & state.bound.get(agent, 0)).bit_count()
     full = workers >= agent_limit(state, agent) < state.config.max_workers

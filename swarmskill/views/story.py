@@ -14,13 +14,16 @@ from swarmskill.places import RunFolder, attempt_key
 from swarmskill.views import commands
 from swarmskill.views.attempts import Attempt, attempt_agents, attempts_of, task_events
 from swarmskill.views.events import event_text
-from swarmskill.views.marks import PLAIN, Look, clock, count, duration, style_of, usage_text
+from swarmskill.views.marks import PLAIN, Look, clock, count, duration, safe, shorten, style_of, usage_text
 from swarmskill.views.outcome import task_seconds, word
 from swarmskill.views.reasons import blocking_chain, chain_text, problem_text, retries_left
 from swarmskill.views.run_json import detail, problem_row, task_row, usage_row
 
 TAIL = 20
 """Lines of a failed check's output that the story shows."""
+
+_SAID = 200
+"""Columns of an agent's last words that the story shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +171,8 @@ def _agent_facts(story: Story, attempt: Attempt) -> Iterator[tuple[str, str]]:
         yield "problem", problem_text(report.problem)
     if report.denied:
         yield "denied", ", ".join(report.denied)
+    if report.said:
+        yield "said", shorten(safe(report.said), _SAID, "...")
 
 
 def _files(story: Story, attempt: Attempt) -> Iterator[tuple[str, Path]]:
@@ -233,6 +238,7 @@ def _attempt_row(story: Story, attempt: Attempt) -> dict[str, Any]:
         "usage": usage_row(attempt.usage),
         "agent_problem": problem_row(attempt.report.problem),
         "denied": list(attempt.report.denied),
+        "said": attempt.report.said,
         "worktree": files.get("worktree"),
         "prompt": files["prompt"],
         "log": files["log"],

@@ -201,6 +201,14 @@ def test_tasks_wait_because_the_budget_is_used_up() -> None:
     assert waits and waits.text == "the budget is used up"
 
 
+def test_tasks_wait_for_a_worker_while_nobody_tries_whether_the_agent_answers() -> None:
+    tasks = [Task(id="1", subject="One", agent="claude"), Task(id="2", subject="Two"), Task(id="3", subject="Three")]
+    story = Story(*tasks, pool=(Share("codex"),), max_workers=1).starts("1").is_refused("1").starts("2").rests("claude")
+    assert story.state.gates["claude"].probe == ""
+    assert holds(story) == {"1": Hold.WORKERS, "3": Hold.WORKERS}
+    assert gate_text("claude", story.state.gates["claude"]).startswith("claude rested, one worker may try ")
+
+
 # The live tree
 
 
@@ -361,6 +369,19 @@ def test_why_tells_of_each_attempt_who_worked_and_what_it_used(expected: Expecte
     assert (first["resumed"], second["resumed"], second["continued"]) == (False, True, True)
     assert (second["agent"], second["model"], second["session"]) == ("claude", "claude-opus-4", "s-2")
     assert second["usage"]["cost_usd"] == 0.80
+
+
+def test_why_shows_the_agents_words_and_not_its_stream(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.log("1-1").parent.mkdir(parents=True)
+    folder.log("1-1").write_text('{"type": "result"}\n')
+    story = five().starts("1").is_refused("1", Trouble.TURNS, "12 turns", said="I was\x1b[2J about " + "to " * 200)
+    text = why(story.state, story.events, "1", folder, story.now)
+    assert "  problem   turns: 12 turns\n  said      I was about to to" in text
+    assert "\x1b" not in text
+    assert "result" not in text
+    story = five().starts("1").exits("1", 3)
+    assert '    │ {"type": "result"}' in why(story.state, story.events, "1", folder, story.now).splitlines()
 
 
 def test_the_document_of_an_eventful_run(expected: Expected) -> None:

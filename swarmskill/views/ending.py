@@ -29,8 +29,9 @@ def _outcome(state: State, now: float) -> Iterator[str]:
 
 
 def _used(state: State) -> Iterator[str]:
-    if used := run_budget(state).text:
-        yield f"used {used}; by task: {commands.on_run('cost', state.run_id)}"
+    budget = run_budget(state)
+    if budget.usage.tokens:
+        yield f"used {budget.text}; by task: {commands.on_run('cost', state.run_id)}"
 
 
 def _branches(state: State) -> Iterator[str]:

@@ -212,13 +212,14 @@ def show_run(
 
 def tell_end(folder: RunFolder, state: State, *, as_json: bool) -> int:
     """Tell how a run ended; returns the exit code of `swarm run`."""
+    from swarmskill.ledger import read_ledger
     from swarmskill.mayor.session import CTRL_C
     from swarmskill.views.ending import ending_text
     from swarmskill.views.outcome import exit_code
     from swarmskill.views.run_json import run_document
 
     if as_json:
-        print_json(run_document(state, time.time()))
+        print_json(run_document(state, read_ledger(folder.ledger).events, time.time()))
     else:
         print_text(ending_text(state, folder, time.time(), look=look_here()))
     return Interrupted.exit_code if state.stop_reason == CTRL_C else exit_code(state)

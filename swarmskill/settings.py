@@ -31,7 +31,15 @@ from swarmskill.model import (
 )
 from swarmskill.repo.files import inside
 from swarmskill.sources.contract import decode_cross_cutting
-from swarmskill.sources.fields import decode_duration, decode_flag, decode_line, decode_list, decode_timeout
+from swarmskill.sources.fields import (
+    decode_duration,
+    decode_flag,
+    decode_line,
+    decode_list,
+    decode_max_cost,
+    decode_max_tokens,
+    decode_timeout,
+)
 from swarmskill.sources.findings import Findings, found, show
 
 E = TypeVar("E", Schedule, OnFailure, OnExhaust, Land, Isolation)
@@ -66,7 +74,7 @@ def load_sources(
     flags: Mapping[str, Any], environment: Mapping[str, str], top: Path, user_folder: Path
 ) -> list[Source]:
     """All places that set something, strongest first. Raises InputError for a file that is no sound TOML."""
-    sources = [Source(f"--{name.replace('_', '-')}", {name: flags[name]}) for name in flags if flags[name] is not None]
+    sources = options(flags)
     for name in _DECODERS:
         variable = _VARIABLE + name.upper()
         if value := environment.get(variable):
@@ -81,6 +89,11 @@ def load_sources(
         # Nobody but the workers is at work in the checkout there.
         sources.append(Source("CI", {"isolation": Isolation.STRICT}))
     return sources
+
+
+def options(flags: Mapping[str, Any]) -> list[Source]:
+    """What the command line sets; an option that is None was not given."""
+    return [Source(f"--{name.replace('_', '-')}", {name: flags[name]}) for name in flags if flags[name] is not None]
 
 
 def misspelt_variables(environment: Mapping[str, str]) -> list[str]:
@@ -307,8 +320,8 @@ _DECODERS: Final[dict[str, Decode]] = {
     "allow": _commands,
     "yolo": decode_flag,
     "fresh": decode_flag,
-    "max_cost": _money,
-    "max_tokens": _number(1),
+    "max_cost": decode_max_cost,
+    "max_tokens": decode_max_tokens,
     "on_exhaust": _choice(OnExhaust),
     "prices": _prices,
     "max_file_bytes": _number(1),

@@ -23,6 +23,7 @@ VERBS: Final = {
     "kill": ("steer", "Kill the workers of a run at once"),
     "resume": ("steer", "Go on with a run"),
     "retry": ("steer", "Try a task again"),
+    "limit": ("steer", "Change what a run may use"),
     "clean": ("clean", "Remove worktrees that nobody needs"),
 }
 """Verb -> module, in which the function of that name is, and what it does in a few words."""

@@ -1,4 +1,4 @@
-"""Verbs that steer a run: stop, kill, resume, retry."""
+"""Verbs that steer a run: stop, kill, resume, retry, limit."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import typer
 
 from swarmskill.cli.options import (
     JsonOption,
+    MaxCostOption,
+    MaxTokensOption,
     Recalled,
     RunArgument,
     RunOption,
@@ -25,7 +27,7 @@ from swarmskill.cli.options import (
 from swarmskill.errors import UsageError
 
 if TYPE_CHECKING:
-    from swarmskill.core.events import Event
+    from swarmskill.core.events import Event, LimitsChanged
     from swarmskill.places import RunFolder
 
 
@@ -49,12 +51,37 @@ def kill(run: RunArgument = "", json: JsonOption = False) -> int:
     return _stop(run, now=True, force=True, as_json=json)
 
 
-def resume(run: RunArgument = "", json: JsonOption = False) -> int:
+def resume(
+    run: RunArgument = "",
+    max_cost: MaxCostOption = None,
+    max_tokens: MaxTokensOption = None,
+    json: JsonOption = False,
+) -> int:
     """Go on with a run that was stopped or whose mayor died: adopts its workers, loses nothing.
 
-    Example: swarm resume
+    Example: swarm resume --max-cost 5
     """
-    return _drive(recall(run).folder, as_json=json)
+    limits = _limits(max_cost, max_tokens)
+    return _drive(recall(run).folder, as_json=json, limits=limits)
+
+
+def limit(
+    run: RunArgument = "",
+    max_cost: MaxCostOption = None,
+    max_tokens: MaxTokensOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Change what a run may use, from its start on: at once if it goes on, else when it is resumed.
+
+    Example: swarm limit --max-cost 5
+    """
+    limits = _limits(max_cost, max_tokens)
+    if limits is None:
+        raise UsageError("no limit is named", hint="give --max-cost USD, --max-tokens N, or both")
+    recalled = recall(run)
+    heard = _ask(recalled, limits)
+    _tell(recalled.folder, "the limits are changed" if heard else "swarm resume will take the limits", as_json=json)
+    return 0
 
 
 def retry(task: TaskArgument, run: RunOption = "", json: JsonOption = False) -> int:
@@ -81,6 +108,17 @@ def retry(task: TaskArgument, run: RunOption = "", json: JsonOption = False) -> 
         _tell(recalled.folder, f"task {task} will be tried again", as_json=json)
         return 0
     return _drive(recalled.folder, as_json=json)
+
+
+def _limits(max_cost: str | None, max_tokens: str | None) -> LimitsChanged | None:
+    """The request for these limits; None for none. Raises InputError."""
+    from swarmskill.core.events import LimitsChanged
+    from swarmskill.settings import effective, options
+
+    given = effective(options({"max_cost": max_cost, "max_tokens": max_tokens}))
+    if not given:
+        return None
+    return LimitsChanged(at=time.time(), **{name: setting.value for name, setting in given.items()})
 
 
 def _stop(wanted: str, *, now: bool, force: bool, as_json: bool) -> int:
@@ -117,7 +155,7 @@ def _ask(recalled: Recalled, request: Event) -> bool:
     return True
 
 
-def _drive(folder: RunFolder, *, as_json: bool) -> int:
+def _drive(folder: RunFolder, *, as_json: bool, limits: LimitsChanged | None = None) -> int:
     from swarmskill.cli.run import show_run
     from swarmskill.mayor.session import resume_run
     from swarmskill.repo.repository import Repository
@@ -125,7 +163,7 @@ def _drive(folder: RunFolder, *, as_json: bool) -> int:
     repository = Repository.open(Path.cwd())
     return show_run(
         folder,
-        lambda watcher: resume_run(folder, repository, watcher, dict(os.environ)),
+        lambda watcher: resume_run(folder, repository, watcher, dict(os.environ), limits=limits),
         as_json=as_json,
     )
 

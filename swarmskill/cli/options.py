@@ -31,7 +31,9 @@ MaxCostOption = Annotated[
 ]
 MaxTokensOption = Annotated[
     str | None,
-    typer.Option(metavar="N", help="Tokens that the run may use, from its start on. [no limit]", rich_help_panel=LIMITS),
+    typer.Option(
+        metavar="N", help="Tokens that the run may use, from its start on. [no limit]", rich_help_panel=LIMITS
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 

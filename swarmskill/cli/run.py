@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -132,6 +131,7 @@ class Prepared:
 
 def prepare(listed: TaskList, flags: Mapping[str, Any], base: str, start: Path) -> Prepared:
     """Settle a run of the list in the checkout around `start`. Raises what would refuse it; changes nothing."""
+    from swarmskill.cli.choosing import settle_agents
     from swarmskill.repo.repository import Repository
     from swarmskill.settings import effective, load_sources, misspelt_variables, run_config
 
@@ -140,7 +140,7 @@ def prepare(listed: TaskList, flags: Mapping[str, Any], base: str, start: Path) 
         print(f"warning: {warning}", file=sys.stderr)
     settings = effective(load_sources(flags, os.environ, repository.top, Path(typer.get_app_dir("swarm"))))
     config = run_config(settings, branch=repository.branch, cross_cutting=listed.cross_cutting)
-    _refuse_unable_agents(listed, config)
+    config = settle_agents(listed, config)
     return Prepared(repository, config, repository.resolve(base))
 
 
@@ -186,19 +186,3 @@ def _tell_end(folder: RunFolder, state: State, *, as_json: bool) -> int:
     else:
         print_text(ending_text(state, folder, time.time(), look=look_here()))
     return Interrupted.exit_code if state.stop_reason == CTRL_C else exit_code(state)
-
-
-def _refuse_unable_agents(listed: TaskList, config: RunConfig) -> None:
-    """Raise before anything is started if a task's agent cannot work on it."""
-    from swarmskill.agents.base import NO_OPTIONS
-    from swarmskill.agents.registry import find_agent
-    from swarmskill.core.moves import candidates
-
-    for task in listed.tasks:
-        if task.done:
-            continue
-        for name in candidates(task, config.pool):
-            problem = find_agent(name).missing(task, config.agent_cmd, config.agents.get(name, NO_OPTIONS))
-            if problem:
-                hint = f"mend that, then look again: swarm run {shlex.quote(listed.source)} --dry-run"
-                raise Refused(f"task {task.id}: {problem}", hint=hint)

@@ -38,13 +38,15 @@ def find_program(word: str, path: str | None = None) -> str:
     return shutil.which(word, path=path) or ""
 
 
-def ask_version(words: Sequence[str], environment: Mapping[str, str], seconds: float) -> str:
-    """What the program answers to `--version`: the number, "" if it tells none.
+def ask_version(
+    words: Sequence[str], environment: Mapping[str, str], seconds: float, *, flag: str = "--version"
+) -> str:
+    """What the program answers to `--version` or another flag: the number, "" if it tells none.
 
     Raises NoAnswer if it cannot be started, fails, or takes longer. Nothing that it started is left running
     then.
     """
-    command = [*words, "--version"]
+    command = [*words, flag]
     try:
         process = subprocess.Popen(
             command,

@@ -24,6 +24,7 @@ VERBS: Final = {
     "resume": ("steer", "Go on with a run"),
     "retry": ("steer", "Try a task again"),
     "limit": ("steer", "Change what a run may use"),
+    "doctor": ("doctor", "Tell which agents can work here, and all settings"),
     "clean": ("clean", "Remove worktrees that nobody needs"),
 }
 """Verb -> module, in which the function of that name is, and what it does in a few words."""

@@ -42,9 +42,11 @@ def application(first_word: str = "") -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     app.callback()(lambda: None)  # or one verb alone would be no verb but the whole command
+    from swarmskill.cli.help import Verb
+
     asked = {first_word: VERBS[first_word]} if first_word in VERBS else VERBS
     for verb, (module, words) in asked.items():
         function = getattr(import_module(f"swarmskill.cli.{module}"), verb)
         text, _, example = inspect.cleandoc(function.__doc__ or "").partition("\n\nExample: ")
-        app.command(verb, help=text, short_help=words, epilog=f"Example: {example}")(function)
+        app.command(verb, help=text, short_help=words, epilog=f"Example: {example}", cls=Verb)(function)
     return app

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from swarmskill.core.state import State
     from swarmskill.views.marks import Look
 
+AGENTS = "Agents"
 LIMITS = "Limits"
-"""Heading in the help."""
+"""Headings in the help."""
 
 RunArgument = Annotated[str, typer.Argument(metavar="[RUN]", help="Run id or a part of it; the newest by default.")]
 RunOption = Annotated[str, typer.Option("--run", metavar="RUN", help="Run id or a part of it; the newest by default.")]

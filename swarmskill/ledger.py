@@ -21,6 +21,7 @@ from swarmskill.codec import BadLine, NewerVersion, decode_event, dump_json, enc
 from swarmskill.core.events import Event
 from swarmskill.errors import LedgerDamaged, Refused, RunLocked
 from swarmskill.places import RunFolder
+from swarmskill.writing import replace_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,9 @@ def read_ledger(path: Path) -> Recorded:
 class Ledger:
     """The ledger of one run, held for writing. Use as a context manager: leaving releases the lock."""
 
-    def __init__(self, folder: RunFolder, holder: Holder) -> None:
+    def __init__(self, folder: RunFolder, holder: Holder, *, patience: float = 0.5) -> None:
+        # Not 0: a reader that asks who holds the run takes the lock for an instant.
+        self._patience = patience
         self._folder = folder
         self._holder = holder
         self._lock = FileLock(folder.lock)
@@ -86,8 +89,7 @@ class Ledger:
         """Take the lock. Raises RunLocked if another mayor holds it, Refused if it cannot be made."""
         try:
             self._folder.path.mkdir(parents=True, exist_ok=True)
-            # Not 0: a reader that asks who holds the run takes the lock for an instant.
-            self._lock.acquire(timeout=0.5, poll_interval=0.02)
+            self._lock.acquire(timeout=self._patience, poll_interval=0.02)
             replace_file(self._folder.holder, dump_json(asdict(self._holder)).encode())
         except Timeout as error:
             raise _locked(self._folder) from error
@@ -149,14 +151,6 @@ def read_holder(folder: RunFolder) -> Holder | None:
     except OSError:
         # A folder that we may not write: its lock cannot be tried, so the file has to be believed.
         return _read_holder(folder)
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a file whole: readers see the old or the new content, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(data)
-    temporary.replace(path)
 
 
 def flush(file: int) -> None:

@@ -89,9 +89,24 @@ class RunFolder:
         return self.path / "keeper"
 
     @property
+    def handed(self) -> Path:
+        """Folder of what was handed out to an assistant, and of what it handed back."""
+        return self.path / "host"
+
+    @property
+    def assistant(self) -> Path:
+        """Which assistant runs the workers, with which tools."""
+        return self.path / "host" / "assistant.json"
+
+    @property
     def checkout(self) -> Path:
         """Folder of copies of the main checkout's settings and hooks, numbered by when they changed."""
         return self.path / "checkout"
+
+    @property
+    def mayor_log(self) -> Path:
+        """What a mayor without a terminal says."""
+        return self.path / "mayor.log"
 
     @property
     def report(self) -> Path:

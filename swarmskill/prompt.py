@@ -20,6 +20,9 @@ from swarmskill.errors import InternalError
 from swarmskill.model import Check, CheckKind, Feedback, Task, Trouble
 from swarmskill.resources import skills_folder
 
+_TEMPLATES: Final = {"worker": "agents/worker.md", "worker-again": "assets/worker-again.md"}
+"""Where the prompts are in the skill. What lies in `agents` is taken for an agent by Claude Code."""
+
 _FIXES: Final = {
     CheckKind.FILES_EXIST: "Create every file that is named, where git does not ignore it.",
     CheckKind.CONTENT_CHECK: "Change the file so that the pattern (a regular expression) is found in it.",
@@ -143,7 +146,7 @@ def load_template(name: str) -> str:
 
     Raises InternalError if the file is not shipped.
     """
-    text = (skills_folder() / "swarm" / "agents" / f"{name}.md").read_text(encoding="utf-8")
+    text = (skills_folder() / "swarm" / _TEMPLATES[name]).read_text(encoding="utf-8")
     return re.sub(r"\A---\n.*?\n---\n|^<!--.*?-->\n", "", text, flags=re.DOTALL | re.MULTILINE).lstrip()
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from swarmskill.codec import BadLine, NewerVersion, decode_event, encode_event
 from swarmskill.core.events import Event
-from swarmskill.ledger import replace_file
 from swarmskill.places import RunFolder
+from swarmskill.writing import replace_file
 
 
 def submit_request(folder: RunFolder, event: Event) -> Path:

@@ -17,6 +17,7 @@ from acp.schema import (
     ReadTextFileResponse,
     RequestPermissionResponse,
     TextContentBlock,
+    ToolCallProgress,
     ToolCallStart,
     ToolCallUpdate,
     UsageUpdate,
@@ -25,7 +26,8 @@ from acp.schema import (
 
 from swarmskill.agents.acp_policy import Policy
 from swarmskill.agents.base import AgentEvent, Said, UsedTool, WasDenied
-from swarmskill.agents.text import one_line, table, tool_action
+from swarmskill.agents.text import count, one_line, table, tool_action
+from swarmskill.model import NOTHING_USED, Usage
 
 _PATH_KEYS = ("path", "file_path", "filePath", "absolute_path", "old_path", "new_path")
 
@@ -39,10 +41,12 @@ class Answers:
     def __init__(self, policy: Policy, tell: Callable[[AgentEvent], None]) -> None:
         self.listening = True
         self.said = ""
+        self.used = NOTHING_USED
         self.cost_usd: float | None = None
         self._policy = policy
         self._tell = tell
         self._parts: list[str] = []
+        self._commands: dict[str, str] = {}
         self._calls: dict[str, ToolCallStart] = {}
 
     async def request_permission(
@@ -51,12 +55,17 @@ class Answers:
         """Allow this once, or reject it."""
         begun = self._calls.get(tool_call.tool_call_id)
         kind = tool_call.kind or (begun.kind if begun else None) or ("edit" if _diffs(tool_call) else "other")
-        command = _command_of(tool_call) or (_command_of(begun) if begun else "")
+        command = _command_of(tool_call) or self._commands.get(tool_call.tool_call_id, "")
         paths = [*_paths_of(tool_call), *(_paths_of(begun) if begun else ())]
+        if kind == "execute" and not command:
+            command = _titled_command_of(tool_call if tool_call.title or not begun else begun)
         allowed = self._policy.allows(kind, paths, command)
+        action = _action(tool_call if tool_call.title or not begun else begun, command)
+        self._flush()
         if not allowed:
-            self._flush()
-            self._tell(WasDenied(_action(tool_call if tool_call.title or not begun else begun, command)))
+            self._tell(WasDenied(action))
+        elif not begun:  # some ask first and tell afterwards
+            self._tell(UsedTool(action))
         verdict = "allow" if allowed else "reject"
         for wanted in (f"{verdict}_once", f"{verdict}_always"):
             for option in options:
@@ -72,10 +81,17 @@ class Answers:
         match update:
             case AgentMessageChunk(content=TextContentBlock(text=text)):
                 self._parts.append(text)
+                self.used += _usage_of(update)
             case ToolCallStart():
                 self._flush()
                 self._calls[update.tool_call_id] = update
-                self._tell(UsedTool(_action(update, _command_of(update))))
+                self._commands[update.tool_call_id] = command = _command_of(update)
+                self._tell(UsedTool(_action(update, command)))
+            case ToolCallProgress() if not self._commands.get(update.tool_call_id, "-") and (
+                command := _command_of(update)
+            ):
+                self._commands[update.tool_call_id] = command  # some tell the command only when it is whole
+                self._tell(UsedTool(_action(update, command)))
             case UsageUpdate(cost=cost) if cost is not None and cost.currency.upper() == "USD":
                 self.cost_usd = cost.amount
 
@@ -133,15 +149,25 @@ def _action(call: ToolCallStart | ToolCallUpdate, command: str) -> str:
     return tool_action("", {"command": command}) if command else one_line(call.title or call.kind or "a tool")
 
 
+def _usage_of(chunk: AgentMessageChunk) -> Usage:
+    """What Qwen tells beside the protocol, for each answer of its model."""
+    told = table(chunk.field_meta, "usage")
+    cached = count(told.get("cachedReadTokens"))
+    return Usage(max(0, count(told.get("inputTokens")) - cached), cached, count(told.get("outputTokens")))
+
+
 def _command_of(call: ToolCallStart | ToolCallUpdate) -> str:
     given = table(call.raw_input)
     command = given.get("command") or given.get("cmd")
     if isinstance(command, list) and all(isinstance(word, str) for word in command):
         return shlex.join(command)
-    if isinstance(command, str):
-        return command
-    title = (call.title or "").strip("`")  # some put the command there alone, and a shortened one may hide anything
-    return title if call.kind == "execute" and not title.endswith(("…", "...")) else ""
+    return command if isinstance(command, str) else ""
+
+
+def _titled_command_of(call: ToolCallStart | ToolCallUpdate) -> str:
+    """The command of one that puts it into the title alone; a shortened title may hide anything."""
+    title = (call.title or "").strip("`")
+    return "" if call.raw_input or title.endswith(("…", "...")) else title
 
 
 def _paths_of(call: ToolCallStart | ToolCallUpdate) -> list[str]:

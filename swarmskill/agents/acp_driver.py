@@ -22,7 +22,7 @@ from swarmskill.agents.acp import EXTRA
 from swarmskill.agents.acp_policy import Policy
 from swarmskill.agents.base import AgentEvent, Began, Failed, Finished, Spent
 from swarmskill.agents.lines import format_event
-from swarmskill.agents.text import count, one_line, table
+from swarmskill.agents.text import count, one_line, rows, table, text
 from swarmskill.agents.troubles import DETAIL_LENGTH, problem_of
 from swarmskill.model import Problem, Trouble, Usage
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from acp.interfaces import Client
     from acp.schema import PromptResponse
 
-GRACE: Final = 3.0
-"""Seconds that the agent has to end by itself when it is cancelled or told to."""
+GRACE: Final = 2.0
+"""Seconds that the agent has for each: to stop when it is cancelled, to end when its input does, and upon TERM."""
 _LINE: Final = 1 << 26
 _AUTH_REQUIRED: Final = -32000
 _STOPS: Final = {
@@ -56,9 +56,9 @@ def main() -> int:
     return asyncio.run(_work(options, sys.stdin.read()))
 
 
-def tell(event: AgentEvent, *, of_session: bool = False) -> None:
-    """Print the line of an event."""
-    print(format_event(event, of_session=of_session), flush=True)
+def tell(event: AgentEvent) -> None:
+    """Print the line of an event. The protocol's costs are those of the whole session."""
+    print(format_event(event, cost_of_session=isinstance(event, Spent)), flush=True)
 
 
 async def _work(options: argparse.Namespace, prompt: str) -> int:
@@ -148,13 +148,13 @@ class _Talk:
 
     async def _open(self) -> None:
         from acp import PROTOCOL_VERSION
-        from acp.schema import ClientCapabilities, FileSystemCapabilities, Implementation
+        from acp.schema import ClientCapabilities, Implementation
 
-        tools = self._options.tools
-        files = FileSystemCapabilities(read_text_file=tools, write_text_file=tools)
+        # File access is answered but not offered: it is for the unsaved texts of an editor, and we have none. Gemini
+        # can make no new file over it.
         agent = await self._line.initialize(
             protocol_version=PROTOCOL_VERSION,
-            client_capabilities=ClientCapabilities(fs=files, terminal=False),
+            client_capabilities=ClientCapabilities(terminal=False),
             client_info=Implementation(name="swarmskill", version="1"),
         )
         choices: Any = None
@@ -203,24 +203,41 @@ class _Talk:
             cached = usage.cached_read_tokens or 0
             output = usage.output_tokens + (usage.thought_tokens or 0)
             spent = Usage(usage.input_tokens, cached, output, cost)
-            tell(Spent(spent, self._options.model), of_session=True)
+            tell(Spent(spent, self._options.model))
             return
         # Gemini tells the tokens of the turn beside the protocol.
-        tokens = table(ended.field_meta, "quota", "token_count")
+        quota = table(ended.field_meta, "quota")
+        tokens = table(quota, "token_count")
         spent = Usage(count(tokens.get("input_tokens")), 0, count(tokens.get("output_tokens")), cost)
+        spent += self._answers.used
         if spent.tokens or cost is not None:
-            tell(Spent(spent, self._options.model), of_session=cost is not None)
+            models = rows(quota.get("model_usage"))
+            most = max(models, key=lambda row: count(table(row, "token_count").get("input_tokens")), default={})
+            tell(Spent(spent, self._options.model or text(most.get("model"))))
 
 
 async def _end(agent: asyncio.subprocess.Process) -> None:
-    """End the agent's whole group, what it started and left there too."""
+    """End the agent, its group, and what else it started: wrappers leave their program behind in another session."""
+    import psutil
+
+    family = []
+    with suppress(psutil.Error):
+        family = psutil.Process(agent.pid).children(recursive=True)
+    if agent.stdin:
+        agent.stdin.close()  # an agent that ends by itself saves its session
+    await _wait(agent)
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(agent.pid, number)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(agent.wait(), GRACE)
-    # The pipes' transports say goodbye in the loop's next turn.
-    await asyncio.sleep(0)
+        for member in family:
+            with suppress(psutil.Error):
+                member.send_signal(number)
+        await _wait(agent)
+
+
+async def _wait(agent: asyncio.subprocess.Process) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(agent.wait(), GRACE)
 
 
 def _problem_of(error: Any) -> Problem:

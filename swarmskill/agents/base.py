@@ -157,8 +157,10 @@ class Agent(Protocol):
     """One agent program."""
 
     name: str
-    program: Program | None
-    """None if the agent is no one program."""
+
+    @property
+    def program(self) -> Program | None:
+        """The program behind it; None if it is no one program."""
 
     def missing(self, task: Task, agent_cmd: str, options: AgentOptions = NO_OPTIONS) -> str:
         """Why this agent cannot work on the task, with what to do about it; "" if it can."""

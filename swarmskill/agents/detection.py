@@ -20,6 +20,9 @@ from swarmskill.model import AgentOptions, Task
 VERSION_LIMIT: Final = 10.0
 """Seconds that a program gets to tell its version."""
 
+NOT_SELF_WORKING: Final = ("command", "host")
+"""Agents that are never chosen by themselves: any program at all, and the assistant."""
+
 _ANY_TASK: Final = Task(id="1", subject="any")
 
 
@@ -82,12 +85,11 @@ def survey(names: Iterable[str], here: Surroundings) -> list[Sighting]:
 def first_able(here: Surroundings) -> tuple[Sighting | None, list[Sighting]]:
     """The first agent that is there, answers and is not known to be logged out; and those that cannot work.
 
-    Asked in this order: claude, codex, opencode, gemini, qwen, then those of other packages by name. Not
-    `command`, which is no agent of its own, nor `acp:...`, which names one already.
+    Asked in this order: claude, codex, opencode, gemini, qwen, then those of other packages by name.
     """
     chosen, unable = None, []
     for name in agent_names():
-        if name == "command":
+        if name in NOT_SELF_WORKING:
             continue
         seen = _look(name, here)
         if seen.able and chosen is None:

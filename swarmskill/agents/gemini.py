@@ -53,6 +53,7 @@ _EXITS: Final = {
     55: Problem(Trouble.DENIED, "the folder is not trusted"),
 }
 """Its own exit codes, for the ends that no line tells of."""
+_STOPPED: Final = (130, 137, 143)
 _STATUSES: Final = {status % 256: status for status in (400, 401, 403, 404, 408, 429, 500, 502, 503, 504, 529)}
 _GATES: Final = frozenset({"write_file", "replace", "run_shell_command", "web_fetch", "activate_skill"})
 """Tools that do not exist at all where no rule allows them: a call is then answered by "not found"."""
@@ -143,7 +144,10 @@ class GeminiReader:
             status = _STATUSES[exit_code]
             yield Failed(problem_of(words or f"HTTP status {status}", status=status))
         elif exit_code or not self._failed:
-            yield Failed(problem_of(words or f"it ended without a result (exit code {exit_code})"))
+            problem = problem_of(words or f"it ended without a result (exit code {exit_code})")
+            # Stopped by a signal: whoever sent it knows why, and what was being retried may tell more.
+            if exit_code not in _STOPPED or problem.kind is not Trouble.CRASHED:
+                yield Failed(problem)
 
     def _event(self, kind: str, event: dict[str, Any]) -> Iterator[AgentEvent]:
         match kind:

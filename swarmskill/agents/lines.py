@@ -6,7 +6,8 @@ The key "swarm" names what is told; a line without it is a log's. Keys that are 
     {"swarm": "said", "text": "..."}
     {"swarm": "tool", "action": "$ pytest -q"}
     {"swarm": "spent", "input_tokens": 1, "cached_tokens": 2, "output_tokens": 3, "cost_usd": 0.1, "model": "NAME",
-     "of": "session"}      a total that replaces the one before: of this "attempt", or of the whole "session"
+     "cost_of": "session"}
+        this attempt's total, which replaces the one before; with "cost_of" its cost is that of the whole session
     {"swarm": "denied", "what": "$ rm -rf /"}
     {"swarm": "retrying", "kind": "rate_limit", "detail": "...", "retry_after": 30}
     {"swarm": "failed", "kind": "auth", "detail": "..."}
@@ -37,8 +38,8 @@ from swarmskill.agents.troubles import DETAIL_LENGTH, problem_of
 from swarmskill.model import NOTHING_USED, Problem, Trouble, Usage
 
 
-def format_event(event: AgentEvent, *, of_session: bool = False) -> str:
-    """The line for an event, without its newline. `of_session` says that a Spent counts the whole session."""
+def format_event(event: AgentEvent, *, cost_of_session: bool = False) -> str:
+    """The line for an event, without its newline. `cost_of_session`: the cost of a Spent is the whole session's."""
     match event:
         case Began(session, model):
             told = {"swarm": "began", "session": session, "model": model}
@@ -47,7 +48,9 @@ def format_event(event: AgentEvent, *, of_session: bool = False) -> str:
         case UsedTool(action):
             told = {"swarm": "tool", "action": action}
         case Spent(usage, model):
-            told = {"swarm": "spent", **_tokens(usage), "model": model, "of": "session" if of_session else "attempt"}
+            told = {"swarm": "spent", **_tokens(usage), "model": model}
+            if cost_of_session:
+                told["cost_of"] = "session"
         case WasDenied(what):
             told = {"swarm": "denied", "what": what}
         case Retrying(problem):
@@ -108,10 +111,11 @@ class LineReader:
 
     def _usage(self, told: dict[str, Any]) -> Usage:
         fresh, cached, output = (count(told.get(f"{name}_tokens")) for name in ("input", "cached", "output"))
-        usage = Usage(fresh, cached, output, _amount(told.get("cost_usd")))
-        if told.get("of") != "session" or usage.tokens < self._earlier.tokens:
-            return usage  # an agent that counts less than was used before began to count anew
-        return usage.beyond(self._earlier)
+        cost, before = _amount(told.get("cost_usd")), self._earlier.cost_usd
+        # A cost below the one before is none of the whole session's: the agent began to count anew.
+        if cost is not None and before is not None and told.get("cost_of") == "session" and cost >= before:
+            cost -= before
+        return Usage(fresh, cached, output, cost)
 
     def _problem(self, told: dict[str, Any]) -> Problem:
         if told.get("kind") or not self._words:

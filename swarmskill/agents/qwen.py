@@ -57,7 +57,12 @@ class QwenAgent:
             argv += ["--model", model]
         if assignment.session:
             argv += ["--resume", assignment.session]
-        env = {"QWEN_CODE_SUPPRESS_YOLO_WARNING": "1"}
+        env = {
+            "QWEN_CODE_SUPPRESS_YOLO_WARNING": "1",
+            "QWEN_USAGE_STATISTICS_ENABLED": "false",
+            # Else it starts itself anew as a child, which a signal to the parent alone leaves behind.
+            "QWEN_CODE_NO_RELAUNCH": "1",
+        }
         return Invocation(argv=(*argv, *options.args), stdin=assignment.prompt_file, env=env)
 
     def reader(self, earlier: Usage = NOTHING_USED) -> ClaudeStreamReader:

@@ -14,6 +14,7 @@ BUILT_IN = {
     "gemini": "swarmskill.agents.gemini",
     "qwen": "swarmskill.agents.qwen",
     "command": "swarmskill.agents.command",
+    "host": "swarmskill.agents.host",
 }
 """Name -> module, whose AGENT it is. One line for each agent."""
 

@@ -10,6 +10,9 @@ import typer
 
 VERBS: Final = {
     "run": ("run", "Run a task list: workers, checks, commits"),
+    "next": ("host", "Hand out the next workers to an assistant"),
+    "done": ("host", "Take back what an assistant's worker did"),
+    "wait": ("wait", "Wait until a run is over"),
     "plan": ("plan", "Show what a run would do, without doing it"),
     "demo": ("demo", "Run ten small tasks in a scratch repository"),
     "runs": ("look", "List the runs of this repository"),
@@ -25,6 +28,8 @@ VERBS: Final = {
     "retry": ("steer", "Try a task again"),
     "limit": ("steer", "Change what a run may use"),
     "doctor": ("doctor", "Tell which agents can work here, and all settings"),
+    "install": ("install", "Bring the skill to your coding assistants"),
+    "uninstall": ("install", "Take the skill away again"),
     "clean": ("clean", "Remove worktrees that nobody needs"),
 }
 """Verb -> module, in which the function of that name is, and what it does in a few words."""

@@ -71,12 +71,13 @@ def _hinders(tool: Tool) -> bool:
 
 
 def _names(settings: dict[str, Setting]) -> list[str]:
-    """All agents there are, and those of the settings that stand for a command (`acp:...`)."""
+    """All agents there are but the assistant itself, and those of the settings that stand for a command (`acp:...`)."""
     from swarmskill.agents.pool import AUTO
     from swarmskill.agents.registry import agent_names
 
     pool = [share.agent for share in settings["agent"].value if share.agent != AUTO]
-    return list(dict.fromkeys([*agent_names(), *pool, *settings["agents"].value]))
+    names = dict.fromkeys([*agent_names(), *pool, *settings["agents"].value])
+    return [name for name in names if name != "host"]
 
 
 def _row(name: str, setting: Setting) -> Row:

@@ -74,14 +74,14 @@ def status(run: RunArgument = "", everything: _ALL = False, watch: _WATCH = Fals
 
         recalled = watch_run(recalled)
     if json:
-        print_json(run_document(recalled.state, time.time(), held=recalled.held))
+        print_json(run_document(recalled.state, time.time(), held=recalled.held or recalled.hosted))
     else:
         text = status_text(
             recalled.state,
             time.time(),
             look=look_here(),
             progress=_progress(recalled),
-            held=recalled.held,
+            held=recalled.held or recalled.hosted,
             show_all=everything,
         )
         print_text(text)
@@ -98,7 +98,7 @@ def tree(run: RunArgument = "", json: JsonOption = False) -> int:
 
     recalled = recall(run)
     if json:
-        print_json(tree_document(recalled.state, time.time(), held=recalled.held))
+        print_json(tree_document(recalled.state, time.time(), held=recalled.held or recalled.hosted))
     else:
         print_text(tree_text(recalled.state, look=look_here()))
     return 0
@@ -131,7 +131,7 @@ def report(run: RunArgument = "", json: JsonOption = False) -> int:
 
     recalled = recall(run)
     if json:
-        print_json(run_document(recalled.state, time.time(), held=recalled.held))
+        print_json(run_document(recalled.state, time.time(), held=recalled.held or recalled.hosted))
     else:
         print_text(report_markdown(recalled.state, recalled.events, recalled.folder, time.time()))
     return 0

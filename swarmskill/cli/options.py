@@ -37,6 +37,7 @@ MaxTokensOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+DetachOption = Annotated[bool, typer.Option("--detach", help="Return once the run has begun; see `swarm wait`.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,13 @@ class Recalled:
     state: State
     held: bool
     newest: bool
+
+    @property
+    def hosted(self) -> bool:
+        """Whether an assistant runs its workers, so that no mayor has to be at work on it."""
+        from swarmskill.backends.host import HOSTED
+
+        return self.state.config.backend in HOSTED
 
 
 def recall(wanted: str) -> Recalled:

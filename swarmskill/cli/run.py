@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import typer
 
 from swarmskill.cli import run_options as opt
 from swarmskill.cli.options import (
+    DetachOption,
     JsonOption,
     MaxCostOption,
     MaxTokensOption,
@@ -26,6 +28,7 @@ from swarmskill.errors import Interrupted, Refused
 from swarmskill.model import RunConfig
 
 if TYPE_CHECKING:
+    from swarmskill.cli.detach import ViewOf
     from swarmskill.core.state import State
     from swarmskill.mayor.watching import Watching
     from swarmskill.model import TaskList
@@ -55,6 +58,7 @@ def run(
     land: opt.LandOption = None,
     keep: opt.KeepOption = None,
     dry_run: opt.DryRunOption = False,
+    detach: DetachOption = False,
     json: JsonOption = False,
 ) -> int:
     """Run a task list: every unblocked task at once, each in a worktree of its own; commit what passes.
@@ -83,11 +87,21 @@ def run(
     }
     listed = load_task_list(tasks)
     if dry_run:
-        from swarmskill.cli.plan import Form, print_plan
+        return _show_plan(listed, flags, base, as_json=json)
+    go = partial(run_tasks, listed, flags, base=base, start=Path.cwd())
+    if detach:
+        from swarmskill.cli.detach import detach as leave
 
-        prepare(listed, flags, base, Path.cwd())
-        return print_plan(listed, Form.JSON if json else Form.TEXT)
-    return run_tasks(listed, flags, base=base, as_json=json, start=Path.cwd())
+        return leave(lambda view_of: go(as_json=False, view_of=view_of), as_json=json)
+    return go(as_json=json)
+
+
+def _show_plan(listed: TaskList, flags: Mapping[str, Any], base: str, *, as_json: bool) -> int:
+    """What the run would do, after every check that the run itself would make first."""
+    from swarmskill.cli.plan import Form, print_plan
+
+    prepare(listed, flags, base, Path.cwd())
+    return print_plan(listed, Form.JSON if as_json else Form.TEXT)
 
 
 def load_task_list(name: str) -> TaskList:
@@ -113,22 +127,43 @@ class Prepared:
     base: str
 
 
-def prepare(listed: TaskList, flags: Mapping[str, Any], base: str, start: Path) -> Prepared:
-    """Settle a run of the list in the checkout around `start`. Raises what would refuse it; changes nothing."""
+def prepare(
+    listed: TaskList,
+    flags: Mapping[str, Any],
+    base: str,
+    start: Path,
+    *,
+    defaults: Mapping[str, Any] | None = None,
+    hosted: bool = False,
+) -> Prepared:
+    """Settle a run of the list in the checkout around `start`. Raises what would refuse it; changes nothing.
+
+    `defaults` are for what nobody sets. The workers of a `hosted` run are the assistant's.
+    """
     from swarmskill.cli.choosing import settle_agents
     from swarmskill.repo.repository import Repository
-    from swarmskill.settings import effective, load_sources, misspelt_variables, run_config
+    from swarmskill.settings import Source, effective, load_sources, misspelt_variables, run_config
 
     repository = Repository.open(start)
     for warning in misspelt_variables(os.environ):
         print(f"warning: {warning}", file=sys.stderr)
-    settings = effective(load_sources(flags, os.environ, repository.top, Path(typer.get_app_dir("swarm"))))
+    sources = load_sources(flags, os.environ, repository.top, Path(typer.get_app_dir("swarm")))
+    settings = effective([*sources, Source("default", defaults or {})])
     config = run_config(settings, branch=repository.branch, cross_cutting=listed.cross_cutting)
-    config = settle_agents(listed, config)
+    if not hosted:
+        config = settle_agents(listed, config)
     return Prepared(repository, config, repository.resolve(base))
 
 
-def run_tasks(listed: TaskList, flags: Mapping[str, Any], *, base: str, as_json: bool, start: Path) -> int:
+def run_tasks(
+    listed: TaskList,
+    flags: Mapping[str, Any],
+    *,
+    base: str,
+    as_json: bool,
+    start: Path,
+    view_of: ViewOf | None = None,
+) -> int:
     """Start a run in the checkout around `start`, show it, and say how it ended."""
     from swarmskill.mayor.session import start_run
     from swarmskill.places import RunFolder, runs_folder
@@ -141,25 +176,31 @@ def run_tasks(listed: TaskList, flags: Mapping[str, Any], *, base: str, as_json:
         tasks, environment = listed.tasks, dict(os.environ)
         return start_run(folder, ready.repository, tasks, ready.config, ready.base, watcher, environment)
 
-    return show_run(folder, drive, as_json=as_json)
+    return show_run(folder, drive, as_json=as_json, view_of=view_of)
 
 
-def show_run(folder: RunFolder, drive: Callable[[Watching], State], *, as_json: bool) -> int:
-    """Let a view watch the run that `drive` drives, then tell how it ended; returns the exit code."""
+def show_run(
+    folder: RunFolder, drive: Callable[[Watching], State], *, as_json: bool, view_of: ViewOf | None = None
+) -> int:
+    """Let a view watch the run that `drive` drives, then tell how it ended; returns the exit code.
+
+    The view is that of `view_of`, or the one that fits where the output goes.
+    """
     from swarmskill.mayor.watching import Watching
     from swarmskill.views.choose import choose_view
 
     # With --json standard output is for the document alone, so the lines go to standard error.
-    view = choose_view(sys.stderr if as_json else sys.stdout, os.environ)
+    view = view_of(folder) if view_of else choose_view(sys.stderr if as_json else sys.stdout, os.environ)
     view.start()
     try:
         state = drive(Watching(view))
     finally:
         view.stop()
-    return _tell_end(folder, state, as_json=as_json)
+    return tell_end(folder, state, as_json=as_json)
 
 
-def _tell_end(folder: RunFolder, state: State, *, as_json: bool) -> int:
+def tell_end(folder: RunFolder, state: State, *, as_json: bool) -> int:
+    """Tell how a run ended; returns the exit code of `swarm run`."""
     from swarmskill.mayor.session import CTRL_C
     from swarmskill.views.ending import ending_text
     from swarmskill.views.outcome import exit_code

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from swarmskill.cli.options import (
+    DetachOption,
     JsonOption,
     MaxCostOption,
     MaxTokensOption,
@@ -27,6 +28,7 @@ from swarmskill.cli.options import (
 from swarmskill.errors import UsageError
 
 if TYPE_CHECKING:
+    from swarmskill.cli.detach import ViewOf
     from swarmskill.core.events import Event, LimitsChanged
     from swarmskill.places import RunFolder
 
@@ -55,6 +57,7 @@ def resume(
     run: RunArgument = "",
     max_cost: MaxCostOption = None,
     max_tokens: MaxTokensOption = None,
+    detach: DetachOption = False,
     json: JsonOption = False,
 ) -> int:
     """Go on with a run that was stopped or whose mayor died: adopts its workers, loses nothing.
@@ -62,7 +65,7 @@ def resume(
     Example: swarm resume --max-cost 5
     """
     limits = _limits(max_cost, max_tokens)
-    return _drive(recall(run).folder, as_json=json, limits=limits)
+    return _drive(recall(run).folder, detached=detach, as_json=json, limits=limits)
 
 
 def limit(
@@ -84,7 +87,7 @@ def limit(
     return 0
 
 
-def retry(task: TaskArgument, run: RunOption = "", json: JsonOption = False) -> int:
+def retry(task: TaskArgument, run: RunOption = "", detach: DetachOption = False, json: JsonOption = False) -> int:
     """Try a task again that ended without being completed, and what was skipped because of it.
 
     Example: swarm retry 3
@@ -107,7 +110,7 @@ def retry(task: TaskArgument, run: RunOption = "", json: JsonOption = False) -> 
     if _ask(recalled, request):
         _tell(recalled.folder, f"task {task} will be tried again", as_json=json)
         return 0
-    return _drive(recalled.folder, as_json=json)
+    return _drive(recalled.folder, detached=detach, as_json=json)
 
 
 def _limits(max_cost: str | None, max_tokens: str | None) -> LimitsChanged | None:
@@ -155,7 +158,15 @@ def _ask(recalled: Recalled, request: Event) -> bool:
     return True
 
 
-def _drive(folder: RunFolder, *, as_json: bool, limits: LimitsChanged | None = None) -> int:
+def _drive(folder: RunFolder, *, detached: bool, as_json: bool, limits: LimitsChanged | None = None) -> int:
+    if detached:
+        from swarmskill.cli.detach import detach
+
+        return detach(lambda view_of: _resume(folder, limits, as_json=False, view_of=view_of), as_json=as_json)
+    return _resume(folder, limits, as_json=as_json)
+
+
+def _resume(folder: RunFolder, limits: LimitsChanged | None, *, as_json: bool, view_of: ViewOf | None = None) -> int:
     from swarmskill.cli.run import show_run
     from swarmskill.mayor.session import resume_run
     from swarmskill.repo.repository import Repository
@@ -165,6 +176,7 @@ def _drive(folder: RunFolder, *, as_json: bool, limits: LimitsChanged | None = N
         folder,
         lambda watcher: resume_run(folder, repository, watcher, dict(os.environ), limits=limits),
         as_json=as_json,
+        view_of=view_of,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from swarmskill.agents.environment import secret_values, worker_environment
 from swarmskill.backends.base import Backend
+from swarmskill.backends.handed import HandedOut
 from swarmskill.mayor.accounts import Accounts
 from swarmskill.mayor.branch import RunBranch
 from swarmskill.mayor.commands import Commands
@@ -20,13 +21,19 @@ from swarmskill.repo.worktree import Worktrees
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """One run's folder, repository, processes and worktrees. `environment` is the mayor's own."""
+    """One run's folder, repository, processes and worktrees.
+
+    `backend` holds the mayor's own commands, `workers` the workers; `handed` is the latter where an assistant
+    runs them, else None. `environment` is the mayor's own.
+    """
 
     folder: RunFolder
     config: RunConfig
     repository: Repository
     worktrees: Worktrees
     backend: Backend
+    workers: Backend
+    handed: HandedOut | None
     commands: Commands
     environment: Mapping[str, str]
     guard: CheckoutGuard

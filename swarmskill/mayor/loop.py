@@ -8,7 +8,7 @@ exactly where it ended.
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from swarmskill.core.effects import Effect
@@ -32,7 +32,7 @@ class Performer(Protocol):
 class Book(Protocol):
     """Where events are made durable."""
 
-    def append(self, events: list[Event]) -> None:
+    def append(self, events: Sequence[Event]) -> None:
         """Write the events and flush them to the disk."""
 
 
@@ -69,11 +69,13 @@ class Mayor:
         watcher: Watcher,
         requests: Callable[[], Iterable[Event]],
         state: State = EMPTY,
+        enough: Callable[[State], bool] = lambda state: False,
     ) -> None:
         self.state = state
         self._book = book
         self._watcher = watcher
         self._requests = requests
+        self._enough = enough
         # A SimpleQueue may be put to from a signal handler, a Queue may not.
         self._inbox: queue.SimpleQueue[Event | Wake | BaseException] = queue.SimpleQueue()
 
@@ -81,19 +83,19 @@ class Mayor:
         """Hand in an event, a wake-up, or an error that ends this mayor. Any thread, any signal handler."""
         self._inbox.put(item)
 
-    def run(self, performer: Performer, first: Event) -> State:
-        """Record `first`, perform all that is outstanding after it, go on until the run is over.
+    def run(self, performer: Performer, first: Sequence[Event]) -> State:
+        """Record `first`, perform all that is outstanding after it, go on until the run is over, or `enough`.
 
         Raises whatever a performer handed in; the run can then be resumed.
         """
         requests = list(self._requests())
         # With new limits a run goes on that without them would find its budget used up, and stop at once.
         limits = [request for request in requests if isinstance(request, LimitsChanged)]
-        self._record([*limits, first], performer)
+        self._record([*limits, *first], performer)
         for effect in list(outstanding(self.state)):
             performer.perform(effect, self.state)
         self._take([request for request in requests if not isinstance(request, LimitsChanged)], performer)
-        while not self._is_over():
+        while not self._is_over() and not self._enough(self.state):
             self._take(self._next_events(), performer)
         return self.state
 
@@ -125,7 +127,7 @@ class Mayor:
                 performer.perform(effect, self.state)
         self._watcher.tick(self.state)
 
-    def _record(self, events: list[Event], performer: Performer) -> list[Effect]:
+    def _record(self, events: Sequence[Event], performer: Performer) -> list[Effect]:
         self._book.append(events)
         effects: list[Effect] = []
         for event in events:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from swarmskill.codec import dump_json
 from swarmskill.core.state import State
-from swarmskill.ledger import read_ledger, replace_file
+from swarmskill.ledger import read_ledger
 from swarmskill.places import RunFolder
 from swarmskill.views.report import report_markdown
 from swarmskill.views.run_json import run_document
+from swarmskill.writing import replace_file
 
 
 def write_report(folder: RunFolder, state: State, now: float) -> None:

@@ -11,18 +11,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import wait
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
 from swarmskill.agents.environment import worker_environment
+from swarmskill.backends.handed import HandedOut
+from swarmskill.backends.host import HOSTED
 from swarmskill.backends.process import ProcessBackend
 from swarmskill.backends.processes import identity
+from swarmskill.core.effects import Await
 from swarmskill.core.events import Event, LimitsChanged, RunResumed, RunStarted, StopRequested
+from swarmskill.core.progress import outstanding
 from swarmskill.core.state import EMPTY, State
-from swarmskill.core.transitions import fold
+from swarmskill.core.transitions import fold, step
 from swarmskill.errors import Refused
 from swarmskill.ledger import Holder, Ledger, this_host
 from swarmskill.mayor.accounts import Accounts
+from swarmskill.mayor.assistant import handed_out
 from swarmskill.mayor.branch import RunBranch
 from swarmskill.mayor.commands import Commands
 from swarmskill.mayor.context import RunContext
@@ -34,7 +40,7 @@ from swarmskill.mayor.refusals import explained
 from swarmskill.mayor.takeover import clear_locks, end_commands, leash, refuse_unexplained
 from swarmskill.mayor.watching import Watching
 from swarmskill.model import RunConfig, Task
-from swarmskill.places import RunFolder, worktrees_folder
+from swarmskill.places import RunFolder, attempt_key, worktrees_folder
 from swarmskill.repo.collecting import GcPause
 from swarmskill.repo.repository import Repository
 from swarmskill.repo.snapshot import clear_private_indexes
@@ -43,6 +49,9 @@ from swarmskill.requests import RequestBox, submit_request
 
 CTRL_C = "Ctrl-C"
 """Reason of a stop that was asked for at the terminal."""
+
+_STEP_PATIENCE = 120.0
+"""Seconds to wait for another step of the same run: its checks may take a while."""
 
 _KILL_MARGIN = 10.0
 """Seconds beyond the grace that left-over workers get to be gone."""
@@ -67,7 +76,7 @@ def start_run(
     repository.ensure_run_branch(folder.run_id, base)
     with explained(folder), Ledger(folder, _this_process()) as ledger:
         ledger.recover()
-        return _drive(folder, repository, ledger, EMPTY, first, watcher, environment)
+        return _drive(folder, repository, ledger, EMPTY, [first], watcher, environment)
 
 
 def resume_run(
@@ -93,6 +102,23 @@ def resume_run(
         if limits is not None:
             submit_request(folder, limits)
         first = RunResumed(at=time.time(), session=state.session + 1)
+        return _drive(folder, repository, ledger, state, [first], watcher, environment)
+
+
+def step_run(
+    folder: RunFolder,
+    repository: Repository,
+    watcher: Watching,
+    environment: Mapping[str, str],
+    first: Sequence[Event] = (),
+) -> State:
+    """Go one step on with a run whose workers an assistant runs: record `first`, do all that can be done now.
+
+    Waits for another command that does the same. Raises RunLocked, LedgerDamaged or Refused.
+    """
+    _ignore_wake_ups()
+    with explained(folder), Ledger(folder, _this_process(), patience=_STEP_PATIENCE) as ledger:
+        state = fold(ledger.recover().events)
         return _drive(folder, repository, ledger, state, first, watcher, environment)
 
 
@@ -117,13 +143,15 @@ def _drive(
     repository: Repository,
     ledger: Ledger,
     state: State,
-    first: RunStarted | RunResumed,
+    first: Sequence[Event],
     watcher: Watching,
     environment: Mapping[str, str],
 ) -> State:
-    config = first.config if isinstance(first, RunStarted) else state.config
-    session = first.session if isinstance(first, RunResumed) else 1
-    head = first.base if isinstance(first, RunStarted) else state.head
+    folded = state
+    for event in first:
+        folded, _ = step(folded, event)
+    config, session, head = folded.config, folded.session, folded.head
+    handed = handed_out(folder) if config.backend in HOSTED else None
     with leash(folder) as held, closing(ProcessBackend(folder.keeper)) as backend:
         repository = replace(repository, git=replace(repository.git, leash=held))
         _prepare_repository(repository, folder.run_id, head)
@@ -131,7 +159,8 @@ def _drive(
             refuse_unexplained(repository, state)
         backend.open()
         end_commands(backend)
-        commands = Commands(backend, session, config.grace, config.secrets)
+        # Steps of one session are many commands, whose jobs must not share their names.
+        commands = Commands(backend, time.time_ns() if handed else session, config.grace, config.secrets)
         worktrees = _worktrees(folder, repository, config, state, commands, environment)
         no_gc = GcPause(repository.common_dir)
         accounts = watcher.accounts = Accounts(folder, config.prices)
@@ -141,6 +170,8 @@ def _drive(
             repository,
             worktrees,
             backend,
+            handed or backend,
+            handed,
             commands,
             environment,
             guard=CheckoutGuard(repository, folder, config.isolation, no_gc),
@@ -149,16 +180,28 @@ def _drive(
             accounts=accounts,
         )
         box = RequestBox(folder)
-        mayor = Mayor(book=ledger, watcher=watcher, requests=box.take, state=state)
+        enough = partial(_is_with_assistant, handed) if handed else lambda _: False
+        mayor = Mayor(book=ledger, watcher=watcher, requests=box.take, state=state, enough=enough)
         with closing(ThreadedPerformer(run, mayor.receive)) as performer:
-            with _signals(mayor, session, watcher), _deadline(mayor, config, session, state):
+            if handed is not None:
                 state = mayor.run(performer, first)
+            else:
+                with _signals(mayor, session, watcher), _deadline(mayor, config, session, state):
+                    state = mayor.run(performer, first)
             box.settle()
         if not config.keep:
             worktrees.release(worktrees.root / MERGED)
             worktrees.drain()
             worktrees.prune()
     return state
+
+
+def _is_with_assistant(handed: HandedOut, state: State) -> bool:
+    """Whether nothing is left to do until the assistant hands something back."""
+    return all(
+        isinstance(effect, Await) and handed.is_out(attempt_key(effect.task, effect.attempt))
+        for effect in outstanding(state)
+    )
 
 
 def _prepare_repository(repository: Repository, run_id: str, head: str) -> None:

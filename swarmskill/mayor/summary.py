@@ -13,12 +13,12 @@ from swarmskill.backends.base import CannotStart, Job, JobLost
 from swarmskill.core.effects import Summarise
 from swarmskill.core.events import Summarised
 from swarmskill.core.state import State
-from swarmskill.ledger import replace_file
 from swarmskill.mayor.accounts import LogTail
 from swarmskill.mayor.context import RunContext
 from swarmskill.model import Task
 from swarmskill.prompt import render_summary_request
 from swarmskill.views.report import report_markdown
+from swarmskill.writing import replace_file
 
 _LIMIT = 180.0
 """Seconds for the agent's last words."""

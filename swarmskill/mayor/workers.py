@@ -19,15 +19,16 @@ from swarmskill.codec import dump_json, load_json
 from swarmskill.core import events as ev
 from swarmskill.core.effects import Await, Kill, Spawn
 from swarmskill.core.state import State
-from swarmskill.ledger import replace_file
+from swarmskill.mayor.accounts import model_for
 from swarmskill.mayor.context import RunContext
-from swarmskill.model import Feedback, RunConfig, Task, WorkerEnd, WorkerResult
+from swarmskill.model import Ending, Feedback, RunConfig, Task, WorkerEnd, WorkerResult
 from swarmskill.places import RESULT_FILE, attempt_key
 from swarmskill.prompt import Again, BlockerSummary, render_prompt
 from swarmskill.repo.changes import diffstat, patch
 from swarmskill.repo.setup import SetupFailed
 from swarmskill.repo.worktree import Acquired
 from swarmskill.validation.result_file import read_result
+from swarmskill.writing import replace_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +44,19 @@ class Workers:
         task, key = state.graph.task(effect.task), attempt_key(effect.task, effect.attempt)
         config = self.run.config
         options = config.agents.get(effect.agent, NO_OPTIONS)
-        if problem := find_agent(effect.agent).missing(task, config.agent_cmd, options):
+        problem = find_agent(effect.agent).missing(task, config.agent_cmd, options)
+        if problem and self.run.handed is None:
             return _failed(effect, problem, permanent=True)
-        earlier = self.run.backend.find(key)
+        earlier = self.run.workers.find(key)
         if earlier is not None:
             return _started(effect, earlier, *self._read_assignment(key))
         try:
             acquired, base = self._place(effect, key)
-            job = self._job(effect, task, acquired.path, self._prompt(effect, task, acquired.path, state))
+            prompt = self._prompt(effect, task, acquired.path, state)
+            job = self._job(effect, task, acquired.path, prompt, model_for(state, effect.task))
             self._note_assignment(key, acquired.path, base)
             self.run.guard.begin(key)
-            started = self.run.backend.start(job)
+            started = self.run.workers.start(job)
         except (CannotStart, SetupFailed) as error:
             return _failed(effect, str(error))
         return _started(effect, started, acquired, base)
@@ -62,15 +65,16 @@ class Workers:
         """Once the worker has ended, hand `harvest` a function that makes its last event."""
         key, task = attempt_key(effect.task, effect.attempt), state.tasks[effect.task]
         self.run.guard.begin(key)
-        self.run.accounts.begin(effect.task, effect.attempt, task.agent, task.session_used)
-        end = self.run.backend.end(key, Started(effect.pid, effect.identity))
+        model = model_for(state, effect.task)
+        self.run.accounts.begin(effect.task, effect.attempt, task.agent, task.session_used, model)
+        end = self.run.workers.end(key, Started(effect.pid, effect.identity))
         end.add_done_callback(lambda done: harvest(lambda: self._harvest(effect, key, done)))
 
     def kill(self, effect: Kill) -> None:
         """End a worker; its Await is answered when it is gone."""
-        self.run.backend.kill(attempt_key(effect.task, effect.attempt), force=effect.force)
+        self.run.workers.kill(attempt_key(effect.task, effect.attempt), force=effect.force)
 
-    def _job(self, effect: Spawn, task: Task, worktree: Path, prompt: Path) -> Job:
+    def _job(self, effect: Spawn, task: Task, worktree: Path, prompt: Path, model: str) -> Job:
         key = attempt_key(effect.task, effect.attempt)
         config = self.run.config
         options = config.agents.get(effect.agent, NO_OPTIONS)
@@ -82,7 +86,7 @@ class Workers:
             prompt_file=prompt,
             result_file=worktree / RESULT_FILE,
             agent_cmd=config.agent_cmd,
-            model=task.model or options.model or config.model,
+            model=model,
             options=options,
             session=effect.session,
             allowed=tuple(allowed_commands(task, config)),
@@ -132,11 +136,17 @@ class Workers:
             blockers=list(self._blockers(task, state)),
             feedback=effect.feedback,
             previous_diff="" if effect.worktree else self._previous_diff(key, effect.feedback),
-            again=_again(effect),
+            again=self._again(effect),
         )
         path = self.run.folder.prompt(key)
         replace_file(path, text.encode("utf-8", "replace"))
         return path
+
+    def _again(self, effect: Spawn) -> Again:
+        gone = self.run.handed is not None and not self.run.handed.reaches(effect.session)
+        if effect.session and not gone:
+            return Again.SESSION
+        return Again.WORKTREE if effect.worktree else Again.NOT
 
     def _blockers(self, task: Task, state: State) -> Iterator[BlockerSummary]:
         for rank in state.graph.blockers[state.graph.rank[task.id]]:
@@ -178,7 +188,12 @@ class Workers:
         result, problem = read_result(claimed, effect.task)
         if result is not None:
             result = self._keep_result(claimed, key, result)
+        elif self.run.handed is not None and end.ending is Ending.EXITED:
+            problem = problem or "the worker ended without writing its result file"
         touched, kept = self.run.guard.end(key, self.run.worktrees.root, result)
+        report = self.run.accounts.end(effect.task, effect.attempt, end.ending, end.exit_code)
+        if self.run.handed is not None:
+            report = replace(report, session=self.run.handed.session(key))
         worker_end = WorkerEnd(
             ending=end.ending,
             exit_code=end.exit_code,
@@ -188,7 +203,7 @@ class Workers:
             result_problem=problem,
             touched=touched,
             kept=kept,
-            report=self.run.accounts.end(effect.task, effect.attempt, end.ending, end.exit_code),
+            report=report,
         )
         return ev.WorkerExited(at=time.time(), task=effect.task, attempt=effect.attempt, end=worker_end)
 
@@ -207,12 +222,6 @@ def allowed_commands(task: Task, config: RunConfig) -> Iterator[tuple[str, ...]]
         with suppress(ValueError):
             if words := tuple(shlex.split(command)):
                 yield words
-
-
-def _again(effect: Spawn) -> Again:
-    if effect.session:
-        return Again.SESSION
-    return Again.WORKTREE if effect.worktree else Again.NOT
 
 
 def _started(effect: Spawn, started: Started, acquired: Acquired, base: str) -> ev.WorkerStarted:

@@ -28,6 +28,7 @@ With `--json` it is one document on standard output:
 | 1 | some task did not complete, or the run was refused |
 | 2 | wrong input or usage; nothing was started |
 | 3 | a bug of ours; a report that can be sent was written |
+| 124 | `swarm wait`: the run is still going on; call again |
 | 130 | Ctrl-C |
 
 What goes wrong with a task is no error but its outcome: `swarm why TASK` tells it.

@@ -17,7 +17,10 @@ import swarmskill
 
 TOP = Path(__file__).parents[2]
 ALLOWED = {
+    ".agents",
     ".ci",
+    ".claude-plugin",
+    ".codex-plugin",
     ".gitignore",
     "LICENSE",
     "README.md",

@@ -23,7 +23,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_file_of_the_skills_is_in_the_wheel(wheel: Path) -> None:
     files = sorted(path.relative_to(TOP) for path in (TOP / "skills").rglob("*") if path.is_file())
-    assert Path("skills/swarm/agents/worker.md") in files
+    assert {Path("skills/swarm/agents/worker.md"), Path("skills/swarm/SKILL.md")} <= set(files)
     with zipfile.ZipFile(wheel) as archive:
         for file in files:
             assert archive.read(f"swarmskill/bundled/{file.as_posix()}") == (TOP / file).read_bytes()
@@ -35,7 +35,7 @@ def test_the_prompt_is_read_out_of_an_installed_wheel(wheel: Path, tmp_path: Pat
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from swarmskill import prompt, resources\n"
-        "print(resources.skills_folder()); print(prompt.load_template())"
+        "print(resources.skills_folder()); print(prompt.load_template('worker'))"
     )
     done = subprocess.run(
         (sys.executable, "-I", "-c", code, str(tmp_path)), cwd=tmp_path, capture_output=True, text=True, check=True

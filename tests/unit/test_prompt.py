@@ -200,5 +200,5 @@ def test_the_template_is_a_sub_agent_too_and_the_prompt_has_none_of_that() -> No
     front = page.split("---\n")[1]
     assert set(re.findall(r"^(\w+): \S", front, re.MULTILINE)) == {"name", "description"}
     assert "name: worker\n" in front
-    assert load_template().startswith("# You are worker-{{task_id}}\n")
-    assert "<!--" not in load_template()
+    assert load_template("worker").startswith("# You are worker-{{task_id}}\n")
+    assert "<!--" not in load_template("worker")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from collections.abc import Callable
@@ -138,8 +139,8 @@ def test_a_worker_that_is_stopped_leaves_nothing_behind(
 
     def stop(process: subprocess.Popen[bytes]) -> None:
         model.await_requests(2, "qwen")
-        family.extend(psutil.Process(process.pid).children(recursive=True))
-        process.send_signal(number)
+        family.extend([psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)])
+        os.killpg(process.pid, number)
 
     done = do({"sh": "git status"}, {"sleep": 30}, {"text": "x"}, during=stop)
     assert (done.code, done.report.problem) == (code, None)

@@ -92,7 +92,6 @@ def test_errors(case: str, kind: Trouble, words: str) -> None:
         (244, Trouble.OVERLOADED),
         (17, Trouble.OVERLOADED),
         (0, Trouble.CRASHED),
-        (143, Trouble.CRASHED),
     ],
 )
 def test_exit_code_tells_where_no_result_line_came(code: int, kind: Trouble) -> None:

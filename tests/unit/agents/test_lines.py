@@ -33,11 +33,11 @@ def test_bare_event_has_no_line() -> None:
         format_event(AgentEvent())
 
 
-def test_sessions_total_is_the_attempts_beyond_what_was_used_before() -> None:
-    line = format_event(Spent(Usage(10, 20, 30, 1.0)), of_session=True)
+def test_sessions_cost_is_the_attempts_beyond_what_was_spent_before() -> None:
+    line = format_event(Spent(Usage(10, 20, 30, 1.0)), cost_of_session=True)
     (told,) = LineReader(Usage(4, 5, 6, 0.25)).read(line)
-    assert told == Spent(Usage(6, 15, 24, 0.75))
-    (anew,) = LineReader(Usage(100, 100, 100)).read(line)
+    assert told == Spent(Usage(10, 20, 30, 0.75))
+    (anew,) = LineReader(Usage(100, 100, 100, 5.0)).read(line)
     assert anew == Spent(Usage(10, 20, 30, 1.0)), "an agent that counts anew"
 
 

@@ -1,0 +1,117 @@
+"""What an assistant is told: the workers to spawn, and what is next. Short, for every word stays in its context."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from swarmskill.core.state import Stage, State, Stop
+from swarmskill.model import Outcome, Phase
+from swarmskill.places import RESULT_FILE
+from swarmskill.views.marks import short
+from swarmskill.views.outcome import all_completed, counts, counts_text
+from swarmskill.views.reasons import feedback_text, why_ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handed:
+    """One worker that is out. `call` is the tool call that spawns it or speaks to it, None if the assistant is it.
+
+    `known` is how the assistant has to name it when it has ended, as an option of `swarm done`.
+    """
+
+    task: str
+    attempt: int
+    worker: str
+    worktree: str
+    timeout: float
+    call: Mapping[str, Any] | None
+    again: bool
+    known: str = ""
+
+
+def handout_document(
+    state: State, handed: Iterable[Handed], *, using: str, wait: str, before: Mapping[str, Any] | None, run_option: str
+) -> dict[str, Any]:
+    """`swarm next --json`. `prompt` and `result` are paths in each worktree; `timeout` is in seconds."""
+    handed = list(handed)
+    document: dict[str, Any] = {"run_id": state.run_id, "using": using}
+    if handed:
+        document |= {"prompt": ".swarm/prompt.md", "result": RESULT_FILE}
+        if before is not None:
+            document["before"] = before
+        document["assignments"] = [_row(one, run_option) for one in handed]
+    document["next"] = next_line(state, handed, wait)
+    return document
+
+
+def handout_text(document: Mapping[str, Any]) -> str:
+    """The same for a person."""
+    lines = [f"run {document['run_id']}, using {document['using']}"]
+    for row in document.get("assignments", ()):
+        note = " (handed out before)" if row.get("again") else ""
+        lines += [f"  {row['worker']}{note}: task {row['task']} in {row['worktree']}", f"    then: {row['done']}"]
+    return "\n".join([*lines, document["next"]])
+
+
+def next_line(state: State, handed: list[Handed], wait: str) -> str:
+    """What the assistant is to do now."""
+    fresh = [one for one in handed if not one.again]
+    if fresh:
+        calls = "Make its `call`." if len(fresh) == 1 else f"Make these {len(fresh)} `call`s, all in one message."
+        return (calls + " " if fresh[0].call else "") + wait
+    if handed:
+        return f"Out: {', '.join(one.worker for one in handed)}. {wait}"
+    return over_line(state)
+
+
+def over_line(state: State) -> str:
+    """How a run of which nobody is out stands."""
+    if state.stop is not Stop.NONE:
+        return f"The run is stopped ({state.stop_reason or 'on request'}). Go on: swarm next --resume"
+    if state.stage is not Stage.OVER:
+        return "swarm next"
+    told = f"The run is over: {counts_text(counts(state))}."
+    if state.landed == state.head != state.base:
+        told += f" Landed on {state.config.branch or 'HEAD'}."
+    elif state.landing_refused:
+        told += f" Not landed: {state.landing_refused}. {state.landing_hint}"
+    return told if all_completed(state) else told + " See: swarm report"
+
+
+def done_line(state: State, tasks: Iterable[str], out: Iterable[str]) -> str:
+    """What became of these tasks, and what is next, in one line."""
+    told = [_became(state, task) for task in tasks]
+    waiting = list(out)
+    ready = any(task.phase is Phase.RUNNING for name, task in state.tasks.items() if name not in waiting)
+    if ready:
+        told.append("next: swarm next --json")
+    elif waiting:
+        told.append("still out: " + ", ".join(waiting))
+    else:
+        told.append(over_line(state))
+    return "; ".join(told)
+
+
+def _became(state: State, task_id: str) -> str:
+    task = state.tasks[task_id]
+    if task.outcome is Outcome.COMPLETED:
+        return f"{task_id} completed as {short(task.commit)}"
+    if task.phase is Phase.ENDED:
+        return f"{task_id} {why_ended(task)}"
+    if task.feedback is not None:
+        return f"{task_id} is tried again: {feedback_text(task.feedback)}"
+    return f"{task_id} is {task.phase}"
+
+
+def _row(one: Handed, run_option: str) -> dict[str, Any]:
+    done = f"swarm done {shlex.quote(one.task)} --attempt {one.attempt}{one.known}{run_option}"
+    row: dict[str, Any] = {"task": one.task, "worker": one.worker, "worktree": one.worktree}
+    row["timeout"] = round(one.timeout)
+    if one.again:
+        row["again"] = True
+    if one.call is not None:
+        row["call"] = one.call
+    return row | {"done": done}

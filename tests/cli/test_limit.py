@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.conftest import User, task, waits, writes
 
-SPENDER = """#!/bin/sh
+SPENDER = """
 # Plays `claude -p`: a session, a file, and a result with its cost.
 [ "$1" = --version ] && { echo "2.1.329 (Claude Code)"; exit 0; }
 cat > /dev/null
@@ -23,22 +20,10 @@ echo '{"type":"result","subtype":"success","is_error":false,"result":"ok","sessi
 """
 
 
-def place_program(user: User, name: str, text: str) -> Path:
-    """Put a program on the user's PATH."""
-    folder = user.base / "bin"
-    folder.mkdir(exist_ok=True)
-    path = folder / name
-    path.write_text(text)
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    if not user.environment["PATH"].startswith(str(folder)):
-        user.environment["PATH"] = f"{folder}{os.pathsep}{user.environment['PATH']}"
-    return path
-
-
 @pytest.fixture
 def spender(user: User) -> User:
     """A user whose `claude` spends 0.40 dollars and 1000 tokens on each task."""
-    place_program(user, "claude", SPENDER)
+    user.place_program("claude", SPENDER)
     return user
 
 

@@ -28,6 +28,7 @@ VERBS: Final = {
     "retry": ("steer", "Try a task again"),
     "install": ("install", "Bring the skill to your coding assistants"),
     "uninstall": ("install", "Take the skill away again"),
+    "mcp": ("mcp", "Serve the verbs as tools of an assistant (MCP)"),
     "clean": ("clean", "Remove worktrees that nobody needs"),
 }
 """Verb -> module, in which the function of that name is, and what it does in a few words."""

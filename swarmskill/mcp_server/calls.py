@@ -1,7 +1,7 @@
 """A verb, called as a process of its own.
 
-A verb has its process for itself: the working folder, signals, locks, standard output. A server has one of each and many
-calls at the same time, so it lends none of them. And so it answers, word for word, what the verb says.
+A verb has its process for itself: the working folder, signals, locks, standard output. A server has one of each and
+many calls at the same time, so it lends none of them. And so it answers, word for word, what the verb says.
 """
 
 from __future__ import annotations
@@ -20,16 +20,19 @@ _SESSIONS = ("CLAUDE_CODE_SESSION_ID", "CODEX_THREAD_ID", "CODEX_SESSION_ID", "G
 """Variables of an assistant's session. The server outlives sessions, so its own are soon those of another one."""
 
 
+_NAME_IT = "give the absolute path of a checkout as repository"
+
+
 def folder_of(repository: str) -> Path:
     """The folder to call verbs in: `repository`, or where the server was started. Raises UsageError or Refused."""
     if repository and not os.path.isabs(repository):
         raise UsageError(f"repository is not an absolute path: {repository!r}", hint="give the path from / on")
     try:
         folder = repository or os.getcwd()
-    except FileNotFoundError:
-        folder = os.environ.get("PWD", ".")
+    except FileNotFoundError as error:
+        raise Refused("the folder in which the server was started was removed", hint=_NAME_IT) from error
     if not os.path.isdir(folder):
-        raise Refused(f"there is no folder {folder}", hint="give the absolute path of a checkout as repository")
+        raise Refused(f"there is no folder {folder}", hint=_NAME_IT)
     return Path(folder)
 
 

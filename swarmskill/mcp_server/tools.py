@@ -59,7 +59,7 @@ def build_server(*, expose_run: bool) -> MCPServer:
 async def plan(ctx: Context, tasks: _Tasks, full: _Full = False, repository: _Repository = "") -> str:
     """Show what a run of a task list would do: waves, conflicts, critical path. Starts nothing."""
     document = await _ask(ctx, ["plan", "--", tasks], repository)
-    return dump_json(document if full else brief_plan(document))
+    return _text(document if full else brief_plan(document))
 
 
 async def start(
@@ -73,7 +73,7 @@ async def start(
     repository: _Repository = "",
 ) -> str:
     """Start a run that goes on by itself, with headless workers. Returns its run_id; then call wait."""
-    return dump_json(await _start(ctx, tasks, resume, agent, model, max_workers, timeout, repository))
+    return _text(await _start(ctx, tasks, resume, agent, model, max_workers, timeout, repository))
 
 
 async def wait(
@@ -86,7 +86,7 @@ async def wait(
     document = await _wait(ctx, run, seconds, repository)
     if document["outcome"] == RunOutcome.RUNNING:
         document = {**document, "next": "still running: call wait again"}
-    return dump_json(brief_run(document))
+    return _text(brief_run(document))
 
 
 async def status(
@@ -98,9 +98,9 @@ async def status(
 ) -> str:
     """Show where a run stands, and its tasks that are not completed."""
     if task:
-        return dump_json(await _ask(ctx, ["why", f"--run={run}", "--", task], repository))
+        return _text(await _ask(ctx, ["why", f"--run={run}", "--", task], repository))
     document = await _ask(ctx, ["status", *_named(run)], repository)
-    return dump_json(document if full else brief_run(document))
+    return _text(document if full else brief_run(document))
 
 
 async def next_workers(
@@ -118,7 +118,7 @@ async def next_workers(
     """Hand out the next workers, for you to spawn with tools of your own: make each assignment's call."""
     given = {"tools": ",".join(tools), "run": run, "backend": backend, "timeout": timeout, "max-workers": max_workers}
     flags = [*_options(given), *(["--resume"] if resume else []), *(["--take-over"] if take_over else [])]
-    return dump_json(await _ask(ctx, ["next", *flags, *_named(tasks)], repository))
+    return _text(await _ask(ctx, ["next", *flags, *_named(tasks)], repository))
 
 
 async def done(
@@ -132,7 +132,7 @@ async def done(
 ) -> str:
     """Take back what workers did: it is checked and committed. Says what is next. May be called twice."""
     given = {"attempt": attempt, "worker": worker, "run": run, "result": "-" if result else ""}
-    return dump_json(await _ask(ctx, ["done", *_options(given), "--", *tasks], repository, stdin=result))
+    return _text(await _ask(ctx, ["done", *_options(given), "--", *tasks], repository, stdin=result))
 
 
 async def stop(
@@ -142,7 +142,7 @@ async def stop(
     repository: _Repository = "",
 ) -> str:
     """Stop a run when its workers have finished. start with resume goes on."""
-    return dump_json(await _ask(ctx, ["stop", *(["--now"] if now else []), *_named(run)], repository))
+    return _text(await _ask(ctx, ["stop", *(["--now"] if now else []), *_named(run)], repository))
 
 
 async def report(ctx: Context, run: _Run = "", repository: _Repository = "") -> str:
@@ -163,7 +163,7 @@ async def run_swarm(
     """Start a run and wait until it is over, however long that takes. It goes on if the call is cancelled."""
     begun = await _start(ctx, tasks, "", agent, model, max_workers, timeout, repository)
     document = await _wait(ctx, begun["run_id"], None, repository)
-    return dump_json(brief_run({**document, "warnings": begun.get("warnings", [])}))
+    return _text(brief_run({**document, "warnings": begun.get("warnings", [])}))
 
 
 async def _start(
@@ -219,6 +219,10 @@ async def _alive(ctx: Context, work: Any, verb: str) -> Any:
 
 def _tool_error(error: SwarmError) -> ToolError:
     return ToolError(error.message + (f"\nhint: {error.hint}" if error.hint else ""))
+
+
+def _text(document: Mapping[str, Any]) -> str:
+    return dump_json(document, indent=False)
 
 
 def _named(what: str) -> list[str]:

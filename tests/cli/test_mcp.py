@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -79,6 +80,19 @@ def test_the_tools_are_few_small_and_typed(user: User) -> None:
 
     play(user, story)
     assert user.untouched
+
+
+def test_the_page_names_every_tool_and_argument(user: User) -> None:
+    page = (TOP / "references" / "mcp.md").read_text(encoding="utf-8").partition("## Tools\n")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1:3] for line in page.splitlines() if line.startswith("| `")]
+    told = {name.strip(" `"): set(re.findall(r"`(\w+)`", arguments)) for name, arguments in rows}
+
+    async def story(assistant: Assistant) -> None:
+        tools = (await assistant.client.list_tools()).tools
+        assert told == {tool.name: set(tool.input_schema["properties"]) - {"repository"} for tool in tools}
+        assert all("repository" in tool.input_schema["properties"] for tool in tools)
+
+    play(user, story, options=("--expose-run",))
 
 
 def test_a_whole_run_in_one_call_is_offered_on_demand_only(user: User) -> None:
@@ -175,6 +189,11 @@ def test_a_run_is_stopped_and_goes_on(user: User) -> None:
     play(user, story)
 
 
+def claim(name: str) -> str:
+    said = {"type": "completion", "task_id": name, "status": "done", "detail": "made", "artifacts": [name]}
+    return json.dumps(said)
+
+
 def test_an_assistant_spawns_the_workers_itself(user: User) -> None:
     listed = user.tasks(
         {"id": "one", "subject": "Do one", "files": ["one"], "validation": {"files_exist": ["one"]}},
@@ -187,13 +206,13 @@ def test_an_assistant_spawns_the_workers_itself(user: User) -> None:
         assert row["call"]["tool"] == "Agent"
         assert (await assistant.ask("next", tools=["Agent", "SendMessage"]))["assignments"][0]["again"]
         (user.top / row["worktree"] / "one").write_text("1\n")
-        claim = {"type": "completion", "task_id": "one", "status": "done", "detail": "made", "artifacts": ["one"]}
-        taken = await assistant.ask("done", tasks=["one"], attempt=1, result=json.dumps(claim))
-        assert taken["tasks"]["one"]["outcome"] == "completed"
-        assert await assistant.ask("done", tasks=["one"]) == taken, "said twice, done once"
+        taken = await assistant.ask("done", tasks=["one"], attempt=1, result=claim("one"))
+        assert taken["tasks"] == {"one": "completed"}
+        assert (await assistant.ask("done", tasks=["one"]))["tasks"] == {"one": "completed"}, "said twice, done once"
         [row] = (await assistant.ask("next", tools=["Agent", "SendMessage"]))["assignments"]
         (user.top / row["worktree"] / "two").write_text("2\n")
-        assert "The run is over: 2 completed." in (await assistant.ask("done", tasks=["two"]))["next"]
+        ended = await assistant.ask("done", tasks=["two"], attempt=1, result=claim("two"))
+        assert ended["next"].endswith("The run is over: 2 completed. Landed on main.")
 
     play(user, story)
     assert user.git("log", "--format=%s").splitlines() == ["Do two", "Do one", "start"]
@@ -253,6 +272,20 @@ def test_files_of_the_repository_are_not_taken_for_modules(user: User) -> None:
 
     async def story(assistant: Assistant) -> None:
         assert "no run" in await assistant.refused("status")
+
+    play(user, story)
+
+
+def test_a_call_that_is_given_up_stops_neither_the_server_nor_the_run(user: User) -> None:
+    listed = user.tasks(task("slow", waits(user.gate()), files=["y"]))
+
+    async def story(assistant: Assistant) -> None:
+        run = (await assistant.ask("start", tasks=listed))["run_id"]
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(assistant.ask("wait"), 1)
+        assert (await assistant.ask("status"))["outcome"] == "running"
+        user.gate().touch()
+        assert (await assistant.ask("wait", run=run))["outcome"] == "completed"
 
     play(user, story)
 

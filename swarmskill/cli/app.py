@@ -31,6 +31,7 @@ VERBS: Final = {
     "doctor": ("doctor", "Tell which agents can work here, and all settings"),
     "install": ("install", "Bring the skill to your coding assistants"),
     "uninstall": ("install", "Take the skill away again"),
+    "mcp": ("mcp", "Serve the verbs as tools of an assistant (MCP)"),
     "clean": ("clean", "Remove worktrees that nobody needs"),
 }
 """Verb -> module, in which the function of that name is, and what it does in a few words."""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from swarmskill.agents.acp import EXTRA
 from swarmskill.agents.acp_policy import Policy
-from swarmskill.agents.base import AgentEvent, Began, Failed, Finished, Spent
+from swarmskill.agents.base import AgentEvent, Began, Failed, Finished, Spent, Waits
 from swarmskill.agents.lines import format_event
 from swarmskill.agents.text import count, one_line, rows, table, text
 from swarmskill.agents.troubles import DETAIL_LENGTH, problem_of
@@ -125,6 +125,7 @@ class _Talk:
         try:
             await self._open()
             block = TextContentBlock(type="text", text=prompt)
+            tell(Waits())
             ended = await self._line.prompt(session_id=self._session, prompt=[block])
         except RequestError as error:
             problem = _problem_of(error)

@@ -37,6 +37,8 @@ from swarmskill.agents.text import as_object, count, one_line, text
 from swarmskill.agents.troubles import DETAIL_LENGTH, problem_of
 from swarmskill.model import NOTHING_USED, Problem, Trouble, Usage
 
+_SIGNALLED = frozenset({130, 137, 143})
+
 
 def format_event(event: AgentEvent, *, cost_of_session: bool = False) -> str:
     """The line for an event, without its newline. `cost_of_session`: the cost of a Spent is the whole session's."""
@@ -83,8 +85,8 @@ class LineReader:
         return (event,)
 
     def close(self, exit_code: int) -> Iterable[AgentEvent]:
-        """That it ended without a word, if it did."""
-        if self._ended:
+        """That it ended without a word, if it did and nobody told it to."""
+        if self._ended or exit_code in _SIGNALLED:
             return ()
         words = " ".join(self._words)
         return (Failed(problem_of(words or f"it ended without a result (exit code {exit_code})")),)

@@ -21,6 +21,7 @@ VERBS: Final = {
     "why": ("look", "Tell the story of one task"),
     "logs": ("follow", "Print what a task's worker printed"),
     "events": ("follow", "Print the events of a run"),
+    "cost": ("cost", "Show the tokens and the cost of a run"),
     "report": ("look", "Print the report of a run"),
     "stop": ("steer", "Stop a run when its workers have finished"),
     "kill": ("steer", "Kill the workers of a run at once"),

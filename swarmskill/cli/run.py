@@ -166,11 +166,12 @@ def run_tasks(
 ) -> int:
     """Start a run in the checkout around `start`, show it, and say how it ended."""
     from swarmskill.mayor.session import start_run
-    from swarmskill.places import RunFolder, runs_folder
+    from swarmskill.places import RunFolder, last_run_id, runs_folder
     from swarmskill.runid import new_run_id
 
     ready = prepare(listed, flags, base, start)
-    folder = RunFolder(runs_folder(ready.repository.common_dir) / new_run_id(time.time()))
+    common_dir = ready.repository.common_dir
+    folder = RunFolder(runs_folder(common_dir) / new_run_id(time.time(), last_run_id(common_dir)))
 
     def drive(watcher: Watching) -> State:
         tasks, environment = listed.tasks, dict(os.environ)
@@ -201,13 +202,14 @@ def show_run(
 
 def tell_end(folder: RunFolder, state: State, *, as_json: bool) -> int:
     """Tell how a run ended; returns the exit code of `swarm run`."""
+    from swarmskill.ledger import read_ledger
     from swarmskill.mayor.session import CTRL_C
     from swarmskill.views.ending import ending_text
     from swarmskill.views.outcome import exit_code
     from swarmskill.views.run_json import run_document
 
     if as_json:
-        print_json(run_document(state, time.time()))
+        print_json(run_document(state, read_ledger(folder.ledger).events, time.time()))
     else:
         print_text(ending_text(state, folder, time.time(), look=look_here()))
     return Interrupted.exit_code if state.stop_reason == CTRL_C else exit_code(state)

@@ -45,6 +45,7 @@ _SIGNALLED = frozenset({130, 137, 143})
 
 def format_event(event: AgentEvent, *, cost_of_session: bool = False) -> str:
     """The line for an event, without its newline. `cost_of_session`: the cost of a Spent is the whole session's."""
+    told: dict[str, Any]
     match event:
         case Began(session, model):
             told = {"swarm": "began", "session": session, "model": model}

@@ -40,8 +40,7 @@ from swarmskill.agents.text import as_object, count, one_line, text
 from swarmskill.agents.troubles import DETAIL_LENGTH, problem_of
 from swarmskill.model import NOTHING_USED, Problem, Trouble, Usage
 
-_SIGNALS = 128
-"""Exit codes above it tell of a signal."""
+_SIGNALLED = frozenset({130, 137, 143})
 
 
 def format_event(event: AgentEvent, *, cost_of_session: bool = False) -> str:
@@ -90,8 +89,8 @@ class LineReader:
         return (event,)
 
     def close(self, exit_code: int) -> Iterable[AgentEvent]:
-        """That it ended without a word, if it did."""
-        if self._ended or exit_code > _SIGNALS:  # whoever sent the signal knows why
+        """That it ended without a word, if it did and nobody told it to."""
+        if self._ended or exit_code in _SIGNALLED:
             return ()
         words = " ".join(self._words)
         return (Failed(problem_of(words or f"it ended without a result (exit code {exit_code})")),)

@@ -680,7 +680,12 @@ MUTANTS = (
         "kind != Trouble.CONTEXT_FULL",
     ),
     Mutant("a full conversation goes on", "moves", "    if kind == Trouble.CONTEXT_FULL:\n", "    if False:\n"),
-    Mutant("a place without a conversation is left", "moves", "known = session or task.place ", "known = session "),
+    Mutant(
+        "a place without a conversation is left",
+        "moves",
+        "known = task.session or task.place ",
+        "known = task.session ",
+    ),
     Mutant("a retry goes on", "moves", 'retries=(), place=None, session="", session_used=NOTHING_USED)', "retries=())"),
     Mutant(
         "a refused merge goes on", "attempts", "    state = put(state, event.task, replace(task, worker=None))\n", ""

@@ -12,7 +12,7 @@ attempt (without it: the current one). The commands are
     validated T    invalid T KIND [DETAIL]
     integrated T   conflicted T PATHS   unmerged T KIND
     landed   landing-refused WHY   reported
-    rested AGENT [strikes=N]   summarised TEXT   limits [max_cost=N] [max_tokens=N]
+    rested AGENT [strikes=N]   summarised [session=N] TEXT   limits [max_cost=N] [max_tokens=N]
     stop [now|force] [session=N]   resume [session=N]   retry T
     complete T     all that is left until T is completed
     again          the last event once more
@@ -338,7 +338,8 @@ def _rested(state: State, at: float, words: list[str]) -> ev.Event:
 
 
 def _summarised(state: State, at: float, words: list[str]) -> ev.Event:
-    return ev.Summarised(at=at, session=state.session, text=" ".join(words))
+    session = int(_options(words).get("session", state.session))
+    return ev.Summarised(at=at, session=session, text=" ".join(words))
 
 
 _ABOUT_RUN: dict[str, Callable[[State, float, list[str]], ev.Event]] = {
@@ -428,4 +429,5 @@ def _show(state: State, ids: list[str]) -> Iterator[str]:
         detail = f": {now.detail}" if now.detail else ""
         used = f", {now.usage.tokens} tokens" if now.usage.tokens else ""
         used += f", ${now.usage.cost_usd:.2f}" if now.usage.cost_usd is not None else ""
+        used += f", {now.session_used.tokens} in its conversation" if now.session_used.tokens else ""
         yield f"{task.id} {now.outcome or now.phase}, wave {now.wave}, attempt {now.attempt}{retries}{used}{detail}"

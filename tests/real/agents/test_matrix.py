@@ -67,8 +67,8 @@ def test_failed_check_is_retried_in_the_same_session(agent: str, fleet: Fleet) -
     row = rows(ran)["a"]
     assert row["attempts"] == 2
     assert row["tokens"] == first.usage.tokens + second.usage.tokens
-    # Whatever its numbers are cumulative over, each turn is counted once: two of the first attempt, then three.
-    assert second.usage.tokens == pytest.approx(first.usage.tokens * 1.5, rel=0.01)
+    # Whatever its numbers are cumulative over, each answer of the model is counted once.
+    assert row["tokens"] == 1250 * len(fleet.asked(agent))
 
 
 @every_agent
@@ -115,8 +115,8 @@ def test_refused_login_stops_the_run_with_the_fix_and_it_can_be_resumed(agent: s
 
 @every_agent
 def test_full_context_refusal_and_denial(agent: str, fleet: Fleet) -> None:
-    # With a conversation behind it Claude Code makes room by itself, and goes on.
-    before = [] if agent == "claude" else [half("full")]
+    # With a conversation behind them Claude Code and Qwen make room by themselves, and go on.
+    before = [] if agent in ("claude", "qwen") else [half("full")]
     full = script(*before, {"error": "context"}, attempt=1)
     denied = ({"write": "denied.txt", "content": "good\n"}, {"sh": "touch seen.txt"}, {"text": "done"})
     tasks = [

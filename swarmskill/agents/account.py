@@ -92,7 +92,7 @@ class Account:
     def _see(self, event: AgentEvent) -> None:
         spent = isinstance(event, Spent) and event.usage.tokens > 0
         self._answered = self._answered or spent or isinstance(event, Said | UsedTool | Finished)
-        self._waits = self._waits and isinstance(event, Began | Spent | WasDenied)
+        self._waits = self._waits and isinstance(event, Began | Spent | WasDenied | Failed)
         match event:
             case Waits(for_model):
                 self._waits = for_model

@@ -13,6 +13,9 @@ from tests.scripted_model import Fault, ScriptedModel, script
 
 every_agent = pytest.mark.parametrize("agent", AGENTS)
 
+FORGETS = {"acp:gemini --acp"}
+"""Does not find its own sessions again: the attempt that is to go on fails at once, and a new one is told everything."""
+
 TELLS_COST = {"claude", "opencode"}
 """The others' costs come from the price table, as an estimate."""
 
@@ -52,12 +55,15 @@ def test_graph_to_commits(agent: str, fleet: Fleet) -> None:
 
 @every_agent
 def test_failed_check_is_retried_in_the_same_session(agent: str, fleet: Fleet) -> None:
-    tried = script(half("a"), {"text": "done"}, attempt=1) + "\n" + script(*done("a"), attempt=2)
+    tried = script(half("a"), {"text": "done"}, attempt=1) + "\n" + script(*done("a"))
     ran = fleet.run(agent, [task("a", tried, check={"command": "grep -q good a.txt"})])
 
     assert ran.code == 0, ran.stdout + ran.stderr
     assert fleet.project.git("show", "HEAD:a.txt") == "good"
-    first, second = (end.report for end in fleet.ends("a"))
+    assert fleet.troubles("a") == (["", "crashed", ""] if agent in FORGETS else ["", ""])
+    first, second = fleet.ends("a")[0].report, fleet.ends("a")[-1].report
+    if agent in FORGETS:
+        return
     # Gemini goes on in a copy of the conversation.
     assert (first.session == second.session) == (agent != "gemini")
     assert second.session
@@ -74,21 +80,24 @@ def test_failed_check_is_retried_in_the_same_session(agent: str, fleet: Fleet) -
 @every_agent
 def test_troubles_of_the_service_rest_all_workers_and_count_against_no_task(agent: str, fleet: Fleet) -> None:
     faults = {"a": (429, "rate_limit"), "b": (503, "overloaded"), "c": ("drop", "network"), "d": ("hang", "network")}
-    tasks = [task(name, broken_off(name, fault)) for name, (fault, _) in faults.items()]
-    ran = fleet.run(agent, tasks, "--idle-timeout", IDLE.get(agent, "5s"), "--max-retries", "0")
+    # Together in a fresh home opencode's workers would meet trouble of another kind.
+    first = [task("first")] if agent == "opencode" else []
+    before = tuple(one["id"] for one in first)
+    tasks = first + [task(name, broken_off(name, fault), blocked_by=before) for name, (fault, _) in faults.items()]
+    ran = fleet.run(agent, tasks, "--idle-timeout", IDLE.get(agent, "5s"), "--max-retries", "1" if agent in FORGETS else "0")
 
     assert ran.code == 0, ran.stdout + ran.stderr
     for name, (_, kind) in faults.items():
         assert fleet.troubles(name)[0] == kind, name
         assert fleet.troubles(name)[-1] == "", name
-        assert fleet.goes_on(name), name
+        assert fleet.goes_on(name) == (agent not in FORGETS), name
     assert one_probe_at_a_time(fleet)
 
 
 @every_agent
 def test_a_service_that_is_not_there_is_waited_for(agent: str, fleet: Fleet) -> None:
     fleet.model.fail(Fault("drop"))
-    with fleet.under_way(agent, [task("a")], "--idle-timeout", IDLE.get(agent, "5s"), "--max-retries", "0") as run:
+    with fleet.under_way(agent, [task("a")], "--idle-timeout", IDLE.get(agent, "5s"), "--max-retries", "1" if agent in FORGETS else "0") as run:
         fleet.wait_for(lambda: fleet.model.requests())
         fleet.wait_for(lambda: fleet.events(WorkerExited))
         fleet.model.heal()
@@ -117,13 +126,13 @@ def test_full_context_refusal_and_denial(agent: str, fleet: Fleet) -> None:
     # With a conversation behind them Claude Code and Qwen make room by themselves, and go on.
     before = [] if agent in ("claude", "qwen") else [half("full")]
     full = script(*before, {"error": "context"}, attempt=1)
-    denied = ({"write": "denied.txt", "content": "good\n"}, {"sh": "touch seen.txt"}, {"text": "done"})
+    denied = ({"write": "denied.txt", "content": "good\n"}, {"sh": "python3 -c 'print(1)'"}, {"text": "done"})
     tasks = [
         task("full", full + "\n" + script(*done("full"))),
         task("refused", {"refuse": True, "text": "no"}, max_retries=0),
         task("denied", *denied, check={"files_exist": ["never.txt"]}, max_retries=0),
     ]
-    ran = fleet.run(agent, tasks)
+    ran = fleet.run(agent, tasks, "--max-workers", "1" if agent == "opencode" else "3")  # see eight at once
 
     assert ran.code == 1
     assert fleet.troubles("full") == ["context_full", ""]
@@ -136,7 +145,7 @@ def test_full_context_refusal_and_denial(agent: str, fleet: Fleet) -> None:
     if agent == "codex":
         assert fleet.ends("denied")[0].report.denied == ()
     else:
-        assert "the agent was not permitted: $ touch seen.txt" in rows(ran)["denied"]["detail"]
+        assert "the agent was not permitted: $ python3 -c 'print(1)'" in rows(ran)["denied"]["detail"]
 
 
 @every_agent
@@ -153,7 +162,7 @@ def test_nothing_is_left_of_a_worker_and_its_session_goes_on(agent: str, words: 
     ran = fleet.resume()
     assert ran.code == 0, ran.stdout + ran.stderr
     assert fleet.project.git("show", "HEAD:a.txt") == "good"
-    assert fleet.goes_on("a")
+    assert fleet.goes_on("a") == (agent not in FORGETS)
     assert fleet.processes() == []
 
 

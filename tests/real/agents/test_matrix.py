@@ -90,7 +90,8 @@ def test_troubles_of_the_service_rest_all_workers_and_count_against_no_task(agen
 
     assert ran.code == 0, ran.stdout + ran.stderr
     for name, (_, kind) in faults.items():
-        assert fleet.troubles(name)[0] == kind, name
+        # Over ACP Gemini tries again without a word: all that shows is the silence.
+        assert fleet.troubles(name)[0] == ("network" if agent in FORGETS else kind), name
         assert fleet.troubles(name)[-1] == "", name
         assert fleet.goes_on(name) == (agent not in FORGETS), name
     assert one_probe_at_a_time(fleet)

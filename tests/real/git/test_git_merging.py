@@ -19,6 +19,7 @@ from swarmskill.core.invariants import broken
 from swarmskill.core.progress import outstanding
 from swarmskill.core.state import EMPTY
 from swarmskill.core.transitions import step
+from swarmskill.mayor.accounts import Accounts
 from swarmskill.mayor.branch import RunBranch
 from swarmskill.mayor.commands import Commands
 from swarmskill.mayor.context import RunContext
@@ -98,11 +99,14 @@ class Queue:
             repository=self.repository,
             worktrees=worktrees,
             backend=self.processes,
+            workers=self.processes,
+            handed=None,
             commands=commands,
             environment={"PATH": os.environ["PATH"]},
             guard=CheckoutGuard(self.repository, self.folder, Isolation.OFF, no_gc),
             branch=RunBranch(self.repository, RUN, self.state.head, self.said.append),
             no_gc=no_gc,
+            accounts=Accounts(self.folder, {}),
         )
         self.merger = Merger(context, Judge(context), self._do)
 

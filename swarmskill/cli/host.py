@@ -126,7 +126,7 @@ def _begin(
     from swarmskill.mayor.session import start_run
     from swarmskill.mayor.watching import Watching
     from swarmskill.model import Land, Share
-    from swarmskill.places import RunFolder, runs_folder
+    from swarmskill.places import RunFolder, last_run_id, runs_folder
     from swarmskill.runid import new_run_id
     from swarmskill.views.base import SilentView
 
@@ -140,7 +140,8 @@ def _begin(
     ready = prepare(listed, flags, base, Path.cwd(), defaults=defaults, hosted=True)
     most = min(ready.config.max_workers, choice.way.at_once or ready.config.max_workers)
     config = replace(ready.config, backend=choice.way.name, pool=(Share("host"),), max_workers=most)
-    folder = RunFolder(runs_folder(ready.repository.common_dir) / new_run_id(time.time()))
+    common_dir = ready.repository.common_dir
+    folder = RunFolder(runs_folder(common_dir) / new_run_id(time.time(), last_run_id(common_dir)))
     write_assistant(folder, this_assistant(os.environ, choice.way, tools))
     watcher, environment = Watching(SilentView()), dict(os.environ)
     return folder, start_run(folder, ready.repository, hosted, config, ready.base, watcher, environment), EMPTY

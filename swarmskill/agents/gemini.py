@@ -200,6 +200,8 @@ class GeminiReader:
                 yield Finished(self._said)
             return
         error = table(event, "error")
+        if self._failed and not error.get("message"):
+            return  # the error line before told why
         words = text(error.get("message")) or "it failed and does not say why"
         if error.get("type") == "FatalTurnLimitedError":
             yield Failed(Problem(Trouble.TURNS, one_line(words, DETAIL_LENGTH)))

@@ -42,7 +42,7 @@ from typing import Any, Final
 from tests.scripted_model.conversation import Json, Role, Turn
 
 _OPENING: Final = re.compile(r"FAKE(?:\[(\d+)\])?:\s*(?=[\[{])")
-_ATTEMPT: Final = re.compile(r"You do one task, attempt (\d+)|^# Attempt (\d+) at task", re.M)
+_ATTEMPT: Final = re.compile(r"(?:You do one task, attempt|^# Attempt) (\d+)", re.M)
 _DECODER: Final = json.JSONDecoder()
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 
+from swarmskill.backends.host import HOSTED
+from swarmskill.core.state import State
 from swarmskill.places import BRANCH_PREFIX
 
 
@@ -34,6 +36,13 @@ def retry(task_id: str, run: str = "") -> str:
 def on_run(verb: str, run_id: str) -> str:
     """A verb that takes the run as its argument."""
     return shlex.join(["swarm", verb, run_id])
+
+
+def go_on(state: State) -> str:
+    """Take up again a run that stopped, or whose mayor is gone."""
+    if state.config.backend in HOSTED:
+        return _swarm("next", "--resume", run=state.run_id)
+    return on_run("resume", state.run_id)
 
 
 def change_folder(path: str) -> str:

@@ -49,5 +49,5 @@ def _failed(state: State, look: Look) -> Iterator[str]:
 
 def _next(state: State, folder: RunFolder) -> Iterator[str]:
     if state.open:
-        yield f"go on: {commands.on_run('resume', state.run_id)}"
+        yield f"go on: {commands.go_on(state)}"
     yield f"report: {folder.report}"

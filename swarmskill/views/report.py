@@ -162,7 +162,7 @@ def _further(state: State, folder: RunFolder) -> Iterator[str]:
     if state.head != state.base:
         look.append(commands.history(state.base, run))
     if state.open:
-        look.append(commands.on_run("resume", run) + "  # go on with the open tasks")
+        look.append(commands.go_on(state) + "  # go on with the open tasks")
     look.append(commands.on_run("clean", run) + "  # remove the worktrees that nobody needs")
     yield from _block(look, "sh")
     yield ""

@@ -81,7 +81,7 @@ def _next(state: State, outcome: RunOutcome) -> list[tuple[str, str]]:
     """What to do with a run that nobody works on."""
     found = []
     if outcome in (RunOutcome.STOPPED, RunOutcome.INTERRUPTED):
-        found.append(("go on", commands.on_run("resume", state.run_id)))
+        found.append(("go on", commands.go_on(state)))
     failed = [task_id for task_id in ordered(state) if _failed(state.tasks[task_id])]
     if failed:
         found.append(("why", commands.why(failed[0])))

@@ -6,9 +6,9 @@ from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
 from swarmskill.core.invariants import broken
 from swarmskill.core.progress import outstanding
-from swarmskill.core.state import EMPTY, Stage, State
+from swarmskill.core.state import EMPTY, Stage, State, Stop
 from swarmskill.core.transitions import fold, step
-from swarmskill.model import Outcome
+from swarmskill.model import Outcome, Trouble
 
 ANSWERS: dict[type[ef.Effect], tuple[type[ev.Event], ...]] = {
     ef.Spawn: (ev.WorkerStarted, ev.SpawnFailed),
@@ -16,12 +16,14 @@ ANSWERS: dict[type[ef.Effect], tuple[type[ev.Event], ...]] = {
     ef.Kill: (ev.WorkerExited, ev.WorkerLost),
     ef.Validate: (ev.Validated,),
     ef.Integrate: (ev.Integrated, ev.IntegrationConflicted, ev.IntegrationRejected),
+    ef.Rest: (ev.GateRested,),
+    ef.Summarise: (ev.Summarised,),
     ef.Land: (ev.Landed, ev.LandingRefused),
     ef.Report: (ev.Reported,),
 }
 """Which events answer which effect, as the effects' docstrings say."""
 
-REQUESTS = (ev.RunStarted, ev.RunResumed, ev.StopRequested, ev.RetryRequested)
+REQUESTS = (ev.RunStarted, ev.RunResumed, ev.StopRequested, ev.RetryRequested, ev.LimitsChanged, ev.WorkerReported)
 """Events that answer no effect."""
 
 
@@ -33,7 +35,10 @@ def answers(event: ev.Event, effect: ef.Effect) -> bool:
         return isinstance(event, ev.AttemptEvent) and (event.task, event.attempt) == (effect.task, effect.attempt)
     if isinstance(effect, ef.Land):
         return isinstance(event, ev.Landed | ev.LandingRefused) and event.head == effect.head
-    return isinstance(effect, ef.Report) and isinstance(event, ev.Reported) and event.session == effect.session
+    if isinstance(effect, ef.Rest):
+        return isinstance(event, ev.GateRested) and (event.agent, event.strikes) == (effect.agent, effect.strikes)
+    assert isinstance(effect, ef.Report | ef.Summarise) and isinstance(event, ev.Reported | ev.Summarised)
+    return event.session == effect.session
 
 
 class Bookkeeper:
@@ -54,7 +59,7 @@ class Bookkeeper:
         self._check_answer(event, changed=after is not before)
         self._check_current(event, before, changed=after is not before)
         self.state = after
-        self._keep(event, effects)
+        self._keep(event, before, effects)
         self._check_sound(event)
         self._check_completions(event, before)
         return effects
@@ -81,14 +86,28 @@ class Bookkeeper:
         if isinstance(event, ev.AttemptEvent) and changed:
             assert before.tasks[event.task].attempt == event.attempt, "an event about another attempt had an effect"
 
-    def _keep(self, event: ev.Event, effects: tuple[ef.Effect, ...]) -> None:
+    def _keep(self, event: ev.Event, before: State, effects: tuple[ef.Effect, ...]) -> None:
         self.pending = [effect for effect in self.pending if not answers(event, effect)]
+        self.pending = [effect for effect in self.pending if not self._is_taken_back(effect, event, before)]
         for effect in effects:
+            assert effect not in self.pending or isinstance(event, ev.RunResumed), f"asked for twice: {effect}"
             if isinstance(effect, ef.Kill):  # the stronger one stands for the weaker
                 self.pending = [other for other in self.pending if not _is_kill_of(other, effect)]
             self.pending.append(effect)
         if isinstance(event, ev.RunResumed):
             self.pending = list(outstanding(self.state))
+
+    def _is_taken_back(self, effect: ef.Effect, event: ev.Event, before: State) -> bool:
+        """Law 4: what nobody waits for any more, as what it was for is gone."""
+        if isinstance(effect, ef.Kill):  # a budget's stop that more money lifted
+            lifted = isinstance(event, ev.LimitsChanged) and before.stop is not self.state.stop is Stop.NONE
+            return lifted and not self.state.tasks[effect.task].overdrawn
+        if isinstance(effect, ef.Rest):  # the agent's service now wants a person
+            problem = event.end.report.problem if isinstance(event, ev.WorkerExited) else None
+            auth = problem is not None and problem.kind is Trouble.AUTH and self.state is not before
+            return auth and isinstance(event, ev.WorkerExited) and before.tasks[event.task].agent == effect.agent
+        forced = isinstance(event, ev.StopRequested) and event.force
+        return isinstance(effect, ef.Summarise) and forced and self.state is not before
 
     def _check_sound(self, event: ev.Event) -> None:
         again, more = step(self.state, event)

@@ -25,14 +25,17 @@ _MOST_DENIED = 20
 
 
 class Account:
-    """Folds the events of one worker. `prices` are the user's, by model."""
+    """Folds the events of one worker.
 
-    def __init__(self, reader: Reader, prices: Mapping[str, Price]) -> None:
+    `prices` are the user's, by model. `model` is the one that was asked for, until the agent tells its own.
+    """
+
+    def __init__(self, reader: Reader, prices: Mapping[str, Price], model: str = "") -> None:
         self.last_action = ""
         self.session = ""
         self._reader = reader
         self._prices = prices
-        self._model = ""
+        self._model = model
         self._spent = NOTHING_USED
         self._said = ""
         self._failure: Problem | None = None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from swarmskill.core import events as ev
 from swarmskill.core import retries
-from swarmskill.core.budget import halt, task_shortage
+from swarmskill.core.budget import halt, run_left, task_left, task_shortage
 from swarmskill.core.effects import Await, Effect, Integrate, Kill, Validate
 from swarmskill.core.gates import GATED, answered, close_gate, probe_gone, shut_gate
 from swarmskill.core.moves import current, end, fail, free_dependents, pause, put
@@ -28,6 +29,9 @@ from swarmskill.model import (
 )
 
 Step = tuple[State, tuple[Effect, ...]]
+
+_OUTSIDE: Final = GATED | {Trouble.AUTH}
+"""Troubles that no ending of the worker by us brings about."""
 
 
 def worker_started(state: State, event: ev.WorkerStarted) -> Step | None:
@@ -59,11 +63,11 @@ def worker_reported(state: State, event: ev.WorkerReported) -> Step | None:
     if task is None:
         return None
     session = event.session or task.session
-    if (session, event.usage) == (task.session, task.used):
-        return None
-    spec = state.graph.task(event.task)
+    old, new = _progress(task.used), _progress(event.usage)
+    if new < old or (new == old and session == task.session):
+        return None  # told already, or overtaken by a later word
     reported = replace(task, session=session, used=event.usage)
-    overdrawn = task.overdrawn or bool(task_shortage(reported, spec))
+    overdrawn = task.overdrawn or bool(task_shortage(reported, state.graph.task(event.task)))
     state = put(state, event.task, replace(reported, overdrawn=overdrawn))
     if event.usage.tokens:
         state = answered(state, event.task)
@@ -77,18 +81,19 @@ def worker_exited(state: State, event: ev.WorkerExited) -> Step | None:
     task = current(state, event, Phase.RUNNING)
     if task is None or task.worker is None:
         return None
-    worker, over, report = task.worker, event.end, event.end.report
-    task = replace(task, end=over, session=report.session or task.session)
-    state = _settle(put(state, event.task, task), event.task, report.usage)
+    worker, over = task.worker, _complete(event.end, task)
+    task = replace(task, end=over, session=over.report.session)
+    state = _settle(put(state, event.task, task), event.task, over.report.usage)
     claims_done = over.result is not None and over.result.status is Claim.DONE
-    if report.problem is not None and not claims_done:
-        return _troubled(state, event, task, report.problem)
+    problem = None if claims_done else _problem(over)
+    if problem is not None:
+        return _troubled(state, event, task, problem)
     state = probe_gone(state, event.task) if over.ending is Ending.KILLED else answered(state, event.task)
     failure = _failure(over, claims_done=claims_done)
     if failure is not None:
         return fail(state, event, failure), ()
     if over.ending is Ending.KILLED and not (task.overdrawn and claims_done):
-        return (_overdrawn(state, event) if task.overdrawn else pause(state, event)), ()
+        return _break_off(state, event), ()
     if over.result is not None and over.result.status is Claim.BLOCKED:
         return end(state, event, Outcome.BLOCKED, over.result.detail), ()
     state = put(state, event.task, replace(state.tasks[event.task], phase=Phase.VALIDATING))
@@ -164,23 +169,53 @@ def _troubled(state: State, event: ev.WorkerExited, task: TaskState, problem: Pr
     """The agent could not do its work: its service's troubles are no failure of the task."""
     if problem.kind in GATED:
         state, effects = close_gate(state, event, problem)
-        return pause(state, event), effects
+        return _break_off(state, event), effects
     if problem.kind is Trouble.AUTH:
-        return pause(shut_gate(state, task.agent, problem.detail or "not logged in"), event), ()
+        return _break_off(shut_gate(state, task.agent, problem.detail or "not logged in"), event), ()
     state = answered(state, event.task)
-    if problem.kind is Trouble.BUDGET and task.allowance is not None:
-        if task_shortage(state.tasks[event.task], state.graph.task(event.task)):
-            return _overdrawn(state, event), ()
-        state = pause(state, event)
-        halted = halt(state, problem.detail or f"{task.agent} reached its cap")
-        return halted, () if halted is state else kills_of(halted)
     detail = problem.detail or problem.kind.value
+    if problem.kind is Trouble.BUDGET and task.allowance is not None:
+        return _capped(state, event, task, detail)
     return fail(state, event, Feedback(kind=problem.kind, detail=detail)), ()
 
 
-def _overdrawn(state: State, event: ev.WorkerExited) -> State:
-    short = task_shortage(state.tasks[event.task], state.graph.task(event.task))
-    return end(state, event, Outcome.FAILED, f"its budget is used up: {short}")
+def _capped(state: State, event: ev.WorkerExited, before: TaskState, detail: str) -> Step:
+    """The agent spent what it was allowed, as it counts: the task's own limit ends the task, the run's the run."""
+    if before.allowance == task_left(state.graph.task(event.task), before.settled):
+        return end(state, event, Outcome.FAILED, f"its budget is used up: {detail}"), ()
+    state = _break_off(state, event)
+    left = run_left(state)
+    if left is None or before.allowance is None or left > before.allowance:
+        return state, ()  # somebody gave the run more meanwhile
+    halted = halt(state, detail)
+    return halted, () if halted is state else kills_of(halted)
+
+
+def _break_off(state: State, event: ev.WorkerExited) -> State:
+    """The attempt ended through no fault of the task, which goes on unless its own budget is used up."""
+    if short := task_shortage(state.tasks[event.task], state.graph.task(event.task)):
+        return end(state, event, Outcome.FAILED, f"its budget is used up: {short}")
+    return pause(state, event)
+
+
+def _problem(over: WorkerEnd) -> Problem | None:
+    """What kept the agent from its work; not what it says only because we ended it."""
+    problem = over.report.problem
+    if problem is None or over.ending is Ending.EXITED or problem.kind in _OUTSIDE:
+        return problem
+    return None if over.ending is Ending.KILLED or problem.kind is Trouble.CRASHED else problem
+
+
+def _complete(over: WorkerEnd, task: TaskState) -> WorkerEnd:
+    """The end with what only the reports before it told, if the last one lacks that."""
+    report = over.report
+    usage = task.used if report.usage == NOTHING_USED else report.usage
+    return replace(over, report=replace(report, session=report.session or task.session, usage=usage))
+
+
+def _progress(usage: Usage) -> tuple[int, float]:
+    """Grows with each report of an attempt, so that it tells the later of two."""
+    return usage.tokens, -1.0 if usage.cost_usd is None else usage.cost_usd
 
 
 def _settle(state: State, task_id: str, usage: Usage) -> State:

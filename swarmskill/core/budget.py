@@ -6,14 +6,16 @@ from dataclasses import replace
 
 from swarmskill.core.graph import bits
 from swarmskill.core.state import State, Stop, TaskState
-from swarmskill.model import OnExhaust, Task, Usage
+from swarmskill.model import NOTHING_USED, OnExhaust, Task, Usage
 
 
 def run_usage(state: State) -> Usage:
     """All that the run has used so far."""
     total = state.settled
     for rank in bits(state.busy):
-        total += state.tasks[state.graph.tasks[rank].id].used
+        used = state.tasks[state.graph.tasks[rank].id].used
+        if used is not NOTHING_USED:
+            total += used
     return total
 
 
@@ -30,7 +32,10 @@ def exhaust(state: State) -> State:
     """Stop the run if its budget is used up and something is open that needs a worker."""
     config = state.config
     unlimited = config.max_cost is None and config.max_tokens is None
-    if unlimited or state.stop is not Stop.NONE or not state.open & ~(state.active & ~state.busy):
+    if unlimited or state.stop is not Stop.NONE:
+        return state
+    needy = state.busy if state.failing else state.open & ~(state.active & ~state.busy)
+    if not needy:
         return state
     short = shortage(run_usage(state), config.max_cost, config.max_tokens)
     return halt(state, short) if short else state
@@ -49,12 +54,21 @@ def task_shortage(task: TaskState, spec: Task) -> str:
     return shortage(task.usage, spec.max_cost, spec.max_tokens)
 
 
+def run_left(state: State) -> float | None:
+    """US dollars that the run may still spend; None for any sum."""
+    return _left(state.config.max_cost, run_usage(state)) if state.config.max_cost is not None else None
+
+
+def task_left(spec: Task, settled: Usage) -> float | None:
+    """US dollars that attempts at the task may still spend after those that used `settled`; None for any sum."""
+    return _left(spec.max_cost, settled) if spec.max_cost is not None else None
+
+
 def left_for(state: State, task_id: str) -> float | None:
     """US dollars that one more attempt at the task may spend; None for any sum."""
-    spec, task = state.graph.task(task_id), state.tasks[task_id]
-    left = [
-        limit - (used.cost_usd or 0.0)
-        for limit, used in ((state.config.max_cost, run_usage(state)), (spec.max_cost, task.settled))
-        if limit is not None
-    ]
-    return max(0.0, min(left)) if left else None
+    both = (run_left(state), task_left(state.graph.task(task_id), state.tasks[task_id].settled))
+    return min((left for left in both if left is not None), default=None)
+
+
+def _left(limit: float, used: Usage) -> float:
+    return max(0.0, limit - (used.cost_usd or 0.0))

@@ -95,7 +95,10 @@ class SpawnFailed(AttemptEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerReported(AttemptEvent):
-    """The agent's output so far tells its session and what this attempt has used. It answers nothing."""
+    """The agent's output so far tells its session, "" if unknown, and what this attempt has used in all.
+
+    It answers nothing.
+    """
 
     session: str = ""
     usage: Usage = NOTHING_USED

@@ -19,7 +19,7 @@ GATED: Final = frozenset({Trouble.RATE_LIMIT, Trouble.OVERLOADED, Trouble.NETWOR
 """Troubles of an agent's service: they pass, and are no task's failure."""
 
 _LONGEST: Final = 300.0
-"""Seconds; a time that the service itself names is kept whatever it is."""
+"""Seconds; a longer time that the service itself names is kept whatever it is."""
 
 _STRIKES: Final = 12
 """So often in a row, over half an hour, and it is for a person."""
@@ -89,15 +89,14 @@ def open_shut_gates(state: State) -> State:
 
 
 def _seconds(run_id: str, agent: str, strikes: int, asked: float | None) -> float:
-    """How long to wait: two, four, eight seconds and so on, or what the service asked for, and a bit more.
+    """How long to wait: about two, four, eight seconds and so on; longer where the service asks for more.
 
-    The bit spreads the swarms of one user that are turned away at the same time; it is no chance (law 1).
+    Never less than our own, or a service that always says "in a second" would use up the strikes in moments.
+    A bit more spreads the swarms of one user that are turned away at the same time; it is no chance (law 1).
     """
     spread = zlib.crc32(f"{run_id} {agent} {strikes}".encode()) / 2**32
-    if asked is not None and asked > 0:
-        return asked + spread
-    most = min(2.0**strikes, _LONGEST)
-    return most * (0.75 + spread / 4)
+    seconds = min(2.0**strikes, _LONGEST) * (0.75 + spread / 4)
+    return seconds if asked is None else max(seconds, asked + spread)
 
 
 def _put(state: State, agent: str, gate: Gate) -> State:

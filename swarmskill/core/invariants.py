@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
+from math import isclose
 
+from swarmskill.core.choose import agent_limit
 from swarmskill.core.graph import bits
 from swarmskill.core.manifest import overlap
-from swarmskill.core.state import Stage, State, Stop, TaskState
-from swarmskill.model import OnFailure, Outcome, Phase, Schedule
+from swarmskill.core.moves import fixed_agent
+from swarmskill.core.state import Door, Stage, State, Stop, TaskState
+from swarmskill.model import NOTHING_USED, OnFailure, Outcome, Phase, Schedule
 
 _ACTIVE = frozenset({Phase.ASSIGNED, Phase.RUNNING, Phase.VALIDATING, Phase.INTEGRATING})
 _BUSY = frozenset({Phase.ASSIGNED, Phase.RUNNING})
@@ -16,7 +19,7 @@ _BUSY = frozenset({Phase.ASSIGNED, Phase.RUNNING})
 
 def broken(state: State) -> list[str]:
     """The invariants that do not hold, each as a sentence with the task's id; [] for a sound state."""
-    found = [*_run(state), *_stage(state), *_manifests(state)]
+    found = [*_run(state), *_stage(state), *_manifests(state), *_agents(state), *_gates(state), *_money(state)]
     for rank, task in enumerate(state.graph.tasks):
         found += (f"{task.id}: {problem}" for problem in _task(state, rank, state.tasks[task.id]))
     return found
@@ -46,6 +49,10 @@ def _stage(state: State) -> Iterator[str]:
         yield f"the run is {state.stage} while tasks are active"
     if state.stage is Stage.OVER and state.open and not stopping:
         yield "the run is over although tasks are open and nobody stopped it"
+    if state.exhausted and state.stop not in (Stop.GRACEFUL, Stop.NOW):
+        yield "the budget is used up, but did not stop the run"
+    if state.stage is Stage.SUMMING and (stopping, state.summary) != (True, None):
+        yield "a summary is asked for that nobody waits for"
     if state.stage is Stage.LANDING and state.head in (state.base, state.landed):
         yield "nothing is there to be landed"
 
@@ -55,6 +62,38 @@ def _manifests(state: State) -> Iterator[str]:
     for one, other in combinations(active, 2):
         if any(overlap(a, b) for a in one.files for b in other.files):
             yield f"{one.id} and {other.id} are active with overlapping manifests"
+
+
+def _agents(state: State) -> Iterator[str]:
+    bound = 0
+    for agent, members in state.bound.items():
+        if bound & members:
+            yield f"a task is bound to {agent} and to another agent"
+        bound |= members
+        if (state.busy & members).bit_count() > agent_limit(state, agent):
+            yield f"more workers of {agent} than its limit"
+    if state.busy & ~bound:
+        yield "a worker is of no agent"
+
+
+def _gates(state: State) -> Iterator[str]:
+    for agent, gate in state.gates.items():
+        if gate.probe and gate.door is not Door.PROBING:
+            yield f"somebody tries while the gate of {agent} is {gate.door}"
+        if gate.probe and not state.busy & state.bound.get(agent, 0) & 1 << state.graph.rank[gate.probe]:
+            yield f"{gate.probe} tries for {agent}, but has no worker of it"
+        if gate.door is not Door.SHUT and gate.strikes < 1:
+            yield f"the gate of {agent} is {gate.door} for nothing"
+
+
+def _money(state: State) -> Iterator[str]:
+    tasks = state.tasks.values()
+    for name in ("input_tokens", "cached_tokens", "output_tokens"):
+        if getattr(state.settled, name) != sum(getattr(task.settled, name) for task in tasks):
+            yield f"the {name} of the tasks are not those of the run"
+    costs = [task.settled.cost_usd for task in tasks if task.settled.cost_usd is not None]
+    if (state.settled.cost_usd is None) != (not costs) or not isclose(state.settled.cost_usd or 0.0, sum(costs)):
+        yield "the costs of the tasks are not those of the run"
 
 
 def _task(state: State, rank: int, task: TaskState) -> Iterator[str]:
@@ -69,8 +108,14 @@ def _task(state: State, rank: int, task: TaskState) -> Iterator[str]:
             yield f"phase {task.phase} does not fit the set {name}"
     if (task.phase is Phase.ENDED) != (task.outcome is not None):
         yield "an outcome and an end belong together"
+    if bool(state.bound.get(task.agent, 0) & bit) != bool(task.agent):
+        yield f"is not bound to {task.agent}"
+    own = fixed_agent(state.graph.tasks[rank])
+    if own and task.agent != own:
+        yield f"is to be done by {own}, not by {task.agent}"
     yield from _edges(state, rank, task)
     yield from _attempt(state, rank, task)
+    yield from _going_on(task)
 
 
 def _edges(state: State, rank: int, task: TaskState) -> Iterator[str]:
@@ -89,6 +134,20 @@ def _edges(state: State, rank: int, task: TaskState) -> Iterator[str]:
         yield "waits on a blocker that did not complete"
     if task.outcome is Outcome.SKIPPED and not failed:
         yield "skipped although no blocker failed"
+
+
+def _going_on(task: TaskState) -> Iterator[str]:
+    before = task.phase in (Phase.WAITING, Phase.READY, Phase.ASSIGNED)
+    if (task.place is not None or task.session) and task.attempt < 1:
+        yield "goes on with what was never begun"
+    if before and task.session and task.place is None:
+        yield "goes on with a conversation, but not where that was"
+    if task.session_used.tokens > task.settled.tokens or (before and task.session_used.tokens and not task.session):
+        yield "its conversation used what the task did not"
+    if task.phase is not Phase.RUNNING and task.used != NOTHING_USED:
+        yield "uses something without a worker"
+    if before and task.overdrawn:
+        yield "starts again although it is overdrawn"
 
 
 def _attempt(state: State, rank: int, task: TaskState) -> Iterator[str]:

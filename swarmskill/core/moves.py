@@ -40,11 +40,9 @@ def fail(state: State, event: AttemptEvent, feedback: Feedback) -> State:
     return reopen(put(state, event.task, _go_on(state, task, feedback.kind)), event.task)
 
 
-def pause(state: State, event: AttemptEvent, feedback: Feedback | None = None) -> State:
+def pause(state: State, event: AttemptEvent) -> State:
     """An attempt was broken off through no fault of the task: the next one goes on where it was."""
     task = state.tasks[event.task]
-    if feedback is not None:
-        task = replace(task, feedback=feedback)
     return reopen(put(state, event.task, _go_on(state, task, retries.PAUSED)), event.task)
 
 
@@ -125,15 +123,14 @@ def free_dependents(state: State, task_id: str) -> State:
 
 def _go_on(state: State, task: TaskState, kind: str) -> TaskState:
     """What the next attempt begins with: the same worktree and conversation, where that can help."""
-    report = task.end.report if task.end else None
-    session = (report.session if report else "") or task.session
     fresh = state.config.fresh and kind not in (retries.PAUSED, Trouble.CONTEXT_FULL)
-    if not session or task.worker is None or fresh or kind not in retries.CONTINUED:
+    known = task.session or task.place  # without a conversation where it began in a place that another one left
+    if not known or task.worker is None or fresh or kind not in retries.CONTINUED:
         return replace(task, place=None, session="", session_used=NOTHING_USED)
     if kind == Trouble.CONTEXT_FULL:
         return replace(task, place=task.worker, session="", session_used=NOTHING_USED)
-    used = report.usage if report else NOTHING_USED
-    return replace(task, place=task.worker, session=session, session_used=task.session_used + used)
+    used = task.end.report.usage if task.end else NOTHING_USED
+    return replace(task, place=task.worker, session_used=task.session_used + used)
 
 
 def candidates(spec: Task, pool: Sequence[Share]) -> tuple[str, ...]:

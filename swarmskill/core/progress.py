@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from swarmskill.core.budget import exhaust, left_for
-from swarmskill.core.choose import choose
+from swarmskill.core.choose import choose, eligible_tasks
 from swarmskill.core.effects import Await, Effect, Integrate, Kill, Land, Report, Rest, Spawn, Summarise, Validate
 from swarmskill.core.gates import probe_started
 from swarmskill.core.graph import bits
-from swarmskill.core.state import Door, Stage, State, Stop, TaskState
+from swarmskill.core.state import Door, Gate, Stage, State, Stop, TaskState
 from swarmskill.errors import InternalError
 from swarmskill.model import Land as LandWhen
 from swarmskill.model import OnExhaust, Outcome, Phase, Schedule
@@ -32,8 +32,13 @@ def proceed(state: State, at: float) -> tuple[State, tuple[Effect, ...]]:
 
 
 def kills_of(state: State) -> tuple[Effect, ...]:
-    """The kills that are outstanding."""
-    return tuple(effect for effect in outstanding(state) if isinstance(effect, Kill))
+    """The kills that a stop which has just begun asks for, beside those of overdrawn tasks, asked for before."""
+    if state.stop not in (Stop.NOW, Stop.FORCE):
+        return ()
+    force = state.stop is Stop.FORCE
+    busy = (state.graph.tasks[rank].id for rank in bits(state.busy))
+    running = ((task_id, state.tasks[task_id]) for task_id in busy if state.tasks[task_id].phase is Phase.RUNNING)
+    return tuple(Kill(task_id, task.attempt, force) for task_id, task in running if force or not task.overdrawn)
 
 
 def outstanding(state: State) -> Iterator[Effect]:
@@ -137,10 +142,11 @@ def _under_way(state: State) -> bool:
 def _conclude(state: State, at: float) -> tuple[State, tuple[Effect, ...]]:
     if state.failing and state.stop is Stop.NONE:
         state = _cancel_open(state, at)
-    if state.open and state.stop is Stop.NONE:
-        if any(gate.door is Door.RESTING for gate in state.gates.values()):
+    if state.open and state.stop is Stop.NONE and not _between_waves(state):
+        gates = _in_the_way(state)
+        if any(gate.door is Door.RESTING for gate in gates.values()):
             return state, ()
-        state = _give_up(state)
+        state = _give_up(state, gates)
     if state.exhausted and state.config.on_exhaust is OnExhaust.SUMMARY and state.summary is None:
         state = replace(state, stage=Stage.SUMMING)
         return state, tuple(effect for effect in outstanding(state) if isinstance(effect, Summarise))
@@ -149,12 +155,30 @@ def _conclude(state: State, at: float) -> tuple[State, tuple[Effect, ...]]:
     return replace(state, stage=Stage.REPORTING), (Report(state.session),)
 
 
-def _give_up(state: State) -> State:
+def _between_waves(state: State) -> bool:
+    """Whether a wave is over whose work goes to the user's branch before the next one begins."""
+    if state.config.schedule is not Schedule.WAVE or state.config.land is not LandWhen.WAVE:
+        return False
+    return not state.wave & state.open and should_land(state)
+
+
+def _in_the_way(state: State) -> dict[str, Gate]:
+    """The gates, by agent, that alone keep tasks from being started."""
+    eligible = eligible_tasks(state)
+    unbound = eligible
+    for members in state.bound.values():
+        unbound &= ~members
+    pool = {share.agent for share in state.config.pool} if unbound else set()
+    gates = state.gates.items()
+    return {agent: gate for agent, gate in gates if agent in pool or eligible & state.bound.get(agent, 0)}
+
+
+def _give_up(state: State, gates: dict[str, Gate]) -> State:
     """Stop, as the agents that the open tasks need are shut out."""
-    shut = [f"{agent} cannot work: {gate.reason}" for agent, gate in state.gates.items() if gate.door is Door.SHUT]
-    if not shut and not (state.config.land is LandWhen.WAVE and should_land(state)):
+    if not gates:
         raise InternalError("stuck: tasks are open, but none can start and none is under way")
-    return replace(state, stop=Stop.GRACEFUL, stop_reason="; ".join(sorted(shut))) if shut else state
+    reasons = sorted(f"{agent} cannot work: {gate.reason}" for agent, gate in gates.items())
+    return replace(state, stop=Stop.GRACEFUL, stop_reason="; ".join(reasons))
 
 
 def should_land(state: State) -> bool:

@@ -6,11 +6,14 @@ Laws:
 2. An event about an attempt that is no longer current changes nothing.
 3. The same event twice changes nothing the second time. However late the double comes: unless the very
    same was asked for again meanwhile, as a report of this session (after a retry), the landing of this
-   head (after a refusal and a resumption), or the retry of a task that was cancelled again untried.
+   head (after a refusal and a resumption), the retry of a task that was cancelled again untried, limits
+   (after others), or the rest of an agent that was turned away as many times in a row once before.
 4. Every effect is answered by exactly one event, or by the mayor's death and then by recovery. So an
    answer changes the state just if its effect is outstanding. A Kill shares its answer with the Await,
    and a forced one stands for an earlier one that was not. After RunResumed all that is outstanding is
-   to be performed anew, not only what that step returned.
+   to be performed anew, not only what that step returned. Three are taken back unanswered: kills by a
+   budget that was raised, the rest of an agent that now wants a person, a summary when the stop is
+   forced. WorkerReported answers nothing, and changes the state just if it tells more than those before.
 5. A task completes only by `Integrated`. Nothing else completes it.
 
 A task goes waiting -> ready -> assigned -> running -> validating -> integrating -> ended; a failed
@@ -119,12 +122,14 @@ def _run_resumed(state: State, event: ev.RunResumed) -> Step | None:
 
 def _stop_requested(state: State, event: ev.StopRequested) -> Step | None:
     stop = Stop.FORCE if event.force else Stop.NOW if event.now else Stop.GRACEFUL
-    stronger = _STOPS.index(stop) > _STOPS.index(state.stop)
-    if event.session != state.session or not stronger or state.stage is Stage.OVER:
+    if event.session != state.session or state.stage is Stage.OVER:
         return None
-    state = replace(state, stop=stop, stop_reason=event.reason)
+    if _STOPS.index(stop) <= _STOPS.index(state.stop):
+        # What the budget stopped goes on with more money, what a person stopped does not.
+        return (replace(state, exhausted=False), ()) if state.exhausted else None
+    state = replace(state, stop=stop, stop_reason=event.reason, exhausted=False)
     if state.stage is Stage.SUMMING and stop is Stop.FORCE:
-        state = replace(state, stage=Stage.RUNNING, summary="")
+        state = replace(state, stage=Stage.RUNNING)
     return state, kills_of(state)
 
 
@@ -139,7 +144,7 @@ def _limits_changed(state: State, event: ev.LimitsChanged) -> Step | None:
         return None
     state = replace(state, config=config)
     enough = not shortage(run_usage(state), config.max_cost, config.max_tokens)
-    if state.exhausted and enough and state.stage is Stage.RUNNING and state.stop in (Stop.GRACEFUL, Stop.NOW):
+    if state.exhausted and enough and state.stage is Stage.RUNNING:
         state = replace(state, stop=Stop.NONE, stop_reason="", exhausted=False)
     return state, ()
 

@@ -92,10 +92,10 @@ class Accounts:
         self._open: dict[str, _Open] = {}
         self._lock = threading.Lock()
 
-    def begin(self, task: str, attempt: int, agent: str, earlier: Usage) -> None:
-        """A worker lives; `earlier` is what its session had used before this attempt."""
+    def begin(self, task: str, attempt: int, agent: str, earlier: Usage, model: str) -> None:
+        """A worker lives; `earlier` is what its session had used before this attempt, `model` what it was given."""
         key = attempt_key(task, attempt)
-        account = Account(find_agent(agent).reader(earlier), self._prices)
+        account = Account(find_agent(agent).reader(earlier), self._prices, model)
         with self._lock:
             self._open[key] = _Open(task, attempt, LogTail(self._folder.log(key)), account)
 
@@ -132,8 +132,15 @@ class Accounts:
         for task, attempt in known - live:
             self.drop(task, attempt)
         for task, attempt in live - known:
-            self.begin(task, attempt, state.tasks[task].agent, state.tasks[task].session_used)
+            now = state.tasks[task]
+            self.begin(task, attempt, now.agent, now.session_used, model_for(state, task))
         self.read()
+
+
+def model_for(state: State, task_id: str) -> str:
+    """The model that the task's worker is given, "" for its agent's own choice."""
+    options = state.config.agents.get(state.tasks[task_id].agent)
+    return state.graph.task(task_id).model or (options.model if options else "") or state.config.model
 
 
 class Reporter:

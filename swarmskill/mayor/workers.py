@@ -19,6 +19,7 @@ from swarmskill.codec import dump_json, load_json
 from swarmskill.core import events as ev
 from swarmskill.core.effects import Await, Kill, Spawn
 from swarmskill.core.state import State
+from swarmskill.mayor.accounts import model_for
 from swarmskill.mayor.context import RunContext
 from swarmskill.model import Ending, Feedback, RunConfig, Task, WorkerEnd, WorkerResult
 from swarmskill.places import RESULT_FILE, attempt_key
@@ -51,7 +52,8 @@ class Workers:
             return _started(effect, earlier, *self._read_assignment(key))
         try:
             acquired, base = self._place(effect, key)
-            job = self._job(effect, task, acquired.path, self._prompt(effect, task, acquired.path, state))
+            prompt = self._prompt(effect, task, acquired.path, state)
+            job = self._job(effect, task, acquired.path, prompt, model_for(state, effect.task))
             self._note_assignment(key, acquired.path, base)
             self.run.guard.begin(key)
             started = self.run.workers.start(job)
@@ -63,7 +65,8 @@ class Workers:
         """Once the worker has ended, hand `harvest` a function that makes its last event."""
         key, task = attempt_key(effect.task, effect.attempt), state.tasks[effect.task]
         self.run.guard.begin(key)
-        self.run.accounts.begin(effect.task, effect.attempt, task.agent, task.session_used)
+        model = model_for(state, effect.task)
+        self.run.accounts.begin(effect.task, effect.attempt, task.agent, task.session_used, model)
         end = self.run.workers.end(key, Started(effect.pid, effect.identity))
         end.add_done_callback(lambda done: harvest(lambda: self._harvest(effect, key, done)))
 
@@ -71,7 +74,7 @@ class Workers:
         """End a worker; its Await is answered when it is gone."""
         self.run.workers.kill(attempt_key(effect.task, effect.attempt), force=effect.force)
 
-    def _job(self, effect: Spawn, task: Task, worktree: Path, prompt: Path) -> Job:
+    def _job(self, effect: Spawn, task: Task, worktree: Path, prompt: Path, model: str) -> Job:
         key = attempt_key(effect.task, effect.attempt)
         config = self.run.config
         options = config.agents.get(effect.agent, NO_OPTIONS)
@@ -83,7 +86,7 @@ class Workers:
             prompt_file=prompt,
             result_file=worktree / RESULT_FILE,
             agent_cmd=config.agent_cmd,
-            model=task.model or options.model or config.model,
+            model=model,
             options=options,
             session=effect.session,
             allowed=tuple(allowed_commands(task, config)),

@@ -32,10 +32,8 @@ class Mutant:
 
 MUTANTS = (
     # Laws 2 and 3: what is current
-    Mutant(
-        "the attempt is not compared", "transitions", "or task.attempt != event.attempt or task.phase", "or task.phase"
-    ),
-    Mutant("the phase is not compared", "transitions", " or task.phase is not phase:", ":"),
+    Mutant("the attempt is not compared", "moves", "or task.attempt != event.attempt or task.phase", "or task.phase"),
+    Mutant("the phase is not compared", "moves", " or task.phase is not phase:", ":"),
     Mutant("a retry's attempt is not compared", "transitions", " or task.attempt != event.attempt:\n", ":\n"),
     Mutant("a run starts twice", "transitions", "    if state.run_id:\n        return None\n", ""),
     Mutant(
@@ -45,9 +43,17 @@ MUTANTS = (
         "if event.session < state.session:",
     ),
     Mutant(
-        "any session may stop", "transitions", "if event.session != state.session or not stronger", "if not stronger"
+        "any session may stop",
+        "transitions",
+        "if event.session != state.session or state.stage is Stage.OVER:",
+        "if state.stage is Stage.OVER:",
     ),
-    Mutant("a weaker stop replaces a stronger", "transitions", " or not stronger or", " or"),
+    Mutant(
+        "a weaker stop replaces a stronger",
+        "transitions",
+        "if _STOPS.index(stop) <= _STOPS.index(state.stop):",
+        "if stop is state.stop:",
+    ),
     Mutant(
         "any head may have landed",
         "transitions",
@@ -66,35 +72,30 @@ MUTANTS = (
     # Law 4: what is outstanding
     Mutant(
         "a start is not awaited",
-        "transitions",
+        "attempts",
         "(Await(event.task, event.attempt, worker.pid, worker.identity, worker.worktree),)",
         "()",
     ),
     Mutant(
         "a worker that starts in a stop is not killed",
-        "transitions",
+        "attempts",
         "    if state.stop in (Stop.NOW, Stop.FORCE):\n        effects +=",
         "    if False:\n        effects +=",
     ),
-    Mutant("stop now kills nobody", "transitions", "if isinstance(effect, Kill))", "if False)"),
     Mutant(
-        "a stop repeats every effect",
-        "transitions",
-        "for effect in outstanding(state) if isinstance(effect, Kill))",
-        "for effect in outstanding(state))",
+        "stop now kills nobody",
+        "progress",
+        "    if state.stop not in (Stop.NOW, Stop.FORCE):\n        return ()",
+        "    if state.stop is not Stop.FORCE:\n        return ()",
     ),
+    Mutant("a stop repeats every effect", "progress", "if force or not task.overdrawn)", ")"),
     Mutant(
         "recovery forgets kills",
         "progress",
-        "        if state.stop in (Stop.NOW, Stop.FORCE):\n            yield Kill",
-        "        if False:\n            yield Kill",
+        "if task.overdrawn or state.stop in (Stop.NOW, Stop.FORCE):",
+        "if task.overdrawn:",
     ),
-    Mutant(
-        "recovery forgets the feedback",
-        "progress",
-        "yield Spawn(task_id, task.attempt, task.feedback)",
-        "yield Spawn(task_id, task.attempt)",
-    ),
+    Mutant("recovery forgets the feedback", "progress", "        task.feedback,\n", "        None,\n"),
     Mutant(
         "recovery forgets integrations",
         "progress",
@@ -117,36 +118,41 @@ MUTANTS = (
     # Law 5: completion
     Mutant(
         "complete on a passed check",
-        "transitions",
-        "task = replace(task, phase=Phase.INTEGRATING, work=event.commit, notes=event.verdict.notes)\n    state = _put(state, event.task, task)",
-        'task = replace(task, phase=Phase.INTEGRATING, work=event.commit, commit=event.commit)\n    state = _free_dependents(_end(_put(state, event.task, task), event, Outcome.COMPLETED, ""), event.task)',
+        "attempts",
+        "task = replace(task, phase=Phase.INTEGRATING, work=event.commit, notes=event.verdict.notes)\n    state = put(state, event.task, task)",
+        'task = replace(task, phase=Phase.INTEGRATING, work=event.commit, commit=event.commit)\n    state = free_dependents(end(put(state, event.task, task), event, Outcome.COMPLETED, ""), event.task)',
     ),
     Mutant(
         "a refused verdict is integrated",
-        "transitions",
-        "    if event.verdict.failed is not None:\n        return _fail(state, event, _feedback(event.verdict, event.commit)), ()\n",
+        "attempts",
+        "    if event.verdict.failed is not None:\n        return fail(state, event, _feedback(task, event.verdict, event.commit)), ()\n",
         "",
     ),
-    Mutant("the head stays behind", "transitions", "    state = replace(state, head=event.commit)\n", ""),
+    Mutant("the head stays behind", "attempts", "    state = replace(state, head=event.commit)\n", ""),
     Mutant(
         "dependents are not freed",
-        "transitions",
-        "    return _free_dependents(state, event.task), ()",
+        "attempts",
+        "    return free_dependents(state, event.task), ()",
         "    return state, ()",
     ),
     Mutant(
         "dependents are freed twice",
-        "transitions",
-        "    return _free_dependents(state, event.task), ()",
-        "    return _free_dependents(_free_dependents(state, event.task), event.task), ()",
+        "attempts",
+        "    return free_dependents(state, event.task), ()",
+        "    return free_dependents(free_dependents(state, event.task), event.task), ()",
     ),
-    Mutant("ready while another blocker is open", "transitions", "task.waiting_on == 1:", "task.waiting_on >= 1:"),
+    Mutant("ready while another blocker is open", "moves", "task.waiting_on == 1:", "task.waiting_on >= 1:"),
     Mutant(
         "a blocker counts twice", "graph", "for blocker in set(task.blocked_by):", "for blocker in task.blocked_by:"
     ),
     Mutant("done blockers block", "transitions", "sum(blocker not in ended for blocker", "sum(True for blocker"),
     # Slots, manifests, order, waves
-    Mutant("the slot is freed late", "transitions", "    state = replace(state, busy=state.busy & ~(1 << rank))\n", ""),
+    Mutant(
+        "the slot is freed late",
+        "attempts",
+        "    state = replace(state, busy=state.busy & ~(1 << state.graph.rank[event.task]))\n",
+        "",
+    ),
     Mutant(
         "one worker too many",
         "choose",
@@ -207,11 +213,11 @@ MUTANTS = (
     # Failing, skipping, retrying
     Mutant(
         "a retry is not counted",
-        "transitions",
+        "moves",
         "counts[feedback.kind] = counts.get(feedback.kind, 0) + 1",
         "counts.setdefault(feedback.kind, 0)",
     ),
-    Mutant("a retry is lost", "transitions", "retries=tuple(counts.items()))", "retries=None)"),
+    Mutant("a retry is lost", "moves", "retries=tuple(counts.items()))", "retries=None)"),
     Mutant(
         "kinds share one cap", "retries", "return counts.get(kind, 0) < _CAPS", "return sum(counts.values()) < _CAPS"
     ),
@@ -231,35 +237,30 @@ MUTANTS = (
     Mutant("conflicts are retried like checks", "retries", "    CONFLICT: 1,\n", ""),
     Mutant(
         "only direct dependents are skipped",
-        "transitions",
+        "moves",
         "            blocked += [(dependent, task_id) for dependent in state.graph.dependents[rank]]\n",
         "",
     ),
-    Mutant("nothing is skipped", "transitions", "    return _skip_dependents(state, event)\n", "    return state\n"),
+    Mutant("nothing is skipped", "moves", "    return _skip_dependents(state, event)\n", "    return state\n"),
     Mutant(
         "a retry brings no dependents back",
         "transitions",
-        "_unskip_dependents(_reopen_cancelled(state), event.task)",
-        "_reopen_cancelled(state)",
+        "unskip_dependents(reopen_cancelled(state), event.task)",
+        "reopen_cancelled(state)",
     ),
     Mutant(
         "a retry reopens whatever was skipped",
-        "transitions",
+        "moves",
         "task.outcome is Outcome.SKIPPED and not any(_is_failed(state, b) for b in graph.blockers[rank])",
         "task.outcome is Outcome.SKIPPED",
     ),
     Mutant(
         "the skipped are reopened before the cancelled",
         "transitions",
-        "_unskip_dependents(_reopen_cancelled(state), event.task)",
-        "_reopen_cancelled(_unskip_dependents(state, event.task))",
+        "unskip_dependents(reopen_cancelled(state), event.task)",
+        "reopen_cancelled(unskip_dependents(state, event.task))",
     ),
-    Mutant(
-        "a retry keeps the old counts",
-        "transitions",
-        "_reopen(state, event.task, retries=())",
-        "_reopen(state, event.task)",
-    ),
+    Mutant("a retry keeps the old counts", "moves", "replace(task, retries=(), place=None", "replace(task, place=None"),
     Mutant(
         "completed tasks may be retried",
         "transitions",
@@ -268,22 +269,27 @@ MUTANTS = (
     ),
     Mutant(
         "a reopened task keeps its slot",
-        "transitions",
+        "moves",
         "active=state.active & ~bit, busy=state.busy & ~bit)",
         "active=state.active & ~bit)",
     ),
-    Mutant("a reopened task keeps its worker", "transitions", "        worker=None,\n", ""),
+    Mutant("a reopened task keeps its worker", "moves", "        worker=None,\n", ""),
     Mutant(
         "the next worker is not told why",
-        "transitions",
-        "    state = _put(state, event.task, replace(task, feedback=feedback))\n    return _reopen",
-        "    return _reopen",
+        "moves",
+        "task = replace(task, feedback=feedback, retries",
+        "task = replace(task, retries",
     ),
-    Mutant("a blocked worker is validated", "transitions", "end.result.status is Claim.BLOCKED:", "False:"),
-    Mutant("exit codes are ignored", "transitions", "    if end.exit_code != 0:", "    if end.exit_code < 0:"),
-    Mutant("a kill costs a retry", "transitions", "    if end.ending is Ending.KILLED:", "    if False:"),
-    Mutant("time-outs are ignored", "transitions", "    if end.ending is Ending.TIMED_OUT:", "    if False:"),
-    Mutant("permanent failures are tried again", "transitions", "    if event.permanent:", "    if False:"),
+    Mutant("a blocked worker is validated", "attempts", "over.result.status is Claim.BLOCKED:", "False:"),
+    Mutant("exit codes are ignored", "attempts", "over.exit_code != 0 and", "over.exit_code < 0 and"),
+    Mutant(
+        "a kill costs a retry",
+        "attempts",
+        "    if over.ending is Ending.KILLED and not (task.overdrawn and claims_done):\n        return _break_off(state, event), ()",
+        '    if over.ending is Ending.KILLED and not (task.overdrawn and claims_done):\n        return fail(state, event, Feedback(kind=CheckKind.EXIT, detail="")), ()',
+    ),
+    Mutant("time-outs are ignored", "attempts", "    if over.ending is Ending.TIMED_OUT:", "    if False:"),
+    Mutant("permanent failures are tried again", "attempts", "    if event.permanent:", "    if False:"),
     # Stopping, failing fast, landing, the end
     Mutant("a stop is ignored", "choose", " or state.stop is not Stop.NONE or state.failing:", " or state.failing:"),
     Mutant(
@@ -292,7 +298,7 @@ MUTANTS = (
         " or state.stop is not Stop.NONE or state.failing:",
         " or state.stop is not Stop.NONE:",
     ),
-    Mutant("fail-fast is never set", "transitions", "        state = replace(state, failing=True)\n", "        pass\n"),
+    Mutant("fail-fast is never set", "moves", "        state = replace(state, failing=True)\n", "        pass\n"),
     Mutant(
         "fail-fast cancels in a stop",
         "progress",
@@ -306,14 +312,14 @@ MUTANTS = (
     Mutant(
         "resuming keeps the stop",
         "transitions",
-        "session=event.session, stop=Stop.NONE, stop_reason",
-        "session=event.session, stop_reason",
+        '        stop=Stop.NONE,\n        stop_reason="",\n        exhausted=False,\n        summary=None,',
+        "        exhausted=False,\n        summary=None,",
     ),
     Mutant(
         "a refused landing is never tried again",
         "transitions",
-        'stop_reason="", landing_refused="", landing_hint="")',
-        'stop_reason="")',
+        '        summary=None,\n        landing_refused="",\n        landing_hint="",\n',
+        "        summary=None,\n",
     ),
     Mutant("a refusal without a reason is none", "transitions", 'event.reason or "no reason given"', "event.reason"),
     Mutant(
@@ -349,6 +355,347 @@ MUTANTS = (
         "progress",
         "    if should_land(state):\n        return replace",
         "    if state.landed and should_land(state):\n        return replace",
+    ),
+    # Pools
+    Mutant(
+        "a task's own agent is ignored",
+        "moves",
+        'return spec.agent or ("command" if spec.run else "")',
+        'return "command" if spec.run else ""',
+    ),
+    Mutant(
+        "a command goes to any agent",
+        "moves",
+        'return spec.agent or ("command" if spec.run else "")',
+        "return spec.agent",
+    ),
+    Mutant(
+        "a task changes its agent",
+        "choose",
+        "agent = state.tasks[state.graph.tasks[rank].id].agent or nearest",
+        "agent = nearest or state.tasks[state.graph.tasks[rank].id].agent",
+    ),
+    Mutant("the agent with the least room", "choose", "best = max((share.agent", "best = min((share.agent"),
+    Mutant("a start takes no room", "choose", "        room[agent] -= 1\n", ""),
+    Mutant("shares are ignored", "choose", "if share.agent == agent and share.workers is not None]", "if False]"),
+    Mutant(
+        "an agent's own limit is ignored", "choose", "        limits.append(options.max_workers)\n", "        pass\n"
+    ),
+    Mutant(
+        "a task is never bound",
+        "progress",
+        "bound=state.bound.insert(agent, state.bound.get(agent, 0) | bit),",
+        "bound=state.bound,",
+    ),
+    Mutant(
+        "a retry keeps the agent", "moves", "    if task.agent and task.agent != fixed_agent(spec):", "    if False:"
+    ),
+    Mutant(
+        "a retry frees what only one agent can do",
+        "moves",
+        "    if task.agent and task.agent != fixed_agent(spec):",
+        "    if task.agent:",
+    ),
+    Mutant("full agents are not passed over", "choose", "if places <= 0))", "if places < 0))"),
+    # Gates
+    Mutant(
+        "nobody is turned away",
+        "choose",
+        "    if gate is not None and (gate.door is not Door.PROBING or gate.probe):\n        return 0\n",
+        "",
+    ),
+    Mutant("everybody tries", "choose", "return min(left, 1 if gate is not None else free)", "return min(left, free)"),
+    Mutant(
+        "a second one tries", "choose", "(gate.door is not Door.PROBING or gate.probe)", "gate.door is not Door.PROBING"
+    ),
+    Mutant(
+        "a rest is asked for twice",
+        "gates",
+        "    if gate is not None and gate.door is not Door.PROBING:\n        return state, ()  # another worker was told the same\n",
+        "",
+    ),
+    Mutant("strikes do not add up", "gates", "strikes = gate.strikes + 1 if gate else 1", "strikes = 1"),
+    Mutant("a thirteenth try", "gates", "if strikes > _STRIKES:", "if strikes > _STRIKES + 1:"),
+    Mutant(
+        "the service's time is ignored",
+        "gates",
+        "if asked is None else max(seconds, asked + spread)",
+        "if True else asked",
+    ),
+    Mutant("the service's second is believed", "gates", "max(seconds, asked + spread)", "asked + spread"),
+    Mutant("a wait has no end", "gates", "min(2.0**strikes, _LONGEST)", "2.0**strikes"),
+    Mutant("any rest opens the gate", "gates", " or gate.strikes != strikes:", ":"),
+    Mutant("a rest is over twice", "gates", "gate.door is not Door.RESTING or gate", "gate"),
+    Mutant(
+        "nobody is the one that tries",
+        "gates",
+        "    return _put(state, agent, replace(gate, probe=task_id))",
+        "    return state",
+    ),
+    Mutant(
+        "anybody's answer opens the gate",
+        "gates",
+        "    if gate is None or gate.probe != task_id:\n        return state\n    return replace(state, gates=state.gates.remove(agent))",
+        "    if gate is None:\n        return state\n    return replace(state, gates=state.gates.remove(agent))",
+    ),
+    Mutant("resuming leaves gates shut", "gates", "if gate.door is Door.SHUT:", "if False:"),
+    Mutant("resuming ends every rest", "gates", "if gate.door is Door.SHUT:", "if gate.door is not Door.PROBING:"),
+    Mutant(
+        "recovery forgets a rest",
+        "progress",
+        "            yield Rest(agent, gate.strikes, gate.until)",
+        "            yield from ()",
+    ),
+    Mutant(
+        "a lost worker tries for ever",
+        "attempts",
+        "probe_gone(_settle(state, event.task, task.used), event.task)",
+        "_settle(state, event.task, task.used)",
+    ),
+    Mutant(
+        "a failed spawn tries for ever",
+        "attempts",
+        "    state = probe_gone(state, event.task)\n    if event.permanent",
+        "    if event.permanent",
+    ),
+    Mutant(
+        "a killed worker opens the gate",
+        "attempts",
+        "probe_gone(state, event.task) if over.ending is Ending.KILLED else answered(state, event.task)",
+        "answered(state, event.task)",
+    ),
+    Mutant(
+        "a silent agent opens the gate",
+        "attempts",
+        "    if event.usage.tokens:\n        state",
+        "    if True:\n        state",
+    ),
+    Mutant("a limit is a failure", "attempts", "    if problem.kind in GATED:", "    if False:"),
+    Mutant("a login is a failure", "attempts", "    if problem.kind is Trouble.AUTH:", "    if False:"),
+    Mutant(
+        "what is done is not judged after a limit",
+        "attempts",
+        "problem = None if claims_done else _problem(over)",
+        "problem = _problem(over)",
+    ),
+    Mutant(
+        "what a killed agent says is believed",
+        "attempts",
+        "or over.ending is Ending.EXITED or problem.kind in _OUTSIDE:",
+        "or over.ending is not Ending.TIMED_OUT or problem.kind in _OUTSIDE:",
+    ),
+    Mutant(
+        "what an ended agent says is believed",
+        "attempts",
+        "over.ending is Ending.KILLED or problem.kind is Trouble.CRASHED else",
+        "over.ending is Ending.KILLED else",
+    ),
+    Mutant("a killed agent's limit is not heard", "attempts", "or problem.kind in _OUTSIDE:", ":"),
+    Mutant(
+        "any rest keeps the run waiting",
+        "progress",
+        "for gate in gates.values()):\n            return state, ()",
+        "for gate in state.gates.values()):\n            return state, ()",
+    ),
+    Mutant(
+        "a shut gate ends the run between waves",
+        "progress",
+        " and not _between_waves(state):\n        gates",
+        ":\n        gates",
+    ),
+    Mutant(
+        "a run that cannot go on waits",
+        "progress",
+        "        state = _give_up(state, gates)\n",
+        "        return state, ()\n",
+    ),
+    # Budgets
+    Mutant("the run's budget is ignored", "budget", "    if unlimited or state.stop", "    if True or state.stop"),
+    Mutant("running workers cost nothing", "budget", "if used is not NOTHING_USED:", "if False:"),
+    Mutant("tokens are free", "budget", "usage.tokens >= max_tokens", "usage.tokens > 10**12"),
+    Mutant("a limit is reached late", "budget", ">= max_cost:", "> max_cost:"),
+    Mutant("work that needs no money is stopped", "budget", "state.open & ~(state.active & ~state.busy)", "state.open"),
+    Mutant(
+        "a failing run is stopped for what it will not do",
+        "budget",
+        "state.busy if state.failing else state.open",
+        "state.open",
+    ),
+    Mutant(
+        "drain stops at once",
+        "budget",
+        "Stop.GRACEFUL if state.config.on_exhaust is OnExhaust.DRAIN else Stop.NOW",
+        "Stop.NOW",
+    ),
+    Mutant(
+        "stop drains",
+        "budget",
+        "Stop.GRACEFUL if state.config.on_exhaust is OnExhaust.DRAIN else Stop.NOW",
+        "Stop.GRACEFUL",
+    ),
+    Mutant(
+        "a spent budget kills nobody",
+        "progress",
+        "kills = kills_of(state) if state.exhausted and within_budget else ()",
+        "kills = ()",
+    ),
+    Mutant(
+        "a spent budget kills at every event",
+        "progress",
+        "if state.exhausted and within_budget else",
+        "if state.exhausted else",
+    ),
+    Mutant(
+        "nobody sums up",
+        "progress",
+        "    if state.exhausted and state.config.on_exhaust is OnExhaust.SUMMARY and state.summary is None:",
+        "    if False:",
+    ),
+    Mutant("a summary without end", "progress", " and state.summary is None:", ":"),
+    Mutant(
+        "any session sums up",
+        "transitions",
+        "if state.stage is not Stage.SUMMING or event.session != state.session:",
+        "if state.stage is not Stage.SUMMING:",
+    ),
+    Mutant(
+        "recovery forgets the summary",
+        "progress",
+        "        yield Summarise(state.session, state.config.pool[0].agent)",
+        "        yield from ()",
+    ),
+    Mutant(
+        "force waits for the summary",
+        "transitions",
+        "    if state.stage is Stage.SUMMING and stop is Stop.FORCE:",
+        "    if False:",
+    ),
+    Mutant(
+        "more money lifts nothing",
+        "transitions",
+        "if state.exhausted and enough and state.stage",
+        "if False and state.stage",
+    ),
+    Mutant(
+        "too little money lifts the stop",
+        "transitions",
+        "if state.exhausted and enough and state.stage",
+        "if state.exhausted and state.stage",
+    ),
+    Mutant(
+        "more money undoes a person's stop",
+        "transitions",
+        "        return (replace(state, exhausted=False), ()) if state.exhausted else None",
+        "        return None",
+    ),
+    Mutant(
+        "more money undoes a person's stronger stop",
+        "transitions",
+        "stop_reason=event.reason, exhausted=False)",
+        "stop_reason=event.reason)",
+    ),
+    Mutant(
+        "more money revives a run that is over",
+        "transitions",
+        "    if state.exhausted and enough and state.stage is Stage.RUNNING:",
+        "    if state.exhausted and enough:",
+    ),
+    Mutant(
+        "an overdrawn task goes on",
+        "attempts",
+        "    return state, (Kill(event.task, event.attempt),)",
+        "    return state, ()",
+    ),
+    Mutant(
+        "an overdrawn task is killed at every report",
+        "attempts",
+        "    if task.overdrawn or not overdrawn or state.stop",
+        "    if not overdrawn or state.stop",
+    ),
+    Mutant(
+        "recovery forgets the kill of an overdrawn task",
+        "progress",
+        "if task.overdrawn or state.stop in (Stop.NOW, Stop.FORCE):",
+        "if state.stop in (Stop.NOW, Stop.FORCE):",
+    ),
+    Mutant(
+        "an overdrawn task is tried again", "moves", "    if short := task_shortage(task, spec):", '    if short := "":'
+    ),
+    Mutant(
+        "an overdrawn task is paused",
+        "attempts",
+        "    if short := task_shortage(state.tasks[event.task], state.graph.task(event.task)):",
+        '    if short := "":',
+    ),
+    Mutant("an overdrawn task is not judged", "attempts", "and not (task.overdrawn and claims_done):", ":"),
+    Mutant("an attempt stays overdrawn", "moves", "        overdrawn=False,\n", ""),
+    Mutant(
+        "the task's cap stops the run", "attempts", "    if before.allowance == task_left(", "    if None is task_left("
+    ),
+    Mutant(
+        "a cap stops nothing", "attempts", "left is None or before.allowance is None or left > before.allowance", "True"
+    ),
+    Mutant("a cap stops the run that was given more", "attempts", " or left > before.allowance:", ":"),
+    Mutant("an attempt may spend what is spent", "budget", "limit - (used.cost_usd or 0.0)", "limit"),
+    Mutant("the task's own limit is not passed on", "budget", "for left in both if", "for left in both[:1] if"),
+    Mutant(
+        "nothing is settled",
+        "attempts",
+        "return replace(put(state, task_id, task), settled=state.settled + usage)",
+        "return put(state, task_id, task)",
+    ),
+    Mutant(
+        "what is settled stays in use",
+        "attempts",
+        "task = replace(task, used=NOTHING_USED, settled",
+        "task = replace(task, settled",
+    ),
+    Mutant(
+        "a lost worker cost nothing",
+        "attempts",
+        "_settle(state, event.task, task.used)",
+        "_settle(state, event.task, NOTHING_USED)",
+    ),
+    Mutant("a late report takes money back", "attempts", "    if new < old or (new == old", "    if (new == old"),
+    Mutant(
+        "an end without a report cost nothing",
+        "attempts",
+        "usage = task.used if report.usage == NOTHING_USED else report.usage",
+        "usage = report.usage",
+    ),
+    # Going on
+    Mutant("conversations are forgotten", "attempts", "session=over.report.session)", 'session="")'),
+    Mutant(
+        "a reported conversation is forgotten",
+        "attempts",
+        "session=report.session or task.session, usage",
+        "session=report.session, usage",
+    ),
+    Mutant("every retry goes on", "moves", " or kind not in retries.CONTINUED:", ":"),
+    Mutant("fresh is ignored", "moves", "fresh = state.config.fresh and kind", "fresh = False and kind"),
+    Mutant(
+        "fresh breaks pauses",
+        "moves",
+        "kind not in (retries.PAUSED, Trouble.CONTEXT_FULL)",
+        "kind != Trouble.CONTEXT_FULL",
+    ),
+    Mutant("a full conversation goes on", "moves", "    if kind == Trouble.CONTEXT_FULL:\n", "    if False:\n"),
+    Mutant(
+        "a place without a conversation is left",
+        "moves",
+        "known = task.session or task.place ",
+        "known = task.session ",
+    ),
+    Mutant("a retry goes on", "moves", 'retries=(), place=None, session="", session_used=NOTHING_USED)', "retries=())"),
+    Mutant(
+        "a refused merge goes on", "attempts", "    state = put(state, event.task, replace(task, worker=None))\n", ""
+    ),
+    Mutant("the worker begins elsewhere", "progress", 'worktree=place.worktree if place else "",', 'worktree="",'),
+    Mutant(
+        "what the conversation used is not added up",
+        "moves",
+        "session_used=task.session_used + used)",
+        "session_used=used)",
     ),
 )
 

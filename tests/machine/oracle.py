@@ -8,14 +8,17 @@ from statistics import median
 
 from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
-from swarmskill.core.state import Stage, State, Stop
-from swarmskill.model import Claim, Ending, Land, OnFailure, Outcome, Phase, Schedule, Task
+from swarmskill.core.state import Door, Gate, Stage, State, Stop
+from swarmskill.model import Land, OnExhaust, OnFailure, Outcome, Phase, Schedule, Task, Trouble, Usage
+from tests.machine.accounts import PAUSED, Accounts, problem_of
 from tests.machine.runs import overlapping
 
 ACTIVE = (Phase.ASSIGNED, Phase.RUNNING, Phase.VALIDATING, Phase.INTEGRATING)
 BUSY = (Phase.ASSIGNED, Phase.RUNNING)
 
-CAPS = {"tests": 3, "command": 3, "timeout": 1, "isolation": 0, "conflict": 1, "lost": 5}
+CAPS = {"tests": 3, "command": 3, "timeout": 1, "conflict": 1, "lost": 5, "turns": 1, "refused": 1}
+CAPS |= {"isolation": 0, "budget": 0}
+NEVER = ("isolation", "budget")
 BLAMELESS = ("conflict", "lost")
 OUTCOMES = {
     "exit": Outcome.FAILED,
@@ -23,6 +26,8 @@ OUTCOMES = {
     "timeout": Outcome.TIMED_OUT,
     "lost": Outcome.LOST,
     "conflict": Outcome.CONFLICTED,
+    "stalled": Outcome.TIMED_OUT,
+    **dict.fromkeys(("context_full", "budget", "turns", "refused", "denied", "crashed"), Outcome.FAILED),
 }
 
 MOVES = {
@@ -45,67 +50,213 @@ class Oracle:
         self.spawned: Counter[str] = Counter()
         self.integrated: Counter[str] = Counter()
         self.last_failure: dict[str, str] = {}
+        self.accounts = Accounts()
 
     def observe(self, before: State, event: ev.Event, after: State, effects: tuple[ef.Effect, ...]) -> None:
         """Check one step."""
         if isinstance(event, ev.RunStarted):
             if before.run_id == "":
                 _check_start(event, after)
+                self.accounts.start(event)
         else:
             _check_moves(before, event, after)
             _check_wave(before, after)
         if isinstance(event, ev.Integrated):
             assert after.head == (before.head if after is before else event.commit), "the head is not the last commit"
+        if isinstance(event, ev.WorkerReported) and _is_at_work(before, event):
+            assert (after is not before) == self.accounts.is_news(event), f"news or not: {event}"
+        capped = False
         if after is not before:
-            self._check_failure(before, event, after)
+            capped = self._check_failure(before, event, after)
             self._check_retry(event, after)
             self.integrated.update(event.task for _ in [0] if isinstance(event, ev.Integrated))
         self._check_spawns(after, [effect for effect in effects if isinstance(effect, ef.Spawn)])
+        if after is not before:
+            self._check_accounts(event, after, effects)
         _check_landing(after, effects)
-        _check_stop(event, before, after)
+        self._check_stop(event, before, after, capped=capped)
 
-    def _check_failure(self, before: State, event: ev.Event, after: State) -> None:
+    def _check_failure(self, before: State, event: ev.Event, after: State) -> bool:
+        """Also takes the event into the accounts. Tells whether an agent reached the cap that the run gave it."""
         if not isinstance(event, ev.AttemptEvent) or isinstance(event, ev.RetryRequested):
-            return
+            self.accounts.take(event)
+            return False
+        accounts = self.accounts
+        final, kind = accounts.ended(event)
+        accounts.take(event)
         task, now = after.graph.task(event.task), after.tasks[event.task]
-        final = _final_outcome(event)
+        if isinstance(event, ev.IntegrationRejected):
+            accounts.of[event.task].at_work = False  # the next one needs a new base
         if final is not None:
             assert now.outcome is final, f"{event} ended as {now.outcome}"
-            return
-        kind = _failure(event)
+            accounts.reset(event.task)
+            return False
         if kind is None:
-            return
+            return False
+        short = accounts.is_overdrawn(event.task)
+        if kind == PAUSED:
+            if short:
+                assert now.outcome is Outcome.FAILED and "budget" in now.detail, f"it may go on: {now}"
+                accounts.reset(event.task)
+            else:
+                assert now.outcome in (None, Outcome.CANCELLED), f"a pause ended the task: {now}"
+                accounts.try_again(event.task, kind)
+            problem = problem_of(event) if isinstance(event, ev.WorkerExited) else None
+            return problem is not None and problem.kind is Trouble.BUDGET
         counts = self.failures[event.task]
         cap = task.max_retries if task.max_retries is not None else after.config.max_retries
-        if cap is None or kind in (*BLAMELESS, "isolation"):
+        if cap is None or kind in (*BLAMELESS, *NEVER):
             again = counts[kind] < CAPS.get(kind, 2)
         else:
             again = sum(count for other, count in counts.items() if other not in BLAMELESS) < cap
         self.last_failure[event.task] = kind
-        if again:
+        if again and not short:
             counts[kind] += 1
             assert now.outcome in (None, Outcome.CANCELLED), f"{kind} after {counts} ended the task"
             assert now.outcome is None or after.failing
-        else:
-            assert now.outcome is OUTCOMES.get(kind, Outcome.REJECTED), f"{kind} after {counts}: {now}"
-            if after.config.on_failure is OnFailure.FAIL_FAST:
-                assert after.failing
+            accounts.try_again(event.task, kind)
+            return False
+        wanted = Outcome.FAILED if again else OUTCOMES.get(kind, Outcome.REJECTED)
+        assert now.outcome is wanted, f"{kind} after {counts}: {now}"
+        accounts.reset(event.task)
+        if after.config.on_failure is OnFailure.FAIL_FAST:
+            assert after.failing
+        return False
+
+    def _check_accounts(self, event: ev.Event, after: State, effects: tuple[ef.Effect, ...]) -> None:
+        """Gates, sums and bindings are what the events say."""
+        accounts = self.accounts
+        gates = {agent: (str(gate.door), gate.strikes, gate.probe) for agent, gate in after.gates.items()}
+        assert gates == {agent: (gate.door, gate.strikes, gate.probe) for agent, gate in accounts.gates.items()}
+        assert after.settled + Usage() == sum((account.settled for account in accounts.of.values()), Usage())
+        for task_id, now in after.tasks.items():
+            account = accounts.of[task_id]
+            assert (now.agent, now.settled) == (account.agent, account.settled), f"{task_id}: {now}"
+            if now.phase is Phase.RUNNING:
+                assert (now.used, now.overdrawn) == (account.used, account.overdrawn), f"{task_id}: {now}"
+            if now.phase in (Phase.READY, Phase.ASSIGNED):
+                assert (now.session, now.session_used) == (account.session, account.session_used), f"{task_id}: {now}"
+        for effect in effects:
+            if isinstance(effect, ef.Rest):
+                assert isinstance(event, ev.WorkerExited | ev.RunResumed)
+                assert accounts.gates[effect.agent].strikes == effect.strikes
+            if isinstance(effect, ef.Rest) and isinstance(event, ev.WorkerExited):
+                problem = event.end.report.problem
+                asked = (problem.retry_after if problem else None) or 0.0
+                longest = min(2.0**effect.strikes, 300.0)
+                assert max(asked, 0.75 * longest) <= effect.until - event.at <= max(asked + 1, longest)
 
     def _check_retry(self, event: ev.Event, after: State) -> None:
         if isinstance(event, ev.RetryRequested):
             self.failures[event.task].clear()
+            self.accounts.forget(event.task)
             assert not after.failing
             assert after.tasks[event.task].outcome is None, "the retried task is not open"
             assert all(task.outcome is not Outcome.CANCELLED for task in after.tasks.values())
 
     def _check_spawns(self, after: State, spawns: list[ef.Spawn]) -> None:
-        started = [effect.task for effect in spawns]
-        assert started == (wanted := _to_start(after, set(started))), f"started {started}, not {wanted}"
+        started = [(effect.task, effect.agent) for effect in spawns]
+        wanted = self._to_start(after, {effect.task for effect in spawns})
+        assert started == wanted, f"started {started}, not {wanted}"
         for effect in spawns:
+            self.accounts.spawn(effect)
             self.spawned[effect.task] += 1
             assert effect.attempt == self.spawned[effect.task], "attempts do not count from 1"
             told = effect.feedback.kind if effect.feedback else None
             assert told == self.last_failure.get(effect.task), f"the worker is told of {told}"
+
+    def _to_start(self, after: State, spawned: set[str]) -> list[tuple[str, str]]:
+        """What was to be started in the step that led to `after`, best first: greedy over a sorted list."""
+        if after.stage is not Stage.RUNNING or after.stop is not Stop.NONE or after.failing or not after.run_id:
+            return []
+        tasks, accounts = after.graph.tasks, self.accounts
+        weight = weights(tasks)
+        ready = [task for task in tasks if after.tasks[task.id].phase is Phase.READY or task.id in spawned]
+        if after.config.schedule is Schedule.WAVE:
+            ready = [task for task in ready if after.wave >> after.graph.rank[task.id] & 1]
+        old = [task for task in tasks if task.id not in spawned]
+        taken = [task for task in old if after.tasks[task.id].phase in ACTIVE]
+        busy = Counter(after.tasks[task.id].agent for task in old if after.tasks[task.id].phase in BUSY)
+        free = after.config.max_workers - busy.total()
+        room = Counter()
+        for agent in {
+            *(share.agent for share in after.config.pool),
+            *(account.agent for account in accounts.of.values()),
+        }:
+            room[agent] = accounts.room(agent, busy[agent]) if agent else 0
+        start: list[tuple[str, str]] = []
+        for task in sorted(ready, key=lambda task: (task.priority, -weight[task.id], int(task.id))):
+            free_room = {agent: min(room[agent], free) for agent in room}
+            pool = [share.agent for share in after.config.pool]
+            roomiest = sorted(pool, key=lambda agent: (-free_room[agent], pool.index(agent)))[0]
+            agent = accounts.of[task.id].agent or roomiest
+            if len(start) < free and room[agent] > 0 and not any(overlapping(task, other) for other in taken):
+                start.append((task.id, agent))
+                room[agent] -= 1
+                taken.append(task)
+        return start
+
+    def _check_stop(self, event: ev.Event, before: State, after: State, *, capped: bool) -> None:
+        meant = after is not before
+        stop, exhausted = before.stop, before.exhausted
+        if isinstance(event, ev.StopRequested):
+            strength = (Stop.NONE, Stop.GRACEFUL, Stop.NOW, Stop.FORCE)
+            wanted = Stop.FORCE if event.force else Stop.NOW if event.now else Stop.GRACEFUL
+            may = bool(before.run_id) and event.session == before.session and before.stage is not Stage.OVER
+            assert meant == (may and (before.exhausted or strength.index(wanted) > strength.index(stop)))
+            stop = max(stop, wanted, key=strength.index) if may else stop
+            exhausted = exhausted and not may
+        if isinstance(event, ev.RunResumed):
+            taken = bool(before.run_id) and event.session == before.session + 1
+            assert after.session == before.session + taken
+            stop, exhausted = (Stop.NONE, False) if taken else (stop, exhausted)
+        else:
+            assert after.session == before.session or isinstance(event, ev.RunStarted)
+        if isinstance(event, ev.LimitsChanged) and meant and before.exhausted and before.stage is Stage.RUNNING:
+            if not self.accounts.is_spent():
+                stop, exhausted = Stop.NONE, False
+        spent = self.accounts.is_spent()
+        if stop is Stop.NONE and after.exhausted:
+            assert spent or capped, "stopped for nothing"
+            assert after.stop is (Stop.GRACEFUL if after.config.on_exhaust is OnExhaust.DRAIN else Stop.NOW)
+            assert after.stop_reason.startswith("the budget is used up: ")
+            return
+        assert after.exhausted == exhausted
+        if stop is Stop.NONE and after.stop is not Stop.NONE:
+            _check_given_up(after)
+            return
+        assert after.stop is stop
+        if after.stop is Stop.NONE and after.stage is Stage.RUNNING and after.run_id:
+            phases = [task.phase for task in after.tasks.values()]
+            needy = BUSY if after.failing else (Phase.WAITING, Phase.READY, *BUSY)
+            assert not spent or not set(phases) & set(needy), "more is spent than the run may"
+            if not set(phases) & set(ACTIVE):
+                assert any(gate.door is Door.RESTING for gate in _in_the_way(after).values()), "waits for nothing"
+
+
+def _is_at_work(state: State, event: ev.AttemptEvent) -> bool:
+    now = state.tasks.get(event.task)
+    return now is not None and (now.phase, now.attempt) == (Phase.RUNNING, event.attempt)
+
+
+def _in_the_way(state: State) -> dict[str, Gate]:
+    """The gates of the agents that tasks which might start may go to."""
+    tasks = [task for task in state.graph.tasks if state.tasks[task.id].phase is Phase.READY]
+    if state.config.schedule is Schedule.WAVE:
+        tasks = [task for task in tasks if state.wave >> state.graph.rank[task.id] & 1]
+    names = {state.tasks[task.id].agent for task in tasks}
+    if "" in names:
+        names |= {share.agent for share in state.config.pool}
+    return {agent: gate for agent, gate in state.gates.items() if agent in names}
+
+
+def _check_given_up(after: State) -> None:
+    """The run stopped by itself, not for its budget: then a person is needed."""
+    assert after.stop is Stop.GRACEFUL and after.stage is Stage.REPORTING
+    assert not any(task.phase in ACTIVE for task in after.tasks.values())
+    gates = _in_the_way(after)
+    assert gates and all(gate.door is Door.SHUT for gate in gates.values()), f"gave up before {gates}"
+    assert all(f"{agent} cannot work: {gate.reason}" in after.stop_reason for agent, gate in gates.items())
 
 
 def weights(tasks: tuple[Task, ...]) -> dict[str, float]:
@@ -121,26 +272,6 @@ def weights(tasks: tuple[Task, ...]) -> dict[str, float]:
         return own + max(map(weight, behind), default=0.0)
 
     return {task.id: weight(index) for index, task in enumerate(tasks) if not task.done}
-
-
-def _to_start(after: State, spawned: set[str]) -> list[str]:
-    """What was to be started in the step that led to `after`, best first: greedy over a sorted list."""
-    if after.stage is not Stage.RUNNING or after.stop is not Stop.NONE or after.failing or not after.run_id:
-        return []
-    tasks = after.graph.tasks
-    weight = weights(tasks)
-    ready = [task for task in tasks if after.tasks[task.id].phase is Phase.READY or task.id in spawned]
-    if after.config.schedule is Schedule.WAVE:
-        ready = [task for task in ready if after.wave >> after.graph.rank[task.id] & 1]
-    old = [task for task in tasks if task.id not in spawned]
-    taken = [task for task in old if after.tasks[task.id].phase in ACTIVE]
-    free = after.config.max_workers - sum(after.tasks[task.id].phase in BUSY for task in old)
-    start: list[str] = []
-    for task in sorted(ready, key=lambda task: (task.priority, -weight[task.id], int(task.id))):
-        if len(start) < free and not any(overlapping(task, other) for other in taken):
-            start.append(task.id)
-            taken.append(task)
-    return start
 
 
 def _check_start(event: ev.RunStarted, after: State) -> None:
@@ -207,44 +338,3 @@ def _check_landing(after: State, effects: tuple[ef.Effect, ...]) -> None:
     if after.stage is Stage.OVER and after.stop is Stop.NONE:
         to_land = after.config.land is not Land.NEVER and after.head != after.base
         assert not to_land or after.landed == after.head or after.landing_refused, "the work was not landed"
-
-
-def _check_stop(event: ev.Event, before: State, after: State) -> None:
-    if isinstance(event, ev.StopRequested):
-        strength = (Stop.NONE, Stop.GRACEFUL, Stop.NOW, Stop.FORCE)
-        wanted = Stop.FORCE if event.force else Stop.NOW if event.now else Stop.GRACEFUL
-        meant = bool(before.run_id) and event.session == before.session and before.stage is not Stage.OVER
-        expected = max(before.stop, wanted, key=strength.index) if meant else before.stop
-        assert after.stop is expected
-    elif isinstance(event, ev.RunResumed):
-        taken = bool(before.run_id) and event.session == before.session + 1
-        assert after.session == before.session + taken
-        assert after.stop is (Stop.NONE if taken else before.stop)
-    else:
-        assert after.stop is before.stop and after.session == before.session
-
-
-def _final_outcome(event: ev.AttemptEvent) -> Outcome | None:
-    """The outcome, where the event ends the task whatever was before."""
-    if isinstance(event, ev.SpawnFailed) and event.permanent:
-        return Outcome.FAILED
-    if isinstance(event, ev.Integrated):
-        return Outcome.COMPLETED
-    if isinstance(event, ev.WorkerExited):
-        end = event.end
-        clean = end.ending is Ending.EXITED and end.exit_code == 0
-        if clean and end.result is not None and end.result.status is Claim.BLOCKED:
-            return Outcome.BLOCKED
-    return None
-
-
-def _failure(event: ev.AttemptEvent) -> str | None:
-    """Of which kind of failure the event tells, if of any."""
-    if isinstance(event, ev.WorkerExited):
-        if event.end.ending is Ending.TIMED_OUT:
-            return "timeout"
-        return "exit" if event.end.ending is Ending.EXITED and event.end.exit_code else None
-    if isinstance(event, ev.Validated | ev.IntegrationRejected):
-        return str(event.verdict.failed.kind) if event.verdict.failed else None
-    kinds = {ev.SpawnFailed: "spawn", ev.WorkerLost: "lost", ev.IntegrationConflicted: "conflict"}
-    return kinds.get(type(event))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -11,15 +11,22 @@ from hypothesis import strategies as st
 from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
 from swarmskill.model import (
+    AgentOptions,
+    AgentReport,
     CheckKind,
     CheckResult,
     Claim,
     Ending,
     Land,
+    OnExhaust,
     OnFailure,
+    Problem,
     RunConfig,
     Schedule,
+    Share,
     Task,
+    Trouble,
+    Usage,
     Verdict,
     WorkerEnd,
     WorkerResult,
@@ -59,6 +66,10 @@ def task_lists(draw: st.DrawFn) -> tuple[Task, ...]:
                 files=tuple(draw(st.lists(st.sampled_from(PATHS), max_size=2))),
                 estimate=draw(st.sampled_from([None, None, 1.0, 5.0])),
                 max_retries=draw(few),
+                agent=draw(st.sampled_from([""] * 5 + ["one", "three"])),
+                run=draw(st.sampled_from([()] * 7 + [("true",)])),
+                max_cost=draw(st.sampled_from([None] * 5 + [1.0])),
+                max_tokens=draw(st.sampled_from([None] * 5 + [250])),
             )
         )
     return tuple(draw(st.permutations(tasks)))
@@ -73,10 +84,51 @@ def configs() -> st.SearchStrategy[RunConfig]:
         on_failure=st.sampled_from(OnFailure),
         land=st.sampled_from(Land),
         max_retries=st.sampled_from([None, 0, 2]),
+        pool=st.sampled_from(POOLS),
+        agents=st.sampled_from([{}, {}, {"one": AgentOptions(max_workers=1)}]),
+        fresh=st.booleans(),
+        max_cost=st.sampled_from([None, None, 2.0, 4.0]),
+        max_tokens=st.sampled_from([None, None, None, 900]),
+        on_exhaust=st.sampled_from(OnExhaust),
     )
 
 
+POOLS = (
+    (Share("one"),),
+    (Share("one", 2),),
+    (Share("one"), Share("two")),
+    (Share("one", 1), Share("two", 2)),
+    (Share("two", 2), Share("one"), Share("command", 1)),
+)
+
+USAGES = (
+    Usage(),
+    Usage(input_tokens=40, cached_tokens=40, output_tokens=20, cost_usd=0.25),
+    Usage(input_tokens=100, cached_tokens=50, output_tokens=50, cost_usd=0.5),
+    Usage(input_tokens=300, cost_usd=1.0, estimated=True),
+    Usage(output_tokens=300),
+)
+"""Sums of their costs are exact."""
+
+PROBLEMS = (
+    None,
+    *(Problem(kind, f"it says {kind}") for kind in Trouble),
+    Problem(Trouble.RATE_LIMIT, retry_after=100.0),
+    Problem(Trouble.OVERLOADED, "too many", retry_after=0.5),
+)
+
+
 _GOOD = WorkerEnd(ending=Ending.EXITED, exit_code=0, started_at=0.0, ended_at=60.0)
+
+
+def reports() -> st.SearchStrategy[AgentReport]:
+    """What agents tell at the end; with "session" for the session, which the event then names for its attempt."""
+    return st.builds(
+        AgentReport,
+        session=st.sampled_from(["", "session"]),
+        usage=st.sampled_from(USAGES),
+        problem=st.sampled_from([None] * len(PROBLEMS) + list(PROBLEMS)),
+    )
 
 
 def worker_ends() -> st.SearchStrategy[WorkerEnd]:
@@ -89,6 +141,7 @@ def worker_ends() -> st.SearchStrategy[WorkerEnd]:
         started_at=st.just(0.0),
         ended_at=st.just(60.0),
         result=st.sampled_from(claims),
+        report=reports(),
     )
     bad = st.builds(
         WorkerEnd,
@@ -97,6 +150,7 @@ def worker_ends() -> st.SearchStrategy[WorkerEnd]:
         started_at=st.just(0.0),
         ended_at=st.just(60.0),
         result=st.sampled_from(claims),
+        report=reports(),
     )
     return st.one_of(good, bad)
 
@@ -119,9 +173,18 @@ class About:
         """A commit that only this attempt has."""
         return f"commit-{self.task}-{self.attempt}"
 
+    @property
+    def session(self) -> str:
+        """A conversation that only this attempt has."""
+        return f"session-{self.task}-{self.attempt}"
+
 
 def success(effect: ef.Effect, at: float) -> ev.Event:
     """The answer that says that all went well."""
+    if isinstance(effect, ef.Rest):
+        return ev.GateRested(at=at, agent=effect.agent, strikes=effect.strikes)
+    if isinstance(effect, ef.Summarise):
+        return ev.Summarised(at=at, session=effect.session, text="half is done")
     if isinstance(effect, ef.Land):
         return ev.Landed(at=at, head=effect.head, branch="main")
     if isinstance(effect, ef.Report):
@@ -143,7 +206,7 @@ def draw_attempt_event(data: st.DataObject, about: About, kinds: tuple[type[ev.E
     return make(about, data.draw(payload))
 
 
-def draw_run_event(data: st.DataObject, at: float, effect: ef.Land | ef.Report) -> ev.Event:
+def draw_run_event(data: st.DataObject, at: float, effect: ef.Effect) -> ev.Event:
     """Any answer to the effect."""
     if isinstance(effect, ef.Land) and data.draw(st.booleans()):
         return ev.LandingRefused(at=at, head=effect.head, reason=data.draw(_REASONS))
@@ -166,7 +229,15 @@ def _spawn_failed(about: About, permanent: bool) -> ev.Event:
     return ev.SpawnFailed(at=about.at, task=about.task, attempt=about.attempt, reason="no", permanent=permanent)
 
 
+def _reported(about: About, told: tuple[bool, Usage]) -> ev.Event:
+    named, usage = told
+    session = about.session if named else ""
+    return ev.WorkerReported(at=about.at, task=about.task, attempt=about.attempt, session=session, usage=usage)
+
+
 def _exited(about: About, end: WorkerEnd) -> ev.Event:
+    if end.report.session:
+        end = replace(end, report=replace(end.report, session=about.session))
     return ev.WorkerExited(at=about.at, task=about.task, attempt=about.attempt, end=end)
 
 
@@ -197,6 +268,7 @@ _NONE = st.none()
 _MAKERS: dict[type[ev.Event], tuple[st.SearchStrategy[Any], Callable[[About, Any], ev.Event]]] = {
     ev.WorkerStarted: (_NONE, lambda about, _: _started(about)),
     ev.SpawnFailed: (st.booleans(), _spawn_failed),
+    ev.WorkerReported: (st.tuples(st.booleans(), st.sampled_from(USAGES)), _reported),
     ev.WorkerExited: (worker_ends(), _exited),
     ev.WorkerLost: (_NONE, lambda about, _: _lost(about)),
     ev.Validated: (st.one_of(st.just(Verdict()), refusals()), _validated),

@@ -12,14 +12,17 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
-from swarmskill.core.state import Stage, Stop
+from swarmskill.core.state import Door, Stage, Stop
 from swarmskill.core.transitions import step
 from swarmskill.model import Outcome, Phase, RunConfig, Task
 from tests.bookkeeper import ANSWERS, Bookkeeper
 from tests.machine.oracle import Oracle
 from tests.machine.runs import About, configs, draw_attempt_event, draw_run_event, success, task_lists
 
-ATTEMPT_EVENTS = tuple(kind for kinds in ANSWERS.values() for kind in kinds if issubclass(kind, ev.AttemptEvent))
+ATTEMPT_EVENTS = (
+    ev.WorkerReported,
+    *(kind for kinds in ANSWERS.values() for kind in kinds if issubclass(kind, ev.AttemptEvent)),
+)
 
 
 class Mayor(RuleBasedStateMachine):
@@ -115,11 +118,26 @@ class Mayor(RuleBasedStateMachine):
         event = ev.RetryRequested(at=self._now(), task=task, attempt=now.attempt - behind)
         assert self._feed(event) == (mine and not behind)
 
+    @rule(cost=st.sampled_from([None, 1.0, 3.0, 8.0]), tokens=st.sampled_from([None, None, 500, 2000]))
+    def change_limits(self, cost: float | None, tokens: int | None) -> None:
+        """Somebody gives the run more, or less."""
+        config = self.book.state.config
+        new = cost not in (None, config.max_cost) or tokens not in (None, config.max_tokens)
+        assert self._feed(ev.LimitsChanged(at=self._now(), max_cost=cost, max_tokens=tokens)) == new
+
+    @precondition(lambda self: self._running())
+    @rule(data=st.data())
+    def report(self, data: st.DataObject) -> None:
+        """The agent of a running worker tells something."""
+        task, attempt = data.draw(st.sampled_from(self._running()))
+        self._feed(draw_attempt_event(data, About(self._now(), task, attempt), (ev.WorkerReported,)))
+
     # The end
 
     def teardown(self) -> None:
         if not self.book.state.run_id:
             return
+        self._feed(ev.LimitsChanged(at=self._now(), max_cost=1e6, max_tokens=10**9))
         if len(self.book.events) % 2:  # the retries below come while the report is written, or after it
             self._drive(Stage.REPORTING)
         else:
@@ -138,7 +156,7 @@ class Mayor(RuleBasedStateMachine):
     def _drive(self, end: Stage) -> None:
         """Answer everything with success until the run is in its last stage."""
         tasks = len(self.book.state.tasks)
-        for _ in range(5 * tasks + 5):  # 4 effects a task, a landing a wave, and two reports
+        for _ in range(5 * tasks + 10):  # 4 effects a task, a landing a wave, two reports, rests and a summary
             if self.book.state.stage in (end, Stage.OVER):
                 return
             self._feed(success(self.book.pending[0], self._now()))
@@ -158,6 +176,10 @@ class Mayor(RuleBasedStateMachine):
 
     def _ids(self) -> list[str]:
         return [task.id for task in self.book.state.graph.tasks]  # the map of tasks has no stable order
+
+    def _running(self) -> list[tuple[str, int]]:
+        tasks = [(task, self.book.state.tasks[task]) for task in self._ids()]
+        return [(task, now.attempt) for task, now in tasks if now.phase is Phase.RUNNING]
 
     def _now(self) -> float:
         self.clock += 1
@@ -179,7 +201,8 @@ class Mayor(RuleBasedStateMachine):
         stop = self.book.state.stop
         kills = {(effect.task, effect.force) for effect in self.book.pending if isinstance(effect, ef.Kill)}
         running = {task for task, now in self.book.state.tasks.items() if now.phase is Phase.RUNNING}
-        wanted = running if stop in (Stop.NOW, Stop.FORCE) else set()
+        overdrawn = {task for task in running if self.oracle.accounts.of[task].overdrawn}
+        wanted = running if stop in (Stop.NOW, Stop.FORCE) else overdrawn
         assert kills == {(task, stop is Stop.FORCE) for task in wanted}
 
     def _check_strangers(self) -> None:
@@ -190,6 +213,9 @@ class Mayor(RuleBasedStateMachine):
             ev.LandingRefused(at=at, head="other", reason="dirty"),
             ev.Reported(at=at, session=state.session - 1, path="/other"),
             ev.Reported(at=at, session=state.session + 1, path="/other"),
+            ev.Summarised(at=at, session=state.session - 1, text="other"),
+            ev.GateRested(at=at, agent="nobody", strikes=1),
+            ev.GateRested(at=at, agent="one", strikes=99),
         ):
             assert step(state, event) == (state, ()), f"taken: {event}"
 
@@ -198,7 +224,6 @@ class Mayor(RuleBasedStateMachine):
         if isinstance(effect, ef.AttemptEffect):
             about = About(self._now(), effect.task, effect.attempt)
             return draw_attempt_event(data, about, ANSWERS[type(effect)])
-        assert isinstance(effect, ef.Land | ef.Report)
         return draw_run_event(data, self._now(), effect)
 
     def _is_asked_again(self, event: ev.Event) -> bool:
@@ -206,6 +231,14 @@ class Mayor(RuleBasedStateMachine):
         state = self.book.state
         if isinstance(event, ev.Reported):
             return state.stage is Stage.REPORTING and event.session == state.session
+        if isinstance(event, ev.Summarised):
+            return state.stage is Stage.SUMMING and event.session == state.session
+        if isinstance(event, ev.GateRested):
+            gate = state.gates.get(event.agent)
+            return gate is not None and (gate.door, gate.strikes) == (Door.RESTING, event.strikes)
+        if isinstance(event, ev.LimitsChanged):
+            limits, config = (event.max_cost, event.max_tokens), state.config
+            return any(a not in (None, b) for a, b in zip(limits, (config.max_cost, config.max_tokens), strict=True))
         if isinstance(event, ev.LandingRefused):
             return state.stage is Stage.LANDING and event.head == state.head
         if isinstance(event, ev.RetryRequested):

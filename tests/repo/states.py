@@ -15,7 +15,7 @@ import swarmskill.core.effects
 import swarmskill.core.events
 import swarmskill.core.transitions
 import swarmskill.model
-from swarmskill.core.state import Stage, Stop
+from swarmskill.core.state import Door, Stage, Stop
 from swarmskill.model import Outcome, Phase
 from tests.scenarios.language import steps_of
 
@@ -46,6 +46,7 @@ _OUTCOMES = {
 
 _STAGES = {
     Stage.RUNNING: "tasks are started and worked on",
+    Stage.SUMMING: "the budget is used up, and the agent is asked what was done and what is open",
     Stage.LANDING: "the user's branch is being moved; nothing starts",
     Stage.REPORTING: "the report is being written; nothing starts",
     Stage.OVER: "nothing is left to do in this session",
@@ -56,6 +57,13 @@ _STOPS = {
     Stop.GRACEFUL: "nothing starts; what is in flight is finished",
     Stop.NOW: "the workers are ended as well; that costs no retry",
     Stop.FORCE: "the workers are killed, checks and integrations left to the next session",
+}
+
+
+_DOORS = {
+    Door.RESTING: "its service turned a worker away: nobody starts until the wait is over",
+    Door.PROBING: "the wait is over: one worker tries, and opens the gate once its model answers",
+    Door.SHUT: "nobody starts until somebody resumes the run",
 }
 
 
@@ -76,6 +84,7 @@ def render() -> str:
             *_enum("Outcomes: why a task ended", _OUTCOMES),
             *_enum("Stages: where the run is", _STAGES),
             *_enum("Stops: whether the run is being stopped", _STOPS),
+            *_enum("Gates: whether workers of an agent may start; most are open, which has no name", _DOORS),
             "## Events: what happened",
             "",
             "| event | tells | carries | handled by |",

@@ -6,10 +6,13 @@ attempt (without it: the current one). The commands are
 
     start KEY=VALUE…                        with lines `task ID [after A,B] [done] [KEY=VALUE…]` below
     started T      spawn-failed T [permanent] WHY
-    exited T [code=N]   timed-out T   killed T   blocked T WHY   lost T WHY
+    told T [session=S] [tokens=N] [cost=N]              (WorkerReported)
+    exited T [code=N]   timed-out T   stalled T   killed T   blocked T WHY   lost T WHY
+      and with each end but `lost`: [claim=done] [session=S] [tokens=N] [cost=N] [problem=KIND] [wait=SECONDS]
     validated T    invalid T KIND [DETAIL]
     integrated T   conflicted T PATHS   unmerged T KIND
     landed   landing-refused WHY   reported
+    rested AGENT [strikes=N]   summarised [session=N] TEXT   limits [max_cost=N] [max_tokens=N]
     stop [now|force] [session=N]   resume [session=N]   retry T
     complete T     all that is left until T is completed
     again          the last event once more
@@ -21,21 +24,28 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
-from swarmskill.core.state import State
+from swarmskill.core.state import Gate, State
 from swarmskill.model import (
+    AgentReport,
     CheckKind,
     CheckResult,
     Claim,
     Ending,
     Land,
+    OnExhaust,
     OnFailure,
     Phase,
+    Problem,
     RunConfig,
     Schedule,
+    Share,
     Task,
+    Trouble,
+    Usage,
     Verdict,
     WorkerEnd,
     WorkerResult,
@@ -163,6 +173,9 @@ def _task(words: list[str]) -> Task:
         priority=int(options.get("priority", 2)),
         estimate=float(options["estimate"]) if "estimate" in options else None,
         max_retries=int(options["max_retries"]) if "max_retries" in options else None,
+        agent=options.get("agent", ""),
+        run=("true",) if "run" in rest else (),
+        **_limits(options),
     )
 
 
@@ -174,7 +187,34 @@ def _config(words: list[str]) -> RunConfig:
         on_failure=OnFailure(options.get("on_failure", "best-effort")),
         land=Land(options.get("land", "never")),
         max_retries=int(options["max_retries"]) if "max_retries" in options else None,
+        pool=tuple(_share(text) for text in options.get("pool", "command").split(",")),
+        fresh="fresh" in words,
+        on_exhaust=OnExhaust(options.get("on_exhaust", "stop")),
+        **_limits(options),
     )
+
+
+def _share(text: str) -> Share:
+    agent, _, workers = text.partition(":")
+    return Share(agent, int(workers) if workers else None)
+
+
+def _limits(options: dict[str, str]) -> dict[str, Any]:
+    cost = float(options["max_cost"]) if "max_cost" in options else None
+    return {"max_cost": cost, "max_tokens": int(options["max_tokens"]) if "max_tokens" in options else None}
+
+
+def _usage(options: dict[str, str]) -> Usage:
+    cost = float(options["cost"]) if "cost" in options else None
+    return Usage(input_tokens=int(options.get("tokens", 0)), cost_usd=cost)
+
+
+def _agent_report(options: dict[str, str]) -> AgentReport:
+    problem = None
+    if "problem" in options:
+        wait = float(options["wait"]) if "wait" in options else None
+        problem = Problem(Trouble(options["problem"]), f"it says {options['problem']}", wait)
+    return AgentReport(session=options.get("session", ""), usage=_usage(options), problem=problem)
 
 
 def _options(words: list[str]) -> dict[str, str]:
@@ -201,11 +241,26 @@ def _spawn_failed(at: float, task: str, attempt: int, words: list[str]) -> ev.Ev
 
 def _ended(ending: Ending) -> Callable[[float, str, int, list[str]], ev.Event]:
     def make(at: float, task: str, attempt: int, words: list[str]) -> ev.Event:
-        code = int(_options(words).get("code", 0 if ending is Ending.EXITED else 143))
-        end = WorkerEnd(ending=ending, exit_code=code, started_at=0.0, ended_at=60.0)
+        options = _options(words)
+        code = int(options.get("code", 0 if ending is Ending.EXITED else 143))
+        end = WorkerEnd(
+            ending=ending,
+            exit_code=code,
+            started_at=0.0,
+            ended_at=60.0,
+            result=WorkerResult(status=Claim(options["claim"])) if "claim" in options else None,
+            report=_agent_report(options),
+        )
         return ev.WorkerExited(at=at, task=task, attempt=attempt, end=end)
 
     return make
+
+
+def _told(at: float, task: str, attempt: int, words: list[str]) -> ev.Event:
+    options = _options(words)
+    return ev.WorkerReported(
+        at=at, task=task, attempt=attempt, session=options.get("session", ""), usage=_usage(options)
+    )
 
 
 def _blocked(at: float, task: str, attempt: int, words: list[str]) -> ev.Event:
@@ -248,7 +303,9 @@ _ABOUT_ATTEMPT: dict[str, Callable[[float, str, int, list[str]], ev.Event]] = {
     "started": _started,
     "spawn-failed": _spawn_failed,
     "exited": _ended(Ending.EXITED),
+    "told": _told,
     "timed-out": _ended(Ending.TIMED_OUT),
+    "stalled": _ended(Ending.STALLED),
     "killed": _ended(Ending.KILLED),
     "blocked": _blocked,
     "lost": _lost,
@@ -274,10 +331,24 @@ def _reported(state: State, at: float, words: list[str]) -> ev.Event:
     return ev.Reported(at=at, session=int(_options(words).get("session", state.session)), path="/report")
 
 
+def _rested(state: State, at: float, words: list[str]) -> ev.Event:
+    gate = state.gates.get(words[0])
+    strikes = int(_options(words).get("strikes", gate.strikes if gate else 1))
+    return ev.GateRested(at=at, agent=words[0], strikes=strikes)
+
+
+def _summarised(state: State, at: float, words: list[str]) -> ev.Event:
+    session = int(_options(words).get("session", state.session))
+    return ev.Summarised(at=at, session=session, text=" ".join(words))
+
+
 _ABOUT_RUN: dict[str, Callable[[State, float, list[str]], ev.Event]] = {
     "stop": _stop,
     "resume": _resume,
     "reported": _reported,
+    "rested": _rested,
+    "summarised": _summarised,
+    "limits": lambda state, at, words: ev.LimitsChanged(at=at, **_limits(_options(words))),
     "landed": lambda state, at, words: ev.Landed(at=at, head=words[0] if words else state.head, branch="main"),
     "landing-refused": lambda state, at, words: ev.LandingRefused(at=at, head=state.head, reason=" ".join(words)),
 }
@@ -287,6 +358,12 @@ def _changes(before: State, after: State) -> Iterator[str]:
     """What is different, in the order of the file's ranks."""
     if before.stop is not after.stop:
         yield f"stop: {before.stop} -> {after.stop}"
+    if before.stop_reason != after.stop_reason and after.stop_reason:
+        yield f"why: {after.stop_reason}"
+    for agent in sorted({*before.gates, *after.gates}):
+        one, other = before.gates.get(agent), after.gates.get(agent)
+        if one != other:
+            yield f"gate of {agent}: {_gate(one)} -> {_gate(other)}"
     if before.session != after.session:
         yield f"session {after.session}"
     if before.wave_number != after.wave_number:
@@ -300,23 +377,47 @@ def _changes(before: State, after: State) -> Iterator[str]:
         yield f"run: {before.stage} -> {after.stage}"
 
 
+def _gate(gate: Gate | None) -> str:
+    if gate is None:
+        return "open"
+    strikes = f" after {gate.strikes}" if gate.strikes else ""
+    return f"{gate.door}{strikes}" + (f" by {gate.probe}" if gate.probe else "")
+
+
 def _effect(effect: ef.Effect) -> str:
     name = type(effect).__name__.lower()
     if isinstance(effect, ef.AttemptEffect):
         return f"{name} {effect.task}@{effect.attempt}{_more(effect)}"
     if isinstance(effect, ef.Land):
         return f"{name} {effect.head}"
+    if isinstance(effect, ef.Rest):
+        return f"{name} {effect.agent} until {effect.until:.1f}"
+    if isinstance(effect, ef.Summarise):
+        return f"{name} session={effect.session} by {effect.agent}"
     return f"{name} session={effect.session}" if isinstance(effect, ef.Report) else name
 
 
 def _more(effect: ef.AttemptEffect) -> str:
-    if isinstance(effect, ef.Spawn) and effect.feedback is not None:
-        feedback = effect.feedback
-        earlier = f" diff={feedback.diff}" if feedback.diff else ""
-        return f" after {feedback.kind}: {feedback.detail}{earlier}"
+    if isinstance(effect, ef.Spawn):
+        return "".join(_how(effect))
     if isinstance(effect, ef.Kill) and effect.force:
         return " force"
     return f" {effect.commit}" if isinstance(effect, ef.Integrate) else ""
+
+
+def _how(effect: ef.Spawn) -> Iterator[str]:
+    """How the worker begins, where that is not as usual."""
+    if effect.agent != "command":
+        yield f" by {effect.agent}"
+    if effect.worktree:
+        yield f" in {effect.worktree}"
+    if effect.session:
+        yield f" session {effect.session}"
+    if effect.max_cost is not None:
+        yield f" for ${effect.max_cost:.2f}"
+    if effect.feedback is not None:
+        yield f" after {effect.feedback.kind}: {effect.feedback.detail}"
+        yield f" diff={effect.feedback.diff}" if effect.feedback.diff else ""
 
 
 def _show(state: State, ids: list[str]) -> Iterator[str]:
@@ -326,4 +427,7 @@ def _show(state: State, ids: list[str]) -> Iterator[str]:
         now = state.tasks[task.id]
         retries = "".join(f", {kind} x{count}" for kind, count in now.retries)
         detail = f": {now.detail}" if now.detail else ""
-        yield f"{task.id} {now.outcome or now.phase}, wave {now.wave}, attempt {now.attempt}{retries}{detail}"
+        used = f", {now.usage.tokens} tokens" if now.usage.tokens else ""
+        used += f", ${now.usage.cost_usd:.2f}" if now.usage.cost_usd is not None else ""
+        used += f", {now.session_used.tokens} in its conversation" if now.session_used.tokens else ""
+        yield f"{task.id} {now.outcome or now.phase}, wave {now.wave}, attempt {now.attempt}{retries}{used}{detail}"

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
+from rpds import HashTrieMap
 
-from swarmskill.core.choose import choose, eligible_tasks
+from swarmskill.core.choose import agent_limit, choose, eligible_tasks
 from swarmskill.core.graph import bits, build_graph
 from swarmskill.core.manifest import overlap
-from swarmskill.core.state import Stage, State, Stop
-from swarmskill.model import RunConfig, Schedule, Task
+from swarmskill.core.state import Door, Gate, Stage, State, Stop, TaskState
+from swarmskill.model import AgentOptions, Phase, RunConfig, Schedule, Share, Task
 
 MANIFESTS = ((), ("a",), ("a/x",), ("b",), ("a/y", "b/z"))
 
@@ -22,7 +23,19 @@ def state_of(
     """Tasks 0, 1, 2… of equal weight, so that the rank is the number."""
     tasks = [Task(id=str(number), subject="", files=files) for number, files in enumerate(manifests)]
     config = RunConfig(max_workers=workers)
-    return State(run_id="run", config=config, graph=build_graph(tasks), ready=ready, active=active, busy=busy)
+    states = HashTrieMap({task.id: TaskState(phase=Phase.READY) for task in tasks})
+    return State(
+        run_id="run", config=config, graph=build_graph(tasks), tasks=states, ready=ready, active=active, busy=busy
+    )
+
+
+def pooled(pool: tuple[Share, ...], agents: list[str], *, busy: int = 0, workers: int = 9) -> State:
+    """Tasks 0, 1, 2… bound to these agents, "" for those that may go to any; all are ready that are not busy."""
+    state = state_of([()] * len(agents), ready=(1 << len(agents)) - 1 & ~busy, active=busy, busy=busy, workers=workers)
+    states = {str(number): TaskState(phase=Phase.READY, agent=agent) for number, agent in enumerate(agents)}
+    bound = {name: _mask({i for i, agent in enumerate(agents) if agent == name}) for name in set(agents) - {""}}
+    config = replace(state.config, pool=pool)
+    return replace(state, config=config, tasks=HashTrieMap(states), bound=HashTrieMap(bound))
 
 
 @given(
@@ -47,7 +60,7 @@ def test_the_best_that_fit_are_chosen(manifests: list[tuple[str, ...]], phases: 
         busy=_mask(running),
         workers=workers,
     )
-    assert list(choose(state)) == chosen
+    assert [rank for rank, _ in choose(state)] == chosen
 
 
 def test_nothing_is_eligible_while_the_run_stops_fails_lands_or_is_over() -> None:
@@ -68,7 +81,39 @@ def test_under_the_wave_schedule_only_its_members_are_eligible() -> None:
 
 def test_a_manifest_stays_taken_after_the_slot_is_free() -> None:
     state = state_of([("a",), ("a/x",), ("b",)], ready=0b110, active=0b001, busy=0, workers=1)
-    assert list(choose(state)) == [2]
+    assert list(choose(state)) == [(2, "command")]
+
+
+def test_a_free_task_goes_to_the_agent_with_the_most_room_and_to_the_first_of_several() -> None:
+    state = pooled((Share("a", 2), Share("b", 3), Share("c", 1)), [""] * 8)
+    assert [agent for _, agent in choose(state)] == ["b", "a", "b", "a", "b", "c"]
+
+
+def test_a_bound_task_waits_for_its_agent_and_others_pass_it() -> None:
+    state = pooled((Share("a", 1), Share("b", 1)), ["a", "a", ""], busy=0b001)
+    assert list(choose(state)) == [(2, "b")]
+
+
+def test_a_task_may_name_an_agent_outside_the_pool() -> None:
+    assert list(choose(pooled((Share("a", 1),), ["c", "", "c"]))) == [(0, "c"), (1, "a"), (2, "c")]
+
+
+def test_through_a_gate_goes_nobody_or_one_that_tries() -> None:
+    state = pooled((Share("a"),), ["a", "a"])
+    for gate, started in (
+        (Gate(Door.RESTING, "", 1, 5.0), []),
+        (Gate(Door.SHUT, ""), []),
+        (Gate(Door.PROBING, "", 1, probe="1"), []),
+        (Gate(Door.PROBING, "", 1), [(0, "a")]),
+    ):
+        assert list(choose(replace(state, gates=HashTrieMap({"a": gate})))) == started
+
+
+def test_the_limit_of_an_agent_is_the_smallest_of_three() -> None:
+    state = pooled((Share("a", 4), Share("b")), [], workers=6)
+    config = replace(state.config, agents={"a": AgentOptions(max_workers=3), "c": AgentOptions(max_workers=7)})
+    state = replace(state, config=config)
+    assert [agent_limit(state, agent) for agent in ("a", "b", "c")] == [3, 6, 6]
 
 
 def _mask(members: set[int]) -> int:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from swarmskill.core.retries import CONFLICT, LOST, SPAWN, may_retry, outcome_of
-from swarmskill.model import CheckKind, Outcome, Task
+from swarmskill.core.retries import CONFLICT, LOST, PAUSED, SPAWN, may_retry, outcome_of
+from swarmskill.model import CheckKind, Outcome, Task, Trouble
 
 CAPS = {CheckKind.TESTS: 3, CheckKind.COMMAND: 3, CheckKind.TIMEOUT: 1, CheckKind.ISOLATION: 0, CONFLICT: 1, LOST: 5}
-KINDS = [*CheckKind, CONFLICT, LOST, SPAWN]
+CAPS |= {Trouble.TURNS: 1, Trouble.REFUSED: 1, Trouble.BUDGET: 0}
+FIXED = (LOST, CONFLICT, CheckKind.ISOLATION, Trouble.BUDGET)
+KINDS = [*CheckKind, *Trouble, CONFLICT, LOST, SPAWN]
 
 
 def _retries(kind: str, *, task_cap: int | None = None, run_cap: int | None = None) -> int:
@@ -27,7 +29,7 @@ def test_each_kind_has_its_cap(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("cap", [0, 1, 7])
 def test_a_cap_of_the_run_replaces_those_of_the_kinds(kind: str, cap: int) -> None:
-    assert _retries(kind, run_cap=cap) == (CAPS[kind] if kind in (LOST, CONFLICT, CheckKind.ISOLATION) else cap)
+    assert _retries(kind, run_cap=cap) == (CAPS[kind] if kind in FIXED else cap)
 
 
 def test_a_cap_of_the_task_goes_before_that_of_the_run() -> None:
@@ -57,6 +59,8 @@ def test_outcomes() -> None:
         CheckKind.EXIT: Outcome.FAILED,
         SPAWN: Outcome.FAILED,
         CheckKind.TIMEOUT: Outcome.TIMED_OUT,
+        CheckKind.STALLED: Outcome.TIMED_OUT,
+        **dict.fromkeys(Trouble, Outcome.FAILED),
         LOST: Outcome.LOST,
         CONFLICT: Outcome.CONFLICTED,
     }
@@ -66,3 +70,7 @@ def test_outcomes() -> None:
 def test_a_worker_that_left_its_worktree_is_never_tried_again() -> None:
     assert _retries(CheckKind.ISOLATION, task_cap=3) == 0
     assert _retries(CheckKind.ISOLATION, run_cap=3) == 0
+
+
+def test_no_kind_of_trouble_is_named_like_a_kind_of_check() -> None:
+    assert not set(Trouble) & {*CheckKind, CONFLICT, LOST, SPAWN, PAUSED}

@@ -109,7 +109,7 @@ def _became(state: State, task_id: str) -> str:
     if task.outcome is Outcome.COMPLETED:
         return f"{task_id} completed as {short(task.commit)}"
     if task.phase is Phase.ENDED:
-        return f"{task_id} {why_ended(task)}"
+        return f"{task_id} {task.outcome}: {why_ended(task)}"
     if task.feedback is not None:
         return f"{task_id} is tried again: {feedback_text(task.feedback)}"
     return f"{task_id} is {task.phase}"

@@ -125,7 +125,7 @@ def test_every_call_is_filled_wholly(way: Any, part: str) -> None:
         return
     made = filled(call, ["x.other", "Bash"], VALUES)
     assert made["tool"] == call.tools[0]
-    assert "{" not in json.dumps(made["input"]).replace("Read {id} $HOME", "")
+    assert not re.search(r"\{\w+\}", json.dumps(made["input"]).replace("Read {id} $HOME", ""))
     told = [value for value in made["input"].values() if value == VALUES["order"]]
     assert len(told) == (part != "before"), "the order is told once, word for word"
 

@@ -115,7 +115,8 @@ def _workers(turns: tuple[Turn, ...]) -> Iterator[_Worker]:
             for row in _rows(turn):
                 found.setdefault((row["task"], row["done"]), _Worker(row, index))
     for one in found.values():
-        one.addresses = {one.row["worker"], one.row["worker"].replace("-", "_")}
+        given = one.row["call"]["input"]
+        one.addresses = {one.row["worker"], given.get("task_name") or given.get("target") or one.row["worker"]}
         for index, turn in enumerate(turns[one.at + 1 :], one.at + 1):
             if turn.role is Role.ASSISTANT:
                 said = list(_spoken(turn))

@@ -530,3 +530,26 @@ def test_waiting_for_a_run_of_an_assistant_is_no_use(user: User, ada: Assistant)
     ada.done("a")
     assert "report written" in user.finish(watching).out
     assert user.swarm("wait").code == 0
+
+
+# What it costs the assistant
+
+
+def test_a_wave_of_six_costs_the_assistant_little(user: User, ada: Assistant) -> None:
+    """Characters / 4 of all that is said in a wave: the answer of `next`, the calls, what `done` is told and answers."""
+    names = [f"task-{number}" for number in range(1, 7)]
+    command = f"swarm next tasks.json --json --tools {TOOLS}"
+    listed = user.tasks(*map(todo, names))
+    answer = ada.says("next", listed, "--tools", TOOLS, "--json", "--max-workers", "6")
+    said = [command, answer.raw.decode()]
+    for row in answer.document["assignments"]:
+        said.append(json.dumps(row["call"]["input"]))
+        ada.work(row)
+    for row in answer.document["assignments"]:
+        done = ada.says(*row["done"].split()[1:])
+        said += [row["done"], done.raw.decode()]
+    assert "The run is over: 6 completed" in done.out
+    # The folder that the tests run in is longer than a repository's path is; what names it counts as one of 40 characters.
+    text = "\n".join(said).replace(str(user.top), "/home/ada/projects/some-web-application1")
+    print(len(text) / 4, [len(part) for part in said])
+    assert len(text) / 4 < 1500

@@ -202,5 +202,5 @@ def _wait(conversation: Conversation, turns: tuple[Turn, ...], out: list[_Worker
         return Say("The workers are at work.")
     targets = [address for one in out for address in one.addresses if _AGENT_ID.fullmatch(f"agent_id: {address}")]
     if waiting in conversation.tools or not targets:
-        return Call(waiting, {"timeout_ms": 10000})
-    return Call(waiting, {"targets": targets, "timeout_ms": 10000})
+        return Call(waiting, {"timeout_ms": 60000})
+    return Call(waiting, {"targets": targets, "timeout_ms": 60000})

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.real.agents.live import aim, require
 from tests.real.agents.programs import PROGRAMS
+from tests.real.agents.recording import transcript
 from tests.real.agents.test_skill import swarm, with_swarm
-from tests.real.harness import Project
+from tests.real.harness import ROOT, Project
 from tests.scripted_model import ScriptedModel, script
 
 V1 = "multi_agent_v1.spawn_agent,multi_agent_v1.wait_agent,multi_agent_v1.send_input"
@@ -122,3 +126,70 @@ def longest(model: ScriptedModel, name: str) -> list[dict[str, Any]]:
     key = "messages" if name == "claude" else "input"
     asked = [one.body[key] for one in model.requests(name) if isinstance(one.body, dict) and "SWARM[" in json.dumps(one.body.get(key))]
     return list(max(asked, key=len))
+
+
+RECORDED = [HOSTS[0], HOSTS[3]]
+
+
+@pytest.mark.parametrize(("name", "tools", "more", "variables", "message"), RECORDED)
+def test_the_recording_tells_how_it_goes(
+    name: str,
+    tools: str,
+    more: list[str],
+    variables: dict[str, str],
+    message: str,
+    model: ScriptedModel,
+    project: Project,
+    tmp_path: Path,
+    rewrite: bool,
+) -> None:
+    """`references/recordings/`: one worker after the other ends, the last fails its check at first."""
+    environment = host(name, model, tmp_path) | variables
+    late = [{"sleep": 4}, {"write": "two", "content": "done\n"}]
+    slow = script(late, {"report": {"detail": "wrote two"}}, {"text": "done"})
+    wrong = todo("three", worker_script("three", "wrong\n"), worker_script("three", attempt=2), blockedBy=["one"])
+    given(project, todo("one"), todo("two", slow), wrong)
+    done = call(name, tools, project, environment, *more)
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = transcript(name, longest(model, name), str(project.top), "\n".join(log(project)))
+    assert told.endswith("$ git log --format=%s\n  Write three\n  Write two\n  Write one\n  Start\n")
+    page = ROOT / "references" / "recordings" / f"{name}.txt"
+    if rewrite:
+        page.parent.mkdir(exist_ok=True)
+        page.write_text(told, encoding="utf-8")
+    assert page.read_text(encoding="utf-8") == told, f"make it anew: pytest {Path(__file__).relative_to(ROOT)} --rewrite"
+
+
+def test_when_the_assistant_is_killed_another_goes_on(model: ScriptedModel, project: Project, tmp_path: Path) -> None:
+    """Claude Code dies with its workers in the second wave; a new session takes the run over and comes to its end."""
+    environment = host("claude", model, tmp_path)
+    stuck = script([{"sleep": 60}, {"text": "too late"}], attempt=1)
+    given(project, todo("one"), todo("two"), todo("three", stuck, worker_script("three", attempt=2), blockedBy=["one"]))
+    argv = [*PROGRAMS["claude"].argv(project.top)[1:], "--allowedTools", "Bash(swarm:*)"]
+    with subprocess.Popen(
+        [str(require("claude")), *argv], cwd=project.top, env=environment, text=True, stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as first:  # fmt: skip
+        assert first.stdin is not None
+        first.stdin.write("/swarm tasks.json SWARM[Agent,SendMessage]")
+        first.stdin.close()
+        ledgers = project.top / ".git" / "swarm" / "runs"
+        deadline = time.monotonic() + 60
+        while not any(_has_worker(path, "three") for path in ledgers.glob("*/events.jsonl")):
+            assert time.monotonic() < deadline and first.poll() is None
+            time.sleep(0.05)
+        for process in [*psutil.Process(first.pid).children(recursive=True), psutil.Process(first.pid)]:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        first.wait()
+    assert sorted(log(project)) == ["Start", "Write one", "Write two"]
+    done = call("claude", "Agent,SendMessage", project, environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "is taken over from" in done.stdout
+    assert sorted(log(project)) == ["Start", "Write one", "Write three", "Write two"]
+    assert len(list(ledgers.iterdir())) == 1
+
+
+def _has_worker(ledger: Path, task_id: str) -> bool:
+    lines = ledger.read_text(encoding="utf-8").splitlines()
+    return any('"worker_started"' in line and f'"task":"{task_id}"' in line for line in lines)

@@ -15,13 +15,15 @@ from swarmskill.agents.base import (
     Said,
     Spent,
     UsedTool,
+    Waits,
     WasDenied,
 )
 from swarmskill.agents.prices import cost_of
 from swarmskill.agents.text import SAID_LENGTH, one_line
-from swarmskill.model import NOTHING_USED, AgentReport, Ending, Price, Problem, Usage
+from swarmskill.model import NOTHING_USED, AgentReport, Ending, Price, Problem, Trouble, Usage
 
 _MOST_DENIED = 20
+_SILENT = Problem(Trouble.NETWORK, "the model's service does not answer")
 
 
 class Account:
@@ -40,6 +42,7 @@ class Account:
         self._said = ""
         self._failure: Problem | None = None
         self._retrying: Problem | None = None
+        self._waits = False
         self._denied: dict[str, None] = {}
 
     def read(self, lines: Iterable[str]) -> None:
@@ -61,20 +64,30 @@ class Account:
         """The worker has ended; call it once. Why it fell silent is told by what it was retrying."""
         for event in self._reader.close(exit_code):
             self._see(event)
-        problem = self._failure
-        if problem is None and ending in (Ending.STALLED, Ending.TIMED_OUT):
-            problem = self._retrying
         return AgentReport(
             session=self.session,
             model=self._model,
             usage=self.usage,
             said=self._said,
-            problem=problem,
+            problem=self._problem(ending),
             denied=tuple(self._denied)[:_MOST_DENIED],
         )
 
+    def _problem(self, ending: Ending) -> Problem | None:
+        problem = self._failure
+        if ending is not Ending.EXITED and problem is not None and problem.kind is Trouble.CRASHED:
+            problem = None  # we ended it: no wonder that it broke off
+        if problem is None and ending in (Ending.STALLED, Ending.TIMED_OUT):
+            problem = self._retrying
+        if problem is None and ending is Ending.STALLED and self._waits:
+            problem = _SILENT
+        return problem
+
     def _see(self, event: AgentEvent) -> None:
+        self._waits = self._waits and isinstance(event, Began | Spent | WasDenied)
         match event:
+            case Waits(for_model):
+                self._waits = for_model
             case Began(session, model):
                 self.session, self._model = session or self.session, model or self._model
             case Said(text):

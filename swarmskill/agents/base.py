@@ -79,6 +79,16 @@ class UsedTool(AgentEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class Waits(AgentEvent):
+    """The agent waits for its model from now on; not `for_model`: the model answers.
+
+    Should it fall silent while it waits, its service is to blame. What it says or does ends the wait, too.
+    """
+
+    for_model: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Spent(AgentEvent):
     """What this attempt has used so far, as a total that replaces the one before. `model` prices it."""
 

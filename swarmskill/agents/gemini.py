@@ -30,6 +30,7 @@ from swarmskill.agents.base import (
     Said,
     Spent,
     UsedTool,
+    Waits,
     WasDenied,
 )
 from swarmskill.agents.programs import missing_program, program_words
@@ -154,6 +155,7 @@ class GeminiReader:
             case "init":
                 self._model = text(event.get("model"))
                 yield Began(text(event.get("session_id")), self._model)
+                yield Waits()
             case "tool_use":
                 action = tool_action(text(event.get("tool_name")) or "a tool", table(event, "parameters"))
                 self._actions[text(event.get("tool_id"))] = action
@@ -176,6 +178,7 @@ class GeminiReader:
             or words.startswith("Path not in workspace")
         ):
             yield WasDenied(action)
+        yield Waits()
 
     def _error(self, words: str, severity: str) -> Iterator[AgentEvent]:
         stopped = words.startswith("Loop detected")

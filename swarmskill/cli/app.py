@@ -21,13 +21,17 @@ VERBS: Final = {
     "why": ("look", "Tell the story of one task"),
     "logs": ("follow", "Print what a task's worker printed"),
     "events": ("follow", "Print the events of a run"),
+    "cost": ("cost", "Show the tokens and the cost of a run"),
     "report": ("look", "Print the report of a run"),
     "stop": ("steer", "Stop a run when its workers have finished"),
     "kill": ("steer", "Kill the workers of a run at once"),
     "resume": ("steer", "Go on with a run"),
     "retry": ("steer", "Try a task again"),
+    "limit": ("steer", "Change what a run may use"),
+    "doctor": ("doctor", "Tell which agents can work here, and all settings"),
     "install": ("install", "Bring the skill to your coding assistants"),
     "uninstall": ("install", "Take the skill away again"),
+    "mcp": ("mcp", "Serve the verbs as tools of an assistant (MCP)"),
     "clean": ("clean", "Remove worktrees that nobody needs"),
 }
 """Verb -> module, in which the function of that name is, and what it does in a few words."""
@@ -45,9 +49,11 @@ def application(first_word: str = "") -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     app.callback()(lambda: None)  # or one verb alone would be no verb but the whole command
+    from swarmskill.cli.help import Verb
+
     asked = {first_word: VERBS[first_word]} if first_word in VERBS else VERBS
     for verb, (module, words) in asked.items():
         function = getattr(import_module(f"swarmskill.cli.{module}"), verb)
         text, _, example = inspect.cleandoc(function.__doc__ or "").partition("\n\nExample: ")
-        app.command(verb, help=text, short_help=words, epilog=f"Example: {example}")(function)
+        app.command(verb, help=text, short_help=words, epilog=f"Example: {example}", cls=Verb)(function)
     return app

@@ -76,7 +76,7 @@ def status(run: RunArgument = "", everything: _ALL = False, watch: _WATCH = Fals
 
         recalled = watch_run(recalled)
     if json:
-        print_json(run_document(recalled.state, time.time(), held=recalled.tended))
+        print_json(run_document(recalled.state, recalled.events, time.time(), held=recalled.tended))
     else:
         text = status_text(
             recalled.state,
@@ -133,7 +133,7 @@ def report(run: RunArgument = "", json: JsonOption = False) -> int:
 
     recalled = recall(run)
     if json:
-        print_json(run_document(recalled.state, time.time(), held=recalled.tended))
+        print_json(run_document(recalled.state, recalled.events, time.time(), held=recalled.tended))
     else:
         print_text(report_markdown(recalled.state, recalled.events, recalled.folder, time.time()))
     return 0

@@ -19,9 +19,23 @@ if TYPE_CHECKING:
     from swarmskill.core.state import State
     from swarmskill.views.marks import Look
 
+AGENTS = "Agents"
+LIMITS = "Limits"
+"""Headings in the help."""
+
 RunArgument = Annotated[str, typer.Argument(metavar="[RUN]", help="Run id or a part of it; the newest by default.")]
 RunOption = Annotated[str, typer.Option("--run", metavar="RUN", help="Run id or a part of it; the newest by default.")]
 TaskArgument = Annotated[str, typer.Argument(metavar="TASK", help="Task id.")]
+MaxCostOption = Annotated[
+    str | None,
+    typer.Option(metavar="USD", help="What the run may cost, from its start on. [no limit]", rich_help_panel=LIMITS),
+]
+MaxTokensOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N", help="Tokens that the run may use, from its start on. [no limit]", rich_help_panel=LIMITS
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 DetachOption = Annotated[bool, typer.Option("--detach", help="Return once the run has begun; see `swarm wait`.")]
 

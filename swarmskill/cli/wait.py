@@ -81,12 +81,12 @@ def _tell_still(state: State, timeout: float, *, as_json: bool) -> int:
 
 
 def _with_assistant(recalled: Recalled) -> Refused:
-    from swarmskill.views import commands
     from swarmskill.views.outcome import counts, counts_text
+    from swarmskill.views.remedies import going_on
 
     state = recalled.state
     told = "an assistant runs its workers" if recalled.tended else "the assistant that ran its workers is gone"
-    hint = f"watch it: swarm status {state.run_id} --watch" if recalled.tended else commands.go_on(state)
+    hint = f"watch it: swarm status {state.run_id} --watch" if recalled.tended else going_on(state)
     return Refused(f"run {state.run_id} is not over, and {told}: {counts_text(counts(state))}", hint=hint)
 
 

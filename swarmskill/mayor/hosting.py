@@ -30,7 +30,7 @@ from swarmskill.mayor.assistant import (
 from swarmskill.mayor.session import start_run, step_run
 from swarmskill.mayor.watching import Watching
 from swarmskill.model import Ending, Phase, RunConfig, Share, Task
-from swarmskill.places import RESULT_FILE, RunFolder, attempt_key, find_run, run_ids, runs_folder, safe_key
+from swarmskill.places import RESULT_FILE, RunFolder, attempt_key, find_run, last_run_id, run_ids, runs_folder, safe_key
 from swarmskill.repo.repository import Repository
 from swarmskill.runid import new_run_id
 from swarmskill.views.base import SilentView
@@ -132,7 +132,8 @@ def begin(
     """Begin a run of these tasks for the assistant that calls. Raises Refused when it cannot be set up."""
     most = min(config.max_workers, choice.way.at_once or config.max_workers)
     config = replace(config, backend=choice.way.name, pool=(Share("host"),), max_workers=most)
-    folder = RunFolder(runs_folder(repository.common_dir) / new_run_id(time.time()))
+    common_dir = repository.common_dir
+    folder = RunFolder(runs_folder(common_dir) / new_run_id(time.time(), last_run_id(common_dir)))
     write_assistant(folder, this_assistant(environment, choice.way, tools))
     watcher = Watching(SilentView())
     state = start_run(folder, repository, as_hosted(tasks), config, base, watcher, environment)

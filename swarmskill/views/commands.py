@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shlex
 
-from swarmskill.backends.host import HOSTED
-from swarmskill.core.state import State
 from swarmskill.places import BRANCH_PREFIX
 
 
@@ -38,11 +36,16 @@ def on_run(verb: str, run_id: str) -> str:
     return shlex.join(["swarm", verb, run_id])
 
 
-def go_on(state: State) -> str:
-    """Take up again a run that stopped, or whose mayor is gone."""
-    if state.config.backend in HOSTED:
-        return _swarm("next", "--resume", run=state.run_id)
-    return on_run("resume", state.run_id)
+def resume_hosted(run_id: str) -> str:
+    """Go on with a run whose workers an assistant runs."""
+    return _swarm("next", "--resume", run=run_id)
+
+
+def resume(run_id: str, *, max_cost: float | None = None, max_tokens: int | None = None) -> str:
+    """Go on with the run, with other limits if any are given."""
+    limits = [] if max_cost is None else ["--max-cost", f"{max_cost:g}"]
+    limits += [] if max_tokens is None else ["--max-tokens", str(max_tokens)]
+    return shlex.join(["swarm", "resume", run_id, *limits])
 
 
 def change_folder(path: str) -> str:

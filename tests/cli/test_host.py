@@ -550,6 +550,6 @@ def test_a_wave_of_six_costs_the_assistant_little(user: User, ada: Assistant) ->
         said += [row["done"], done.raw.decode()]
     assert "The run is over: 6 completed" in done.out
     # The folder that the tests run in is longer than a repository's path is; what names it counts as one of 40 characters.
-    text = "\n".join(said).replace(str(user.top), "/home/ada/projects/some-web-application1")
+    text = "\n".join(said).replace(str(user.top), "/srv/projects/some-team/web-application1")
     print(len(text) / 4, [len(part) for part in said])
     assert len(text) / 4 < 1500

@@ -17,7 +17,7 @@ from swarmskill.agents.registry import BUILT_IN, find_agent
 from swarmskill.agents.text import ACTION_LENGTH, SAID_LENGTH
 from swarmskill.model import AgentOptions, AgentReport, Ending, Problem, Task, Trouble, Usage
 
-PROGRAMS = sorted(set(BUILT_IN) - {"command"})
+PROGRAMS = sorted(set(BUILT_IN) - {"command", "host"})
 EXIT_CODES = (0, 1, 2, 41, 53, 55, 130, 137, 143, 144, 145, 147, 255)
 SAMPLES = Path(__file__).parents[1] / "samples"
 

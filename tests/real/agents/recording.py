@@ -28,7 +28,7 @@ def transcript(name: str, items: list[dict[str, Any]], folder: str, log: str) ->
     """The conversation of an assistant, and what `git log` says after it. `folder` is the user's repository."""
     prompt = "$swarm tasks.json" if name == "codex" else "/swarm tasks.json"
     told = [f"> {prompt}", "", *(_claude(items) if name == "claude" else _codex(items)), "$ git log --format=%s", *_indented(log)]
-    text = "\n".join(told).replace(folder, "/home/ada/app")
+    text = "\n".join(told).replace(folder, "~/app")
     for pattern, word in _MASKS:
         text = pattern.sub(word, text)
     return "\n".join(part for line in text.split("\n") for part in _wrapped(line)) + "\n"

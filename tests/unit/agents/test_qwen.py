@@ -167,7 +167,7 @@ def test_a_rate_limit_is_waited_for_and_told_when_it_falls_silent() -> None:
         retrying = [event for event in played.events if isinstance(event, Retrying)]
         assert retrying[-1].problem.kind is Trouble.RATE_LIMIT
         assert played.report.problem is not None
-        assert (played.report.problem.kind, played.report.problem.retry_after) == (Trouble.RATE_LIMIT, 60.0)
+        assert (played.report.problem.kind, played.report.problem.retry_after) == (Trouble.RATE_LIMIT, None)
 
 
 def test_a_retry_without_its_reason_is_an_overload() -> None:

@@ -15,7 +15,8 @@ from swarmskill.agents.account import Account
 from swarmskill.agents.base import Agent, AgentEvent, Assignment, Invocation, LoginState
 from swarmskill.agents.registry import BUILT_IN, find_agent
 from swarmskill.agents.text import ACTION_LENGTH, SAID_LENGTH
-from swarmskill.model import AgentOptions, AgentReport, Ending, Problem, Task, Trouble, Usage
+from swarmskill.config import AgentOptions
+from swarmskill.model import AgentReport, Ending, Problem, Task, Trouble, Usage
 
 PROGRAMS = sorted(set(BUILT_IN) - {"command", "host"})
 EXIT_CODES = (0, 1, 2, 41, 53, 55, 130, 137, 143, 144, 145, 147, 255)

@@ -44,7 +44,9 @@ def results(model: ScriptedModel, label: str) -> str:
 def ends_well(project: Project, shown: str) -> None:
     assert project.git("log", "--format=%s").splitlines() == ["Write two", "Write one", "Start"], shown
     assert re.search(r'"waves":\s*\[\["one"\],\s*\["two"\]\]', shown)
-    assert len(re.findall(r'"outcome":\s*"completed",\s*"counts":\s*\{"completed":\s*2\}', shown)) >= 2, "wait and status"
+    assert len(re.findall(r'"outcome":\s*"completed",\s*"counts":\s*\{"completed":\s*2\}', shown)) >= 2, (
+        "wait and status"
+    )
     assert "no run is called 'no-such-run'" in shown
     assert "hint: there are:" in shown
     assert "swarm runs a list of coding tasks" in shown, "the server's instructions"
@@ -86,7 +88,9 @@ default_tools_approval_mode = "approve"
     assert ran.code == 0, ran.stdout + ran.stderr
     items = [json.loads(line).get("item", {}) for line in ran.stdout.splitlines()]
     assert any("cannot-commit" in item.get("aggregated_output", "") for item in items), ran.stdout
-    calls = {item["tool"]: item for item in items if item.get("type") == "mcp_tool_call" and item["status"] != "in_progress"}
+    calls = {
+        item["tool"]: item for item in items if item.get("type") == "mcp_tool_call" and item["status"] != "in_progress"
+    }
     assert set(calls) == {"plan", "start", "wait", "status"}, ran.stdout
     ends_well(project, results(model, "codex"))
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from swarmskill.cli.options import JsonOption, RunOption, check_task, print_json_line, print_text
+from swarmskill.config import Schedule
 from swarmskill.errors import UsageError
-from swarmskill.model import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,8 +100,8 @@ def _begin(
     """Begin a run of the task file, or go on with the newest one, if that is the same."""
     from swarmskill.backends.host import choose_way
     from swarmskill.cli.run import load_task_list, prepare
+    from swarmskill.config import Land
     from swarmskill.mayor.hosting import begin, find_same, go_on
-    from swarmskill.model import Land
     from swarmskill.repo.repository import Repository
 
     listed, environment = load_task_list(name), dict(os.environ)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from swarmskill.config import WorktreeSetup
 from swarmskill.core.state import State
 from swarmskill.mayor.branch import FOREIGN
 from swarmskill.mayor.isolation import LOST, PUT_ASIDE
-from swarmskill.model import Outcome, Phase, WorktreeSetup
+from swarmskill.model import Outcome, Phase
 from swarmskill.places import attempt_key, attempt_ref, worktrees_folder
 from swarmskill.repo.integrate import drop_attempt, kept_attempts
 from swarmskill.repo.repository import Repository

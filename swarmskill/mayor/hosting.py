@@ -12,6 +12,7 @@ from typing import Any
 
 from swarmskill.backends.handed import LOST, PROMPT_FILE, HandedOut
 from swarmskill.backends.host import HOSTED, Choice, Way, choose_way, filled, find_way
+from swarmskill.config import RunConfig, Share
 from swarmskill.core.events import Event, RunResumed, RunStarted
 from swarmskill.core.state import Stage, State, Stop
 from swarmskill.core.transitions import fold
@@ -29,7 +30,7 @@ from swarmskill.mayor.assistant import (
 )
 from swarmskill.mayor.session import start_run, step_run
 from swarmskill.mayor.watching import Watching
-from swarmskill.model import Ending, Phase, RunConfig, Share, Task
+from swarmskill.model import Ending, Phase, Task
 from swarmskill.places import RESULT_FILE, RunFolder, attempt_key, find_run, last_run_id, run_ids, runs_folder, safe_key
 from swarmskill.repo.repository import Repository
 from swarmskill.runid import new_run_id

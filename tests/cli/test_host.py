@@ -22,7 +22,13 @@ BEN = {"CLAUDE_CODE_SESSION_ID": "ben"}
 
 def todo(task_id: str, **more: Any) -> dict[str, Any]:
     """A task that is done when its file is there."""
-    return {"id": task_id, "subject": f"Do {task_id}", "files": [task_id], "validation": {"files_exist": [task_id]}, **more}
+    return {
+        "id": task_id,
+        "subject": f"Do {task_id}",
+        "files": [task_id],
+        "validation": {"files_exist": [task_id]},
+        **more,
+    }
 
 
 class Assistant:
@@ -51,11 +57,20 @@ class Assistant:
         if file is not None:
             (worktree / (file or row["task"])).write_text(f"{row['task']}\n")
         if result:
-            (worktree / ".swarm" / "result.json").write_text(claim(row["task"], result if isinstance(result, dict) else {}))
+            (worktree / ".swarm" / "result.json").write_text(
+                claim(row["task"], result if isinstance(result, dict) else {})
+            )
 
 
 def claim(task_id: str, more: dict[str, Any] | None = None) -> str:
-    told = {"schema_version": 1, "type": "completion", "task_id": task_id, "status": "done", "detail": "did it", "artifacts": []}
+    told = {
+        "schema_version": 1,
+        "type": "completion",
+        "task_id": task_id,
+        "status": "done",
+        "detail": "did it",
+        "artifacts": [],
+    }
     return json.dumps({**told, **(more or {})})
 
 
@@ -77,7 +92,10 @@ def test_wave_by_wave_from_the_list_to_the_commits(user: User, ada: Assistant) -
     first = ada.next(listed, "--tools", TOOLS)
     assert list(rows(first)) == ["a", "b"]
     assert first["using"].startswith("team (named agents); not subagent (Codex, second generation): no ")
-    assert first["next"] == "Make the 2 `call`s, all in one message. You are told when each has ended; run its `done` then."
+    assert (
+        first["next"]
+        == "Make the 2 `call`s, all in one message. You are told when each has ended; run its `done` then."
+    )
     row = rows(first)["a"]
     prompt = f"{user.top}/{row['worktree']}/.swarm/prompt.md"
     assert row == {
@@ -281,7 +299,9 @@ def test_a_run_of_swarm_s_own_is_not_the_assistant_s(user: User, ada: Assistant)
     for words in (["next", "--tools", TOOLS], ["done", "a"]):
         said = ada.says(*words)
         assert said.code == 2
-        assert said.err == "error: the workers of run RUN are run by swarm itself\n hint: look at it: swarm status RUN\n"
+        assert (
+            said.err == "error: the workers of run RUN are run by swarm itself\n hint: look at it: swarm status RUN\n"
+        )
     user.gate().touch()
     assert user.finish(running).code == 0
 
@@ -304,7 +324,9 @@ def test_another_assistant_can_take_a_run_over(user: User, ada: Assistant) -> No
     said = ben.says("next", "--take-over", "--json")
     assert said.err == "run RUN is taken over from ada\n"
     second = rows(said.document)
-    assert list(second) == ["b"] and second["b"]["call"]["tool"] == "Agent", "what was finished is taken, the rest begins anew"
+    assert list(second) == ["b"] and second["b"]["call"]["tool"] == "Agent", (
+        "what was finished is taken, the rest begins anew"
+    )
     assert ada.says("done", "b").code == 1
     ben.work(second["b"])
     assert ben.done("b").endswith("The run is over: 2 completed. Landed on main.")
@@ -386,7 +408,13 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_done_twice(user: User,
 def test_a_start_that_was_killed_leaves_no_second_run(user: User, ada: Assistant) -> None:
     listed = user.tasks(todo("a"))
     process = user.start("next", listed, "--tools", TOOLS, "--json", **ADA)
-    user.until(lambda: user.runs() and (user.folder_of() / "events.jsonl").exists() and (user.folder_of() / "events.jsonl").stat().st_size)
+    user.until(
+        lambda: (
+            user.runs()
+            and (user.folder_of() / "events.jsonl").exists()
+            and (user.folder_of() / "events.jsonl").stat().st_size
+        )
+    )
     process.kill()
     process.communicate()
     row = rows(ada.next(listed, "--tools", TOOLS))["a"]
@@ -396,12 +424,18 @@ def test_a_start_that_was_killed_leaves_no_second_run(user: User, ada: Assistant
 
 
 def test_rolling_starts_what_is_ready(user: User, ada: Assistant) -> None:
-    first = rows(ada.next(user.tasks(todo("a"), todo("b"), todo("c", blockedBy=["a"])), "--tools", TOOLS, "--schedule", "rolling"))
+    first = rows(
+        ada.next(
+            user.tasks(todo("a"), todo("b"), todo("c", blockedBy=["a"])), "--tools", TOOLS, "--schedule", "rolling"
+        )
+    )
     ada.work(first["a"])
     assert ada.done("a").endswith("; next: swarm next --json")
     document = ada.next()
     assert [(row["task"], row.get("again", False)) for row in document["assignments"]] == [("b", True), ("c", False)]
-    assert document["next"].startswith("Make the `call` of worker-c. Out already: worker-b (call those that you have not). ")
+    assert document["next"].startswith(
+        "Make the `call` of worker-c. Out already: worker-b (call those that you have not). "
+    )
     assert subjects(user) == ["start"], "it lands at the end"
 
 
@@ -480,7 +514,10 @@ def test_a_stop_lets_the_workers_end(user: User, ada: Assistant) -> None:
     assert user.swarm("stop").out == "run RUN: it stops when its assistant said `swarm done` for worker-a\n"
     assert rows(ada.next())["a"]["again"] is True
     ada.work(first["a"])
-    assert ada.done("a") == "a completed as HASH; The run is stopped: swarm stop. If the user wants it: swarm next --resume"
+    assert (
+        ada.done("a")
+        == "a completed as HASH; The run is stopped: swarm stop. If the user wants it: swarm next --resume"
+    )
     said = ada.says("next")
     assert (said.code, said.err) == (
         1, "error: run RUN was stopped: swarm stop\n hint: if the user wants so: swarm next --resume\n",

@@ -9,7 +9,19 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from tests.scripted_model import tools
-from tests.scripted_model.conversation import Block, Call, CallKind, Conversation, Json, Reply, Role, Say, Think, Turn, Usage
+from tests.scripted_model.conversation import (
+    Block,
+    Call,
+    CallKind,
+    Conversation,
+    Json,
+    Reply,
+    Role,
+    Say,
+    Think,
+    Turn,
+    Usage,
+)
 from tests.scripted_model.faults import Fault
 from tests.scripted_model.mayor import is_mayor, lead, strings
 from tests.scripted_model.script import choose

@@ -57,7 +57,9 @@ WAY_OF = {
 }
 """By recorded tool list."""
 
-V1_TOOLS = [f"multi_agent_v1.{name}" for name in ("spawn_agent", "wait_agent", "send_input", "close_agent", "resume_agent")]
+V1_TOOLS = [
+    f"multi_agent_v1.{name}" for name in ("spawn_agent", "wait_agent", "send_input", "close_agent", "resume_agent")
+]
 
 
 def chosen(tools: list[str], wanted: str = "") -> str:

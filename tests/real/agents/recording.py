@@ -12,8 +12,8 @@ from tests.real.agents.installed import pins
 
 _WIDTH = 116
 _HEAD = """\
-What a real session said, as tests/real/agents/test_hosted.py wrote it down: {name} {version}, with a model that is
-a script and does what the skill says. Times, ids and commits are left out. "three" is made to fail its check at first.
+What a real session said, as tests/real/agents/test_hosted.py wrote it down: {name} {version}, with a model that
+is a script and does what the skill says. Times, ids and commits are left out.
 """
 _MASKS = (
     (re.compile(r" ?SWARM\[[^\]]*\]"), ""),
@@ -33,7 +33,14 @@ _MASKS = (
 def transcript(name: str, items: list[dict[str, Any]], folder: str, log: str) -> str:
     """The conversation of an assistant, and what `git log` says after it. `folder` is the user's repository."""
     prompt = "$swarm tasks.json" if name == "codex" else "/swarm tasks.json"
-    told = [_HEAD.format(name=name, version=pins()[name].version), f"> {prompt}", "", *(_claude(items) if name == "claude" else _codex(items)), "$ git log --format=%s", *_indented(log)]
+    told = [
+        _HEAD.format(name=name, version=pins()[name].version),
+        f"> {prompt}",
+        "",
+        *(_claude(items) if name == "claude" else _codex(items)),
+        "$ git log --format=%s",
+        *_indented(log),
+    ]
     text = "\n".join(told).replace(folder, "~/app")
     for pattern, word in _MASKS:
         text = pattern.sub(word, text)
@@ -79,7 +86,9 @@ def _call(name: str, given: Any) -> Iterator[str]:
 
 
 def _answer(text: str) -> Iterator[str]:
-    yield from _indented(re.sub(r"(?s)^Async agent launched successfully.*", "Async agent launched successfully. [...]", text))
+    yield from _indented(
+        re.sub(r"(?s)^Async agent launched successfully.*", "Async agent launched successfully. [...]", text)
+    )
     yield ""
 
 
@@ -99,5 +108,10 @@ def _indented(text: str) -> Iterator[str]:
 def _wrapped(line: str) -> list[str]:
     indent = " " * (len(line) - len(line.lstrip()))
     return textwrap.wrap(
-        line, _WIDTH, subsequent_indent=indent + "  ", break_on_hyphens=False, break_long_words=False, drop_whitespace=True
+        line,
+        _WIDTH,
+        subsequent_indent=indent + "  ",
+        break_on_hyphens=False,
+        break_long_words=False,
+        drop_whitespace=True,
     ) or [""]

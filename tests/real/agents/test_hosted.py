@@ -50,7 +50,9 @@ def host(name: str, model: ScriptedModel, tmp_path: Path) -> dict[str, str]:
     return environment
 
 
-def call(name: str, tools: str, project: Project, environment: dict[str, str], *more: str) -> subprocess.CompletedProcess[str]:
+def call(
+    name: str, tools: str, project: Project, environment: dict[str, str], *more: str
+) -> subprocess.CompletedProcess[str]:
     argv = [word.replace("workspace-write", "danger-full-access") for word in PROGRAMS[name].argv(project.top)]
     if name == "claude":
         # What the skill grants ends with the turn; a worker's notification begins another.
@@ -108,14 +110,22 @@ def test_from_the_prompt_to_the_commits(
 def calls(model: ScriptedModel, name: str) -> list[str]:
     """Names of the tools that were called, in the longest conversation."""
     items = longest(model, name)
-    parts = [part for item in items if item.get("role") == "assistant" for part in item["content"]] if name == "claude" else items
+    parts = (
+        [part for item in items if item.get("role") == "assistant" for part in item["content"]]
+        if name == "claude"
+        else items
+    )
     return [part["name"] for part in parts if part.get("type") in ("tool_use", "function_call")]
 
 
 def refused(model: ScriptedModel, name: str) -> list[str]:
     """Answers of tools that tell of an error."""
     items = longest(model, name)
-    results = [part for item in items if isinstance(item.get("content"), list) for part in item["content"]] if name == "claude" else items
+    results = (
+        [part for item in items if isinstance(item.get("content"), list) for part in item["content"]]
+        if name == "claude"
+        else items
+    )
     wrong = [json.dumps(part) for part in results if part.get("type") == "tool_result" and part.get("is_error")]
     outputs = [str(item.get("output")) for item in items if str(item.get("type")).endswith("_output")]
     return wrong + [text for text in outputs if re.search(r"\berror\b|failed to parse|unknown|must use", text, re.I)]
@@ -124,7 +134,11 @@ def refused(model: ScriptedModel, name: str) -> list[str]:
 def longest(model: ScriptedModel, name: str) -> list[dict[str, Any]]:
     """The messages of the mayor's last request."""
     key = "messages" if name == "claude" else "input"
-    asked = [one.body[key] for one in model.requests(name) if isinstance(one.body, dict) and "SWARM[" in json.dumps(one.body.get(key))]
+    asked = [
+        one.body[key]
+        for one in model.requests(name)
+        if isinstance(one.body, dict) and "SWARM[" in json.dumps(one.body.get(key))
+    ]
     return list(max(asked, key=len))
 
 
@@ -157,7 +171,9 @@ def test_the_recording_tells_how_it_goes(
     if rewrite:
         page.parent.mkdir(exist_ok=True)
         page.write_text(told, encoding="utf-8")
-    assert page.read_text(encoding="utf-8") == told, f"make it anew: pytest {Path(__file__).relative_to(ROOT)} --rewrite"
+    assert page.read_text(encoding="utf-8") == told, (
+        f"make it anew: pytest {Path(__file__).relative_to(ROOT)} --rewrite"
+    )
 
 
 def test_when_the_assistant_is_killed_another_goes_on(model: ScriptedModel, project: Project, tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ from swarmskill.agents.base import (
 )
 from swarmskill.agents.prices import cost_of
 from swarmskill.agents.text import SAID_LENGTH, one_line
-from swarmskill.model import NOTHING_USED, AgentReport, Ending, Price, Problem, Trouble, Usage
+from swarmskill.config import Price
+from swarmskill.model import NOTHING_USED, AgentReport, Ending, Problem, Trouble, Usage
 
 _MOST_DENIED = 20
 _SILENT = Problem(Trouble.NETWORK, "the model's service does not answer")

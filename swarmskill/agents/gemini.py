@@ -36,7 +36,8 @@ from swarmskill.agents.base import (
 from swarmskill.agents.programs import missing_program, program_words
 from swarmskill.agents.text import as_object, count, one_line, table, text, tool_action
 from swarmskill.agents.troubles import DETAIL_LENGTH, problem_of
-from swarmskill.model import NOTHING_USED, AgentOptions, Problem, Task, Trouble, Usage
+from swarmskill.config import AgentOptions
+from swarmskill.model import NOTHING_USED, Problem, Task, Trouble, Usage
 
 _HERE: Final = Path(__file__).parent
 READING_POLICY: Final = _HERE / "gemini_policy.toml"

@@ -24,8 +24,8 @@ from swarmskill.cli.options import (
     print_json,
     print_text,
 )
+from swarmskill.config import RunConfig
 from swarmskill.errors import Interrupted, Refused
-from swarmskill.model import RunConfig
 
 if TYPE_CHECKING:
     from swarmskill.cli.detach import ViewOf

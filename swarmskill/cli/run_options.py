@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from swarmskill.cli.options import AGENTS, LIMITS
-from swarmskill.model import Land, OnExhaust, OnFailure, Schedule
+from swarmskill.config import Land, OnExhaust, OnFailure, Schedule
 
 Tasks = Annotated[str, typer.Argument(metavar="TASKS", help="Task file, JSON or YAML; - reads standard input.")]
 AgentOption = Annotated[

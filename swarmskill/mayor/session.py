@@ -20,6 +20,7 @@ from swarmskill.backends.handed import HandedOut
 from swarmskill.backends.host import HOSTED
 from swarmskill.backends.process import ProcessBackend
 from swarmskill.backends.processes import identity
+from swarmskill.config import RunConfig
 from swarmskill.core.effects import Await
 from swarmskill.core.events import Event, LimitsChanged, RunResumed, RunStarted, StopRequested
 from swarmskill.core.progress import outstanding
@@ -39,7 +40,7 @@ from swarmskill.mayor.performer import ThreadedPerformer
 from swarmskill.mayor.refusals import explained
 from swarmskill.mayor.takeover import clear_locks, end_commands, leash, refuse_unexplained
 from swarmskill.mayor.watching import Watching
-from swarmskill.model import RunConfig, Task
+from swarmskill.model import Task
 from swarmskill.places import RunFolder, attempt_key, worktrees_folder
 from swarmskill.repo.collecting import GcPause
 from swarmskill.repo.repository import Repository

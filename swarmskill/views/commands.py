@@ -36,6 +36,11 @@ def on_run(verb: str, run_id: str) -> str:
     return shlex.join(["swarm", verb, run_id])
 
 
+def resume_hosted(run_id: str) -> str:
+    """Go on with a run whose workers an assistant runs."""
+    return _swarm("next", "--resume", run=run_id)
+
+
 def resume(run_id: str, *, max_cost: float | None = None, max_tokens: int | None = None) -> str:
     """Go on with the run, with other limits if any are given."""
     limits = [] if max_cost is None else ["--max-cost", f"{max_cost:g}"]

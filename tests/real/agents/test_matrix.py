@@ -86,7 +86,9 @@ def test_troubles_of_the_service_rest_all_workers_and_count_against_no_task(agen
     first = [task("first")] if agent == "opencode" else []
     before = tuple(one["id"] for one in first)
     tasks = first + [task(name, broken_off(name, fault), blocked_by=before) for name, (fault, _) in faults.items()]
-    ran = fleet.run(agent, tasks, "--idle-timeout", IDLE.get(agent, "5s"), "--max-retries", "1" if agent in FORGETS else "0")
+    ran = fleet.run(
+        agent, tasks, "--idle-timeout", IDLE.get(agent, "5s"), "--max-retries", "1" if agent in FORGETS else "0"
+    )
 
     assert ran.code == 0, ran.stdout + ran.stderr
     for name, (_, kind) in faults.items():
@@ -100,7 +102,9 @@ def test_troubles_of_the_service_rest_all_workers_and_count_against_no_task(agen
 @every_agent
 def test_a_service_that_is_not_there_is_waited_for(agent: str, fleet: Fleet) -> None:
     fleet.model.fail(Fault("drop"))
-    with fleet.under_way(agent, [task("a")], "--idle-timeout", IDLE.get(agent, "5s"), "--max-retries", "1" if agent in FORGETS else "0") as run:
+    with fleet.under_way(
+        agent, [task("a")], "--idle-timeout", IDLE.get(agent, "5s"), "--max-retries", "1" if agent in FORGETS else "0"
+    ) as run:
         fleet.wait_for(lambda: fleet.model.requests())
         fleet.wait_for(lambda: fleet.events(WorkerExited))
         fleet.model.heal()

@@ -21,7 +21,7 @@ HIDES_REFUSAL = {"codex", "acp:gemini --acp"}
 TELLS_COST = {"claude", "opencode"}
 """The others' costs come from the price table, as an estimate."""
 
-IDLE = {"opencode": "15s", "qwen": "10s", "gemini": "8s", "acp:gemini --acp": "20s"}
+IDLE = {"opencode": "30s", "qwen": "10s", "gemini": "8s", "acp:gemini --acp": "20s"}
 """Longer than it takes them to start on a busy machine."""
 
 

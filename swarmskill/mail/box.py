@@ -28,9 +28,6 @@ TAKEN: Final = "T"
 CARRIED: Final = "C"
 REFUSED: Final = "R"
 
-SAFE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,119}")
-"""What an id may be made of, since it is a part of file names."""
-
 _NAME: Final = re.compile(r"(?:(\d{1,18})_)?([^,]*)(?:,([A-Z]*))?\.md", re.DOTALL)
 _LAST: Final = 10**18
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC

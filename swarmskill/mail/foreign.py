@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from swarmskill.mail.kinds import Kind
+from swarmskill.mail.kinds import Body, Kind
 from swarmskill.mail.layout import BadMessage, guess_body
 from swarmskill.mail.message import OPENING, Importance, Message, split_text
 from swarmskill.mail.moment import read_moment
@@ -97,7 +97,7 @@ def _first(front: dict[str, Any], keys: tuple[str, ...]) -> Any:
 
 
 def _message(
-    known: dict[str, Any], thread: str, type_: tuple[Kind | None, str], body: Any, problems: list[str]
+    known: dict[str, Any], thread: str, type_: tuple[Kind | None, str], body: Body, problems: list[str]
 ) -> Message:
     kind, title = type_
     to = _text_list(known["to"])

@@ -1,14 +1,16 @@
 """Where each field of a typed body stands in the text: lines, then sections. Pure, and driven by one table.
 
-Bead: 3                     a line of the head
-Status: FAILED              a fixed line, by which a person sees the type
+    Bead: 3                     a line of the head
+    Status: FAILED              a fixed line, by which a person sees the type
 
-## Failure                  a section with lines
-- Type: TESTS_FAIL
+    ## Failure                  a section with lines
+    - Type: TESTS_FAIL
 
-## Recommendation           a section that is one text
+    ## Recommendation           a section that is one text
 
-Take the older parser.
+    Take the older parser.
+
+A line that only looks like a heading begins with a backslash.
 """
 
 from __future__ import annotations

@@ -14,12 +14,12 @@ from typing import Any, Final
 
 from swarmskill.codec import dump_json, load_json
 from swarmskill.errors import Refused
-from swarmskill.mail.box import ACKED, SAFE_ID, SEEN, Box, Stored, file_name, make_folders
+from swarmskill.mail.box import ACKED, SEEN, Box, Stored, file_name, make_folders
 from swarmskill.mail.foreign import parse_foreign
 from swarmskill.mail.kinds import COMPLETIONS, Kind
 from swarmskill.mail.layout import BadMessage
 from swarmskill.mail.limits import LIMITS, Limits
-from swarmskill.mail.message import MAYOR, Message, parse, render
+from swarmskill.mail.message import MAYOR, SAFE_ID, Message, parse, render
 from swarmskill.places import WORKER_FOLDER
 from swarmskill.writing import replace_file
 
@@ -96,7 +96,7 @@ class Mailbox:
         return [self._open(one) for one in self.inbox.stored()]
 
     def get(self, wanted: str) -> Received:
-        """The message whose id is `wanted`, or ends with it. Raises Refused, with the newest ids, if none or several do."""
+        """The message whose id is `wanted`, or ends with it. Raises Refused if none or several do."""
         stored = self.inbox.stored()
         fitting = [one for one in stored if one.id == wanted] or [one for one in stored if one.id.endswith(wanted)]
         if len(fitting) == 1:

@@ -1,16 +1,19 @@
 """A message, and its text: JSON frontmatter and Markdown, as MCP Agent Mail keeps it. Pure.
 
----json
-{"id": "3-1.000002", "thread_id": "3", "from": "3-1", "to": ["mayor"], "subject": "[3] PROGRESS", ...}
----
+    ---json
+    {"id": "3-1.000002", "thread_id": "3", "from": "3-1", "to": ["mayor"], "subject": "[3] PROGRESS", ...}
+    ---
 
-Bead: 3
-Step: tests
+    Bead: 3
+    Step: tests
+
+What the body of each type tells is in `kinds`, where it stands in `layout`.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -21,6 +24,9 @@ from swarmskill.mail.moment import moment_text, read_moment
 
 MAYOR: Final = "mayor"
 """The name of the mailbox of whoever runs the workers."""
+
+SAFE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,119}")
+"""What an id may be made of, since it is a part of file names."""
 
 OPENING: Final = "---json\n"
 CLOSING: Final = "\n---\n"

@@ -48,7 +48,7 @@ class Roster:
         return self._tasks.get(name, "")
 
     def resolve(self, address: str) -> str | None:
-        """The participant that is meant: by name, or the newest worker on the task of that id. None if there is none."""
+        """The participant that is meant: by name, or the newest worker on the task of that id."""
         if address in self._mailboxes:
             return address
         return next((name for name, task in reversed(self._tasks.items()) if task == address), None)

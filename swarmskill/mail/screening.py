@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 
-from swarmskill.mail.box import SAFE_ID
 from swarmskill.mail.foreign import parse_foreign
 from swarmskill.mail.kinds import FROM_MAYOR, FROM_WORKER
 from swarmskill.mail.layout import BadMessage
-from swarmskill.mail.message import MAYOR, Message, parse
+from swarmskill.mail.message import MAYOR, SAFE_ID, Message, parse
 
 
 class Forged(ValueError):

@@ -122,13 +122,20 @@ _LAYOUTS: Final[dict[Kind, _Layout]] = {
     Kind.SPAWN_ACK: _Layout(_SPAWN_ACK, "Issue"),
 }
 
+MAIN_FIELD: Final[dict[Kind, str]] = {
+    Kind.BEAD_ACCEPTED: "title",
+    Kind.PROGRESS: "status",
+    Kind.HELP_REQUEST: "question",
+    Kind.OFFERING_READY: "summary",
+    Kind.DONE: "summary",
+    Kind.FAILED: "reason",
+    Kind.CHECKPOINT: "next_steps",
+    Kind.SPAWN_REQUEST: "checkpoint",
+    Kind.SPAWN_ACK: "session",
+}
+"""The field of each type that a plain text stands for."""
+
 _TASK_LABELS: Final = ("bead", "accepted bead", "issue", "task", "bead id", "task id", "issue id")
-
-
-def field_title(kind: Kind, name: str) -> str:
-    """What a field is called in the text: `Failure / Type`."""
-    layout = _LAYOUTS.get(kind)
-    return next((one.title for one in layout.fields if one.name == name), name) if layout else name
 
 
 def render_body(kind: Kind, body: Body, task: str) -> str:
@@ -149,6 +156,30 @@ def render_body(kind: Kind, body: Body, task: str) -> str:
         lead = f"{'- ' if one.section else ''}{one.label}: " if one.label else ""
         lines.append(lead + one.form.write(value))
     return "\n".join(lines)
+
+
+def compose_body(kind: Kind, given: Mapping[str, str], text: str = "") -> Body:
+    """The body of a message from fields by name, as a person types them, and the text of its main field.
+
+    Raises BadMessage for a field that the type does not have, that is missing, or that cannot be read.
+    """
+    if BODIES[kind] is Text:
+        for name in given:
+            raise BadMessage(name, f"{kind} has a text and no fields")
+        return Text(text)
+    fields = {one.name: one for one in _LAYOUTS[kind].fields}
+    given = {name.replace("-", "_"): value for name, value in given.items()}
+    if text:
+        given.setdefault(MAIN_FIELD[kind], text)
+    values = {}
+    for name, value in given.items():
+        if name not in fields:
+            raise BadMessage(name, f"{kind} has no such field; it has {', '.join(fields)}")
+        values[name] = _guess(fields[name], value)
+    for name, one in fields.items():
+        if name not in values and one.fallback is not None:
+            raise BadMessage(name, f"{kind} needs it")
+    return BODIES[kind](**values)
 
 
 def parse_body(kind: Kind, text: str, task: str) -> Body:
@@ -194,6 +225,13 @@ def guess_body(kind: Kind, text: str) -> tuple[Body, str, list[str]]:
             if one.fallback is not None:
                 values[one.name] = one.fallback
     return BODIES[kind](**values), parts.task(*_TASK_LABELS) or "", problems
+
+
+def _guess(one: _Field, raw: str) -> Any:
+    try:
+        return one.form.guess(raw)
+    except ValueError as error:
+        raise BadMessage(one.name, str(error)) from error
 
 
 def _read(one: _Field, raw: str) -> Any:

@@ -72,6 +72,7 @@ class Post:
     def __init__(
         self, folder: Path, tasks: Container[str] = (), limits: Limits = LIMITS, patience: Patience = PATIENCE
     ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self.mayor = mayor_mailbox(folder)
         self.mayor.make()
         self._refused = folder / "refused"
@@ -107,9 +108,10 @@ class Post:
         A mailbox that is gone or spoiled is told in `refused` and hinders nobody else.
         """
         carried = Carried()
-        for name in self._roster.names() if names is None else names:
-            if name in self._roster:
-                self._collect(name, carried)
+        wanted = self._roster.names() if names is None else names
+        # The mayor's own comes last: what is explained to a sender goes out in the same round.
+        for name in [*(name for name in wanted if name != MAYOR and name in self._roster), MAYOR]:
+            self._collect(name, carried)
         retry = names is None or self._changed
         self._changed = False
         carried.messages, carried.held = self._delivery.deliver(now, retry=retry)

@@ -20,7 +20,8 @@ from swarmskill.writing import replace_file
 class Lease:
     """`holder` means to change `paths` (paths or globs, as in manifests) until `expires`.
 
-    `holder` is a mailbox's name, or a task's id where the mayor reserves before there is a worker. Times are in seconds since the epoch.
+    `holder` is a mailbox's name, or a task's id where the mayor reserves before there is a worker. Times
+    are in seconds since the epoch.
     """
 
     id: str
@@ -106,11 +107,16 @@ def conflicts(lease: Lease, others: Iterable[Lease]) -> tuple[Clash, ...]:
     return tuple(
         Clash(path, other_path, other)
         for other in others
-        if other.holder != lease.holder and other.task != lease.task and (lease.exclusive or other.exclusive)
+        if not _same_side(lease, other) and (lease.exclusive or other.exclusive)
         for path in lease.paths
         for other_path in other.paths
         if overlap(path, other_path)
     )
+
+
+def _same_side(one: Lease, other: Lease) -> bool:
+    """Whether they are of one holder, or of one task's attempts, of which only the newest works."""
+    return one.holder == other.holder or (one.task != "" and one.task == other.task)
 
 
 def _read(path: Path) -> Lease | None:

@@ -78,7 +78,7 @@ class Post:
         self._refused = folder / "refused"
         self._limits = limits
         self._spool = Spool(folder)
-        self._roster = Roster(self.mayor, tasks, limits)
+        self._roster = Roster(folder, self.mayor, tasks, limits)
         self._delivery = Delivery(self._spool, self._roster, patience)
         self._stuck: set[tuple[str, str]] = set()
         self._changed = True

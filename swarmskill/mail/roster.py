@@ -5,15 +5,30 @@ from __future__ import annotations
 from collections.abc import Container
 from pathlib import Path
 
+from swarmskill.codec import dump_json, load_json
 from swarmskill.mail.limits import Limits
 from swarmskill.mail.mailbox import Mailbox, worker_mailbox
 from swarmskill.mail.message import MAYOR
+from swarmskill.writing import replace_file
+
+_WORKERS = "workers.json"
+
+
+def workers_of(folder: Path) -> dict[str, str]:
+    """The task of each worker that the mayor made a mailbox for; `folder` is the run's mail folder."""
+    try:
+        document = load_json((folder / _WORKERS).read_bytes())
+        return {str(name): str(task) for name, task in document.items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
 
 
 class Roster:
     """The mayor's mailbox and those of the workers. `tasks` are the ids of the run's tasks."""
 
-    def __init__(self, mayor: Mailbox, tasks: Container[str], limits: Limits) -> None:
+    def __init__(self, folder: Path, mayor: Mailbox, tasks: Container[str], limits: Limits) -> None:
+        self._folder = folder
+        self._all = workers_of(folder)
         self._mailboxes = {MAYOR: mayor}
         self._tasks: dict[str, str] = {}
         self._known = tasks
@@ -25,6 +40,9 @@ class Roster:
         mailbox.make()
         self._mailboxes[worker] = mailbox
         self._tasks[worker] = task
+        if self._all.get(worker) != task:
+            self._all[worker] = task
+            replace_file(self._folder / _WORKERS, dump_json(self._all).encode())
         return mailbox
 
     def remove(self, worker: str) -> None:

@@ -195,6 +195,56 @@ def wait(
     return 0 if found else STILL_RUNNING
 
 
+def export(
+    folder: Annotated[str, typer.Argument(metavar="FOLDER", help="Where to write; it is made if it is not there.")],
+    run: RunOption = "",
+    json: JsonOption = False,
+) -> int:
+    """Write all mail of a run as an archive of MCP Agent Mail.
+
+    Example: swarm mail export mail-archive
+    """
+    from pathlib import Path
+
+    from swarmskill.mail.archive import export_mail
+
+    seat = take_seat(run)
+    # The run is in .git/swarm/runs of its repository.
+    count = export_mail(seat.run.mail, Path(folder), str(seat.run.path.parents[3]))
+    if json:
+        print_json({"run_id": seat.run.run_id, "folder": folder, "messages": count})
+    else:
+        print_text(_safe(f"{count} messages are in {folder}"))
+    return 0
+
+
+def import_(
+    folder: Annotated[str, typer.Argument(metavar="FOLDER", help="A project's folder, with agents/ in it.")],
+    thread: _THREAD = None,
+    json: JsonOption = False,
+) -> int:
+    """Show the mail of an archive of MCP Agent Mail, and what is wrong with each message.
+
+    Example: swarm mail import mail-archive --json
+    """
+    from pathlib import Path
+
+    from swarmskill.mail.archive import import_mail
+    from swarmskill.mail.box import SEEN, Stored
+    from swarmskill.mail.mailbox import Received
+
+    found = [
+        Received(one.message, Stored(0, "", one.message.id, SEEN, "cur"), one.problems)
+        for one in import_mail(Path(folder))
+        if thread in (None, one.message.thread)
+    ]
+    if json:
+        print_json({"folder": folder, "messages": [_document(one) for one in found]})
+    else:
+        print_text("\n".join(map(_line, found)) or "no mail")
+    return 0
+
+
 def _compose(kind: Kind, thread: str, to: tuple[str, ...], fields: dict[str, str], text: str, **more: Any) -> Message:
     from swarmskill.mail.layout import BadMessage, compose_body
     from swarmskill.mail.message import Message
@@ -333,5 +383,7 @@ mail = make_group(
         "wait": (wait, "Wait for mail"),
         "reserve": (reserve, "Tell which files you mean to change"),
         "release": (release, "Give reserved files up"),
+        "export": (export, "Write all mail as an archive of MCP Agent Mail"),
+        "import": (import_, "Show the mail of such an archive"),
     },
 )

@@ -164,7 +164,20 @@ def test_shared_values(run: Run) -> None:
     assert run.user.finish(watching).out == "two\n"
 
 
-@pytest.mark.parametrize("words", ["mail send", "mail inbox", "mail read", "mail ack", "mail reply", "mail threads",
+def test_an_archive_goes_out_and_comes_in(run: Run) -> None:
+    run.worker("mail", "send", "mayor", "half way", "--type", "PROGRESS")
+    run.carry()
+    target = run.user.base / "archive"
+    assert run.user.swarm("mail", "export", str(target)).out == "1 messages are in ~/archive\n"
+    names = sorted(path.relative_to(target).parts for path in target.rglob("*.md"))
+    assert [(name[0], name[-1]) for name in names] == [("agents", "1-1.000001.md")] * 2 + [("messages", "1-1.000001.md")]
+    assert {name[1:3] for name in names if name[0] == "agents"} == {("1-1", "outbox"), ("mayor", "inbox")}
+    (found,) = run.user.swarm("mail", "import", str(target), "--json").document["messages"]
+    assert (found["id"], found["type"], found["body"]["status"]) == ("1-1.000001", "PROGRESS", "half way")
+    assert run.user.swarm("mail", "import", str(run.user.base)).code == 2
+
+
+@pytest.mark.parametrize("words", ["mail export", "mail import", "mail send", "mail inbox", "mail read", "mail ack", "mail reply", "mail threads",
                                    "mail wait", "mail reserve", "mail release", "kv get", "kv put", "kv cas", "kv watch"])
 def test_every_verb_has_help_with_an_example(stranger: User, words: str) -> None:
     said = stranger.swarm(*words.split(), "--help", folder=stranger.base)

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self
 
-POLL: Final = 0.04
+POLL: Final = 0.05
 """Seconds between two looks where there is no inotify."""
 
 
@@ -135,7 +135,7 @@ class _Inotify:
 
 class _Polling:
     def __init__(self, wake: int) -> None:
-        self._folders: dict[str, Path] = {}
+        self._folders: dict[str, str] = {}
         self._times: dict[str, int] = {}
         self._again: set[str] = set()
         self._wake = wake
@@ -144,7 +144,7 @@ class _Polling:
 
     def add(self, name: str, folder: Path) -> None:
         self._times[name] = folder.stat().st_mtime_ns
-        self._folders[name] = folder
+        self._folders[name] = os.fspath(folder)
         self._again.add(name)
 
     def remove(self, name: str) -> None:
@@ -167,7 +167,7 @@ class _Polling:
         changed = set()
         for name, folder in self._folders.items():
             try:
-                modified = folder.stat().st_mtime_ns
+                modified = os.stat(folder).st_mtime_ns
             except OSError:
                 modified = 0
             if modified != self._times[name]:

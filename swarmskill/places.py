@@ -156,6 +156,12 @@ def run_ids(common_dir: Path) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir() if _has_begun(entry / "events.jsonl"))
 
 
+def last_run_id(common_dir: Path) -> str:
+    """The greatest id that was ever used and is there, whether its run began or not; "" if there is none."""
+    folder = runs_folder(common_dir)
+    return max((entry.name for entry in folder.iterdir()), default="") if folder.is_dir() else ""
+
+
 def _has_begun(ledger: Path) -> bool:
     """A mayor that died before its first line leaves nothing that could be shown or resumed."""
     try:

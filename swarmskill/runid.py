@@ -20,7 +20,20 @@ _ANIMALS: Final = (
 ).split()
 
 
-def new_run_id(now: float) -> str:
-    """An id such as `20261121-140233-brave-otter`; `now` is in seconds since the epoch, shown in local time."""
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
-    return f"{stamp}-{secrets.choice(_ADJECTIVES)}-{secrets.choice(_ANIMALS)}"
+_TRIES: Final = 10
+_LATEST: Final = 3
+
+
+def new_run_id(now: float, last: str = "") -> str:
+    """An id such as `20261121-140233-brave-otter`; `now` is in seconds since the epoch, shown in local time.
+
+    It sorts behind `last`, the newest one there is, also when that is of the same second. (Not if that is
+    of a later time, by a clock that was set back.)
+    """
+    for seconds in range(_LATEST):
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now + seconds))
+        for _ in range(_TRIES):
+            run_id = f"{stamp}-{secrets.choice(_ADJECTIVES)}-{secrets.choice(_ANIMALS)}"
+            if run_id > last:
+                return run_id
+    return run_id

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import re
 import shlex
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from swarmskill.errors import InputError, UsageError
-from swarmskill.model import (
+from swarmskill.agents.pool import parse_pool
+from swarmskill.agents.registry import check_agent_name
+from swarmskill.config import (
     AgentOptions,
-    Check,
     Isolation,
     Land,
     OnExhaust,
@@ -29,16 +28,30 @@ from swarmskill.model import (
     Share,
     WorktreeSetup,
 )
+from swarmskill.errors import UsageError
+from swarmskill.model import Check
 from swarmskill.repo.files import inside
 from swarmskill.sources.contract import decode_cross_cutting
-from swarmskill.sources.fields import decode_duration, decode_flag, decode_line, decode_list, decode_timeout
+from swarmskill.sources.fields import (
+    decode_duration,
+    decode_flag,
+    decode_line,
+    decode_list,
+    decode_max_cost,
+    decode_max_tokens,
+    decode_timeout,
+)
 from swarmskill.sources.findings import Findings, found, show
+from swarmskill.sources.toml import read_table
 
 E = TypeVar("E", Schedule, OnFailure, OnExhaust, Land, Isolation)
 T = TypeVar("T")
 Decode = Callable[[Any, str, Findings], Any]
 
 _VARIABLE: Final = "SWARM_"
+
+DEFAULT: Final = "default"
+"""Where a value comes from that nobody set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +79,30 @@ def load_sources(
     flags: Mapping[str, Any], environment: Mapping[str, str], top: Path, user_folder: Path
 ) -> list[Source]:
     """All places that set something, strongest first. Raises InputError for a file that is no sound TOML."""
-    sources = [Source(f"--{name.replace('_', '-')}", {name: flags[name]}) for name in flags if flags[name] is not None]
+    sources = options(flags)
     for name in _DECODERS:
         variable = _VARIABLE + name.upper()
         if value := environment.get(variable):
             sources.append(Source(variable, {name: value}))
     if (top / "swarm.toml").is_file():
-        sources.append(_read_toml(top / "swarm.toml", "swarm.toml"))
+        sources.append(_toml(top / "swarm.toml", "swarm.toml"))
     elif (top / "pyproject.toml").is_file():
-        sources.append(_read_toml(top / "pyproject.toml", "pyproject.toml", "tool", "swarm"))
+        sources.append(_toml(top / "pyproject.toml", "pyproject.toml", "tool", "swarm"))
     if (user_folder / "swarm.toml").is_file():
-        sources.append(_read_toml(user_folder / "swarm.toml", str(user_folder / "swarm.toml")))
+        sources.append(_toml(user_folder / "swarm.toml", str(user_folder / "swarm.toml")))
     if environment.get("CI", "").lower() not in ("", "0", "false"):
         # Nobody but the workers is at work in the checkout there.
         sources.append(Source("CI", {"isolation": Isolation.STRICT}))
     return sources
+
+
+def options(flags: Mapping[str, Any]) -> list[Source]:
+    """What the command line sets; an option that is None was not given."""
+    return [Source(f"--{name.replace('_', '-')}", {name: flags[name]}) for name in flags if flags[name] is not None]
+
+
+def _toml(path: Path, name: str, *tables: str) -> Source:
+    return Source(name, *read_table(path, name, *tables))
 
 
 def misspelt_variables(environment: Mapping[str, str]) -> list[str]:
@@ -107,6 +129,13 @@ def effective(sources: Iterable[Source]) -> dict[str, Setting]:
             settings[name] = Setting(_decode(source, name, raw, place, findings), source.name)
         findings.refuse()
     return settings
+
+
+def every_setting(settings: Mapping[str, Setting]) -> dict[str, Setting]:
+    """All settings there are, in the order of the documentation; those that nobody set have the origin "default"."""
+    config = RunConfig()
+    defaults = {name: getattr(config, "pool" if name == "agent" else name) for name in _DECODERS}
+    return {name: settings.get(name) or Setting(value, DEFAULT) for name, value in defaults.items()}
 
 
 def run_config(settings: Mapping[str, Setting], *, branch: str, cross_cutting: tuple[Check, ...]) -> RunConfig:
@@ -218,33 +247,30 @@ def _table(value: Any, place: str, findings: Findings, decoders: Mapping[str, De
 
 
 def _pool(value: Any, place: str, findings: Findings) -> tuple[Share, ...] | None:
-    """`claude`, or `claude=3,codex=2`: agents with how many of their workers may be at work at the same time."""
     text = decode_line(value, place, findings)
     if text is None:
         return None
-    shares: list[Share] = []
-    for part in [text] if text.startswith("acp:") else text.split(","):
-        limited = _SHARE.fullmatch(part)
-        name, number = (limited[1], int(limited[2])) if limited else (part.strip(), None)
-        if not name or number == 0:
-            findings.problem(place, f"{show(part)} is no agent of a pool", "write claude, or claude=3,codex=2")
-            return None
-        shares.append(Share(name, number))
-    if len({share.agent for share in shares}) < len(shares):
-        findings.problem(place, f"{show(text)} names an agent twice", "name each once")
+    try:
+        return parse_pool(text)
+    except UsageError as error:
+        findings.problem(place, error.message, error.hint)
         return None
-    return tuple(shares)
 
 
 def _agents(value: Any, place: str, findings: Findings) -> dict[str, AgentOptions] | None:
-    def options(one: Any, where: str) -> AgentOptions:
+    def options(name: str, one: Any, where: str) -> AgentOptions | None:
+        try:
+            check_agent_name(name)
+        except UsageError as error:
+            findings.problem(where, error.message, error.hint)
+            return None
         return AgentOptions(**_table(one, where, findings, _AGENT))
 
     return _named_tables(value, place, findings, "[agents.claude]", options)
 
 
 def _prices(value: Any, place: str, findings: Findings) -> dict[str, Price] | None:
-    def price(one: Any, where: str) -> Price | None:
+    def price(_model: str, one: Any, where: str) -> Price | None:
         row = _table(one, where, findings, _PRICE)
         if len(row) < len(_PRICE):
             fix = "write { input = 1.25, cached = 0.125, output = 10 }"
@@ -256,12 +282,12 @@ def _prices(value: Any, place: str, findings: Findings) -> dict[str, Price] | No
 
 
 def _named_tables(
-    value: Any, place: str, findings: Findings, form: str, decode: Callable[[Any, str], T | None]
+    value: Any, place: str, findings: Findings, form: str, decode: Callable[[str, Any, str], T | None]
 ) -> dict[str, T] | None:
     if not isinstance(value, dict):
         findings.problem(place, f"wants a table, found {found(value)}", f"write {form}")
         return None
-    decoded = {name: decode(one, f"{place}/{name}") for name, one in value.items()}
+    decoded = {name: decode(name, one, f"{place}/{name}") for name, one in value.items()}
     return {name: one for name, one in decoded.items() if one is not None}
 
 
@@ -279,7 +305,6 @@ def _words(value: Any, place: str, findings: Findings) -> tuple[str, ...] | None
     return _lines(value, place, findings)
 
 
-_SHARE: Final = re.compile(r"\s*(\S.*?)\s*=\s*([0-9]{1,4})\s*")
 _MOST_MONEY: Final = 1e9
 
 _AGENT: Final[dict[str, Decode]] = {"command": _words, "args": _words, "model": decode_line, "max_workers": _number(1)}
@@ -307,8 +332,8 @@ _DECODERS: Final[dict[str, Decode]] = {
     "allow": _commands,
     "yolo": decode_flag,
     "fresh": decode_flag,
-    "max_cost": _money,
-    "max_tokens": _number(1),
+    "max_cost": decode_max_cost,
+    "max_tokens": decode_max_tokens,
     "on_exhaust": _choice(OnExhaust),
     "prices": _prices,
     "max_file_bytes": _number(1),
@@ -360,24 +385,3 @@ _FROM_TEXT: Final[dict[str, Callable[[str], Any]]] = {
 
 _TABLES: Final = ("worktree", "cross_cutting", "agents", "prices")
 """Settings that no word can hold."""
-
-
-def _read_toml(path: Path, name: str, *tables: str) -> Source:
-    try:
-        values = tomllib.loads(path.read_bytes().decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise InputError(f"is not UTF-8 (byte {error.start})", source=name, hint="save it as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        found_place = re.search(r"line \d+, column \d+", str(error))
-        place = found_place[0] if found_place else "the end of the file"
-        problem = re.sub(r" \(at .*\)$", "", str(error))
-        raise InputError(f"not valid TOML: {problem}", source=name, place=place, hint="mend the TOML") from error
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", source=name, hint=f"chmod u+r {path}") from error
-    pointer = ""
-    for table in tables:
-        values, pointer = values.get(table, {}), f"{pointer}/{table}"
-        if not isinstance(values, dict):
-            hint = f"write [{'.'.join(tables)}]"
-            raise InputError(f"wants a table, found {found(values)}", source=name, place=pointer, hint=hint)
-    return Source(name, values, pointer)

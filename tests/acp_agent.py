@@ -50,6 +50,7 @@ class Tiny:
             print("no licence found", file=sys.stderr, flush=True)
             os._exit(3)
         if "silent" in sys.argv:
+            Path("began").write_text(str(os.getpid()))
             await asyncio.Event().wait()
         can = AgentCapabilities(load_session="forgetful" not in sys.argv)
         return InitializeResponse(protocol_version=PROTOCOL_VERSION, agent_capabilities=can)

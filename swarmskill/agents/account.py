@@ -15,13 +15,16 @@ from swarmskill.agents.base import (
     Said,
     Spent,
     UsedTool,
+    Waits,
     WasDenied,
 )
 from swarmskill.agents.prices import cost_of
 from swarmskill.agents.text import SAID_LENGTH, one_line
-from swarmskill.model import NOTHING_USED, AgentReport, Ending, Price, Problem, Usage
+from swarmskill.config import Price
+from swarmskill.model import NOTHING_USED, AgentReport, Ending, Problem, Trouble, Usage
 
 _MOST_DENIED = 20
+_SILENT = Problem(Trouble.NETWORK, "the model's service does not answer")
 
 
 class Account:
@@ -32,7 +35,8 @@ class Account:
 
     def __init__(self, reader: Reader, prices: Mapping[str, Price], model: str = "") -> None:
         self.last_action = ""
-        self.session = ""
+        self._session = ""
+        self._answered = False
         self._reader = reader
         self._prices = prices
         self._model = model
@@ -40,6 +44,7 @@ class Account:
         self._said = ""
         self._failure: Problem | None = None
         self._retrying: Problem | None = None
+        self._waits = False
         self._denied: dict[str, None] = {}
 
     def read(self, lines: Iterable[str]) -> None:
@@ -47,6 +52,11 @@ class Account:
         for line in lines:
             for event in self._reader.read(line):
                 self._see(event)
+
+    @property
+    def session(self) -> str:
+        """The conversation to go on with; "" until the model has answered: before, it may not even hold the prompt."""
+        return self._session if self._answered else ""
 
     @property
     def usage(self) -> Usage:
@@ -61,22 +71,34 @@ class Account:
         """The worker has ended; call it once. Why it fell silent is told by what it was retrying."""
         for event in self._reader.close(exit_code):
             self._see(event)
-        problem = self._failure
-        if problem is None and ending in (Ending.STALLED, Ending.TIMED_OUT):
-            problem = self._retrying
         return AgentReport(
             session=self.session,
             model=self._model,
             usage=self.usage,
             said=self._said,
-            problem=problem,
+            problem=self._problem(ending),
             denied=tuple(self._denied)[:_MOST_DENIED],
         )
 
+    def _problem(self, ending: Ending) -> Problem | None:
+        problem = self._failure
+        if ending is not Ending.EXITED and problem is not None and problem.kind is Trouble.CRASHED:
+            problem = None  # we ended it: no wonder that it broke off
+        if problem is None and ending in (Ending.STALLED, Ending.TIMED_OUT):
+            problem = self._retrying
+        if problem is None and ending is Ending.STALLED and self._waits:
+            problem = _SILENT
+        return problem
+
     def _see(self, event: AgentEvent) -> None:
+        spent = isinstance(event, Spent) and event.usage.tokens > 0
+        self._answered = self._answered or spent or isinstance(event, Said | UsedTool | Finished)
+        self._waits = self._waits and isinstance(event, Began | Spent | WasDenied | Failed)
         match event:
+            case Waits(for_model):
+                self._waits = for_model
             case Began(session, model):
-                self.session, self._model = session or self.session, model or self._model
+                self._session, self._model = session or self._session, model or self._model
             case Said(text):
                 self._said, self._retrying = one_line(text.replace("\n", " "), SAID_LENGTH), None
                 self.last_action = one_line(text.strip().partition("\n")[0]) or self.last_action

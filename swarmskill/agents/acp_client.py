@@ -25,7 +25,7 @@ from acp.schema import (
 )
 
 from swarmskill.agents.acp_policy import Policy
-from swarmskill.agents.base import AgentEvent, Said, UsedTool, WasDenied
+from swarmskill.agents.base import AgentEvent, Said, UsedTool, Waits, WasDenied
 from swarmskill.agents.text import count, one_line, table, tool_action
 from swarmskill.model import NOTHING_USED, Usage
 
@@ -92,6 +92,8 @@ class Answers:
             ):
                 self._commands[update.tool_call_id] = command  # some tell the command only when it is whole
                 self._tell(UsedTool(_action(update, command)))
+            case ToolCallProgress(status="completed" | "failed"):
+                self._tell(Waits())
             case UsageUpdate(cost=cost) if cost is not None and cost.currency.upper() == "USD":
                 self.cost_usd = cost.amount
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from swarmskill.agents.acp import EXTRA
 from swarmskill.agents.acp_policy import Policy
-from swarmskill.agents.base import AgentEvent, Began, Failed, Finished, Spent
+from swarmskill.agents.base import AgentEvent, Began, Failed, Finished, Spent, Waits
 from swarmskill.agents.lines import format_event
 from swarmskill.agents.text import count, one_line, rows, table, text
 from swarmskill.agents.troubles import DETAIL_LENGTH, problem_of
@@ -62,6 +62,9 @@ def tell(event: AgentEvent) -> None:
 
 
 async def _work(options: argparse.Namespace, prompt: str) -> int:
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     try:
         agent = await asyncio.create_subprocess_exec(
             *options.command,
@@ -73,9 +76,6 @@ async def _work(options: argparse.Namespace, prompt: str) -> int:
     except OSError as error:
         tell(Failed(Problem(Trouble.CRASHED, f"{options.command[0]} cannot be started: {error.strerror}")))
         return 1
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     try:
         talk = _Talk(options, agent)
         return await talk.until(stopped, prompt)
@@ -125,6 +125,7 @@ class _Talk:
         try:
             await self._open()
             block = TextContentBlock(type="text", text=prompt)
+            tell(Waits())
             ended = await self._line.prompt(session_id=self._session, prompt=[block])
         except RequestError as error:
             problem = _problem_of(error)
@@ -159,9 +160,12 @@ class _Talk:
         )
         choices: Any = None
         can = agent.agent_capabilities
-        if self._options.session and can and can.load_session:
+        if self._options.session:
+            # Never anew in its stead: what the prompt says is for one who knows the assignment.
+            if not (can and can.load_session):
+                raise ValueError("the agent cannot go on with a session")
             choices = await self._load(self._options.session)
-        if not self._session:
+        else:
             made = await self._line.new_session(cwd=self._cwd, mcp_servers=[])
             self._session, choices = made.session_id, made
         tell(Began(self._session, self._options.model))
@@ -169,14 +173,10 @@ class _Talk:
             await self._choose_model(choices)
 
     async def _load(self, session: str) -> Any:
-        """Go on with a session. It is told from its start, which is no news; one that is gone is begun anew."""
-        from acp import RequestError
-
+        """Go on with a session. It is told from its start, which is no news. Raises RequestError if it is gone."""
         self._answers.listening = False
         try:
             loaded = await self._line.load_session(cwd=self._cwd, session_id=session, mcp_servers=[])
-        except RequestError:
-            return None
         finally:
             self._answers.listening = True
         self._session = session
@@ -217,21 +217,13 @@ class _Talk:
 
 
 async def _end(agent: asyncio.subprocess.Process) -> None:
-    """End the agent, its group, and what else it started: wrappers leave their program behind in another session."""
-    import psutil
-
-    family = []
-    with suppress(psutil.Error):
-        family = psutil.Process(agent.pid).children(recursive=True)
+    """End the agent and its group. What it hid in a session of its own, the keeper finds."""
     if agent.stdin:
         agent.stdin.close()  # an agent that ends by itself saves its session
     await _wait(agent)
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(agent.pid, number)
-        for member in family:
-            with suppress(psutil.Error):
-                member.send_signal(number)
         await _wait(agent)
 
 

@@ -8,7 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from swarmskill.model import NOTHING_USED, AgentOptions, Problem, Task, Usage
+from swarmskill.config import AgentOptions
+from swarmskill.model import NOTHING_USED, Problem, Task, Usage
 
 NO_OPTIONS = AgentOptions()
 
@@ -76,6 +77,16 @@ class UsedTool(AgentEvent):
     """The agent uses a tool. `action` is what a person wants to see of it: `Edit src/a.py`, `$ pytest -q`."""
 
     action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waits(AgentEvent):
+    """The agent waits for its model from now on; not `for_model`: the model answers.
+
+    Should it fall silent while it waits, its service is to blame. What it says or does ends the wait, too.
+    """
+
+    for_model: bool = True
 
 
 @dataclass(frozen=True, slots=True)

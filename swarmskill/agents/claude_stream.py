@@ -21,6 +21,7 @@ from swarmskill.agents.base import (
     Said,
     Spent,
     UsedTool,
+    Waits,
     WasDenied,
 )
 from swarmskill.agents.text import as_object, count, one_line, rows, table, text, tool_action
@@ -83,6 +84,7 @@ class ClaudeStreamReader:
         self._kinds: Mapping[str, Callable[[dict[str, Any]], Iterable[AgentEvent]]] = {
             "system": self._system,
             "assistant": self._assistant,
+            "user": self._user,
             "rate_limit_event": self._limit,
             "result": self._result,
         }
@@ -115,7 +117,8 @@ class ClaudeStreamReader:
         if not note or note.startswith("{") or self._in_help:
             return ()
         self._notes.append(note)
-        return (Retrying(problem_of(note)),) if note.startswith("Retrying in ") else ()
+        # The wait is its own: nobody asked for it.
+        return (Retrying(replace(problem_of(note), retry_after=None)),) if note.startswith("Retrying in ") else ()
 
     def _system(self, document: dict[str, Any]) -> Iterable[AgentEvent]:
         match document.get("subtype"):
@@ -123,6 +126,7 @@ class ClaudeStreamReader:
                 self._folder = text(document.get("cwd"))
                 self._model = text(document.get("model")) or self._model
                 yield Began(text(document.get("session_id")), self._model)
+                yield Waits()
             case "api_retry":
                 yield Retrying(self._retry_problem(document))
             case "retry":
@@ -144,7 +148,7 @@ class ClaudeStreamReader:
         """A retry whose reason stands in a plain line of its own, before or after."""
         told = next((note for note in reversed(self._notes) if note.startswith("Retrying in ")), "")
         if told:
-            return problem_of(told)
+            return replace(problem_of(told), retry_after=None)  # a wait of its own: nobody asked for it
         return Problem(Trouble.OVERLOADED, f"retry {count(data.get('attempt'))} of {count(data.get('maxRetries'))}")
 
     def _assistant(self, document: dict[str, Any]) -> Iterable[AgentEvent]:
@@ -164,6 +168,10 @@ class ClaudeStreamReader:
                 yield UsedTool(action)
             elif own and text(block.get("text")).strip():
                 yield Said(text(block.get("text")))
+
+    def _user(self, document: dict[str, Any]) -> Iterable[AgentEvent]:
+        """What a tool found, or words of the program itself: the model is told."""
+        return () if document.get("parent_tool_use_id") else (Waits(),)
 
     def _use(self, message: dict[str, Any]) -> Iterable[AgentEvent]:
         usage = self._tokens(table(message, "usage"))

@@ -16,6 +16,7 @@ from swarmskill.agents.base import (
     Said,
     Spent,
     UsedTool,
+    Waits,
     WasDenied,
 )
 from swarmskill.agents.text import as_object, count, one_line, rows, table, text, tool_action
@@ -40,7 +41,6 @@ class CodexReader:
         self._model = ""
         self._begun: set[str] = set()
         self._words = ""
-        self._heard = False
         self._over = False
 
     def read(self, line: str) -> Iterable[AgentEvent]:
@@ -56,14 +56,12 @@ class CodexReader:
             yield Failed(Problem(Trouble.CRASHED, "Codex ended without a word on how its turn ended"))
         elif exit_code < _SIGNALS and self._words:
             yield Failed(problem_of(self._words))
-        elif not self._heard:
-            # It waits for a silent server without limit and without a word.
-            yield Retrying(Problem(Trouble.NETWORK, "the model's service does not answer"))
 
     def _read_event(self, event: dict[str, Any]) -> Iterator[AgentEvent]:
         match event.get("type"):
             case "thread.started":
                 yield Began(text(event.get("thread_id")), self._model)
+                yield Waits()
             case "turn.completed":
                 self._over = True
                 yield Spent(_total(table(event, "usage")).beyond(self._earlier), self._model)
@@ -77,7 +75,6 @@ class CodexReader:
 
     def _trouble(self, message: str) -> Iterator[AgentEvent]:
         """An error ends the turn unless Codex says that it connects again."""
-        self._heard = True
         if found := _RECONNECTING.match(message):
             yield Retrying(problem_of(found[1] or found[2]))
         else:
@@ -85,7 +82,6 @@ class CodexReader:
             yield Failed(problem_of(message or "Codex gives no reason"))
 
     def _read_item(self, item: dict[str, Any], done: bool) -> Iterator[AgentEvent]:
-        self._heard = True
         key, kind = text(item.get("id")), text(item.get("type"))
         if kind == "agent_message":
             if done:
@@ -99,6 +95,8 @@ class CodexReader:
             yield UsedTool(action)
         if done and (item.get("status") == "declined" or "requires approval" in _complaint(item)):
             yield WasDenied(action)
+        if done:
+            yield Waits()
 
     def _read_aside(self, line: str) -> Iterator[AgentEvent]:
         """A line of standard error. Its first plain one that names an error is what it died of, else the last."""

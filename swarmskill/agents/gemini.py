@@ -30,12 +30,14 @@ from swarmskill.agents.base import (
     Said,
     Spent,
     UsedTool,
+    Waits,
     WasDenied,
 )
 from swarmskill.agents.programs import missing_program, program_words
 from swarmskill.agents.text import as_object, count, one_line, table, text, tool_action
 from swarmskill.agents.troubles import DETAIL_LENGTH, problem_of
-from swarmskill.model import NOTHING_USED, AgentOptions, Problem, Task, Trouble, Usage
+from swarmskill.config import AgentOptions
+from swarmskill.model import NOTHING_USED, Problem, Task, Trouble, Usage
 
 _HERE: Final = Path(__file__).parent
 READING_POLICY: Final = _HERE / "gemini_policy.toml"
@@ -154,6 +156,7 @@ class GeminiReader:
             case "init":
                 self._model = text(event.get("model"))
                 yield Began(text(event.get("session_id")), self._model)
+                yield Waits()
             case "tool_use":
                 action = tool_action(text(event.get("tool_name")) or "a tool", table(event, "parameters"))
                 self._actions[text(event.get("tool_id"))] = action
@@ -176,6 +179,7 @@ class GeminiReader:
             or words.startswith("Path not in workspace")
         ):
             yield WasDenied(action)
+        yield Waits()
 
     def _error(self, words: str, severity: str) -> Iterator[AgentEvent]:
         stopped = words.startswith("Loop detected")
@@ -197,6 +201,8 @@ class GeminiReader:
                 yield Finished(self._said)
             return
         error = table(event, "error")
+        if self._failed and not error.get("message"):
+            return  # the error line before told why
         words = text(error.get("message")) or "it failed and does not say why"
         if error.get("type") == "FatalTurnLimitedError":
             yield Failed(Problem(Trouble.TURNS, one_line(words, DETAIL_LENGTH)))

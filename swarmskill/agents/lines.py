@@ -5,6 +5,8 @@ The key "swarm" names what is told; a line without it is a log's. Keys that are 
     {"swarm": "began", "session": "ID", "model": "NAME"}
     {"swarm": "said", "text": "..."}
     {"swarm": "tool", "action": "$ pytest -q"}
+    {"swarm": "waits", "for_model": true}
+        until something else is told the model's service is to blame for silence; false: it answers
     {"swarm": "spent", "input_tokens": 1, "cached_tokens": 2, "output_tokens": 3, "cost_usd": 0.1, "model": "NAME",
      "cost_of": "session"}
         this attempt's total, which replaces the one before; with "cost_of" its cost is that of the whole session
@@ -31,15 +33,19 @@ from swarmskill.agents.base import (
     Said,
     Spent,
     UsedTool,
+    Waits,
     WasDenied,
 )
 from swarmskill.agents.text import as_object, count, one_line, text
 from swarmskill.agents.troubles import DETAIL_LENGTH, problem_of
 from swarmskill.model import NOTHING_USED, Problem, Trouble, Usage
 
+_SIGNALLED = frozenset({130, 137, 143})
+
 
 def format_event(event: AgentEvent, *, cost_of_session: bool = False) -> str:
     """The line for an event, without its newline. `cost_of_session`: the cost of a Spent is the whole session's."""
+    told: dict[str, Any]
     match event:
         case Began(session, model):
             told = {"swarm": "began", "session": session, "model": model}
@@ -47,16 +53,16 @@ def format_event(event: AgentEvent, *, cost_of_session: bool = False) -> str:
             told = {"swarm": "said", "text": words}
         case UsedTool(action):
             told = {"swarm": "tool", "action": action}
+        case Waits(for_model):
+            told = {"swarm": "waits", "for_model": for_model}
         case Spent(usage, model):
             told = {"swarm": "spent", **_tokens(usage), "model": model}
             if cost_of_session:
                 told["cost_of"] = "session"
         case WasDenied(what):
             told = {"swarm": "denied", "what": what}
-        case Retrying(problem):
-            told = {"swarm": "retrying", **_trouble(problem)}
-        case Failed(problem):
-            told = {"swarm": "failed", **_trouble(problem)}
+        case Retrying(problem) | Failed(problem):
+            told = {"swarm": "failed" if isinstance(event, Failed) else "retrying", **_trouble(problem)}
         case Finished(words):
             told = {"swarm": "finished", "text": words}
         case _:
@@ -83,8 +89,8 @@ class LineReader:
         return (event,)
 
     def close(self, exit_code: int) -> Iterable[AgentEvent]:
-        """That it ended without a word, if it did."""
-        if self._ended:
+        """That it ended without a word, if it did and nobody told it to."""
+        if self._ended or exit_code in _SIGNALLED:
             return ()
         words = " ".join(self._words)
         return (Failed(problem_of(words or f"it ended without a result (exit code {exit_code})")),)
@@ -97,6 +103,8 @@ class LineReader:
                 return Said(text(told.get("text")))
             case "tool":
                 return UsedTool(one_line(text(told.get("action"))))
+            case "waits":
+                return Waits(told.get("for_model") is not False)
             case "spent":
                 return Spent(self._usage(told), text(told.get("model")))
             case "denied":

@@ -16,6 +16,7 @@ from swarmskill.agents.base import (
     Said,
     Spent,
     UsedTool,
+    Waits,
     WasDenied,
 )
 from swarmskill.agents.text import as_object, count, one_line, table, text, tool_action
@@ -31,6 +32,7 @@ _REJECTED: Final = re.compile(r"permission requested: (.*); auto-rejecting")
 _PREVENTED: Final = "The user has specified a rule which prevents"
 _ASKED: Final = "The user rejected permission"
 """Nobody was there to answer, and the turn ends."""
+_LOCKED: Final = "database is locked"
 _NO_REASON: Final = "Unexpected server error"
 _KINDS: Final = {"ProviderAuthError": Trouble.AUTH, "ContextOverflowError": Trouble.CONTEXT_FULL}
 _SIGNALS: Final = 128
@@ -50,6 +52,7 @@ class OpencodeReader:
         self._words = ""
         self._heard = False
         self._failed = False
+        self._locked = False
 
     def read(self, line: str) -> Iterable[AgentEvent]:
         """What one line tells."""
@@ -64,6 +67,9 @@ class OpencodeReader:
             if not self._heard:
                 # It waits for a silent server without limit and without a word.
                 yield Retrying(Problem(Trouble.NETWORK, "the model's service does not answer"))
+        elif exit_code and self._locked:
+            # Several that start at the same time in a fresh home all set it up. Later on there is room.
+            yield Failed(Problem(Trouble.OVERLOADED, "another opencode holds its database: database is locked"))
         elif exit_code:
             yield Failed(problem_of(self._words or self._logged or "opencode gives no reason"))
         elif self._rejected:
@@ -84,6 +90,7 @@ class OpencodeReader:
         match event.get("type"):
             case "step_start":
                 self._heard, self._reason, self._rejected = True, "", ""
+                yield Waits(for_model=False)
             case "text":
                 self._heard = True
                 yield Said(text(part.get("text")))
@@ -94,6 +101,8 @@ class OpencodeReader:
                 self._reason = text(part.get("reason"))
                 self._spent += _step(part)
                 yield Spent(self._spent, self._model)
+                if self._reason == "tool-calls":
+                    yield Waits()
             case "error":
                 self._failed = True
                 yield Failed(self._problem(table(event, "error")))
@@ -140,6 +149,8 @@ class OpencodeReader:
         if found := _REJECTED.search(words):
             self._rejected = found[1]
             yield WasDenied(found[1])
+        elif _LOCKED in words:
+            self._locked = True
         elif words and not self._words.lower().startswith("error"):
             self._words = words
 

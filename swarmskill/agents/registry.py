@@ -48,6 +48,14 @@ def find_agent(name: str) -> Agent:
     raise _unknown(name)
 
 
+def check_agent_name(name: str) -> None:
+    """Raise UsageError, as `find_agent` does, if no agent has that name. Loads none."""
+    if name.startswith("acp:"):
+        _acp_agent(name)
+    elif name not in BUILT_IN and name not in agent_names():
+        raise _unknown(name)
+
+
 def agent_names() -> list[str]:
     """The names of all agents, built-in ones first."""
     from importlib.metadata import entry_points

@@ -22,6 +22,7 @@ VERBS: Final = {
     "why": ("look", "Tell the story of one task"),
     "logs": ("follow", "Print what a task's worker printed"),
     "events": ("follow", "Print the events of a run"),
+    "cost": ("cost", "Show the tokens and the cost of a run"),
     "report": ("look", "Print the report of a run"),
     "stop": ("steer", "Stop a run when its workers have finished"),
     "kill": ("steer", "Kill the workers of a run at once"),
@@ -29,8 +30,11 @@ VERBS: Final = {
     "retry": ("steer", "Try a task again"),
     "mail": ("mail", "Send, read and answer mail between workers and mayor"),
     "kv": ("kv", "Share values among the workers of a run"),
+    "limit": ("steer", "Change what a run may use"),
+    "doctor": ("doctor", "Tell which agents can work here, and all settings"),
     "install": ("install", "Bring the skill to your coding assistants"),
     "uninstall": ("install", "Take the skill away again"),
+    "mcp": ("mcp", "Serve the verbs as tools of an assistant (MCP)"),
     "clean": ("clean", "Remove worktrees that nobody needs"),
 }
 """Verb -> module, in which the function of that name is, and what it does in a few words."""

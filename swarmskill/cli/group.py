@@ -13,8 +13,10 @@ EXAMPLE = "\n\nExample: "
 
 def add_verb(app: typer.Typer, verb: str, function: Callable[..., Any], words: str) -> None:
     """Make a function a verb; its docstring ends with an example."""
+    from swarmskill.cli.help import Verb
+
     text, _, example = inspect.cleandoc(function.__doc__ or "").partition(EXAMPLE)
-    app.command(verb, help=text, short_help=words, epilog=f"Example: {example}")(function)
+    app.command(verb, help=text, short_help=words, epilog=f"Example: {example}", cls=Verb)(function)
 
 
 def make_group(text: str, verbs: Mapping[str, tuple[Callable[..., Any], str]]) -> typer.Typer:

@@ -19,9 +19,23 @@ if TYPE_CHECKING:
     from swarmskill.core.state import State
     from swarmskill.views.marks import Look
 
+AGENTS = "Agents"
+LIMITS = "Limits"
+"""Headings in the help."""
+
 RunArgument = Annotated[str, typer.Argument(metavar="[RUN]", help="Run id or a part of it; the newest by default.")]
 RunOption = Annotated[str, typer.Option("--run", metavar="RUN", help="Run id or a part of it; the newest by default.")]
 TaskArgument = Annotated[str, typer.Argument(metavar="TASK", help="Task id.")]
+MaxCostOption = Annotated[
+    str | None,
+    typer.Option(metavar="USD", help="What the run may cost, from its start on. [no limit]", rich_help_panel=LIMITS),
+]
+MaxTokensOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N", help="Tokens that the run may use, from its start on. [no limit]", rich_help_panel=LIMITS
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 DetachOption = Annotated[bool, typer.Option("--detach", help="Return once the run has begun; see `swarm wait`.")]
 
@@ -43,6 +57,22 @@ class Recalled:
         from swarmskill.backends.host import HOSTED
 
         return self.state.config.backend in HOSTED
+
+    @property
+    def tended(self) -> bool:
+        """Whether anybody is at work on it: a mayor, or the assistant that runs its workers."""
+        return is_tended(self.folder, self.state, held=self.held)
+
+
+def is_tended(folder: RunFolder, state: State, *, held: bool) -> bool:
+    """Whether anybody is at work on a run: a mayor that has `held` it, or the assistant that runs its workers."""
+    from swarmskill.backends.host import HOSTED
+    from swarmskill.mayor.assistant import read_assistant
+
+    if held or state.config.backend not in HOSTED:
+        return held
+    owner = read_assistant(folder)
+    return owner is not None and owner.alive
 
 
 def recall(wanted: str) -> Recalled:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -11,13 +10,22 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from swarmskill.cli.options import DetachOption, JsonOption, look_here, print_json, print_text
+from swarmskill.cli import run_options as opt
+from swarmskill.cli.options import (
+    DetachOption,
+    JsonOption,
+    MaxCostOption,
+    MaxTokensOption,
+    look_here,
+    print_json,
+    print_text,
+)
+from swarmskill.config import RunConfig
 from swarmskill.errors import Interrupted, Refused
-from swarmskill.model import Land, OnExhaust, OnFailure, RunConfig, Schedule
 
 if TYPE_CHECKING:
     from swarmskill.cli.detach import ViewOf
@@ -29,64 +37,40 @@ if TYPE_CHECKING:
 
 
 def run(
-    tasks: Annotated[str, typer.Argument(metavar="TASKS", help="Task file, JSON or YAML; - reads standard input.")],
-    max_workers: Annotated[str | None, typer.Option(metavar="N", help="Workers at the same time. [5]")] = None,
-    agent: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Agent of tasks that name none, or several: claude=3,codex=2. [command]",
-        ),
-    ] = None,
-    agent_cmd: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COMMAND", help="Command line of the `command` agent, such as 'prog --flag {prompt_file}'."
-        ),
-    ] = None,
-    model: Annotated[str | None, typer.Option(metavar="NAME", help="Model for tasks that name none.")] = None,
-    allow: Annotated[
-        list[str] | None,
-        typer.Option(metavar="COMMAND", help="Command that agents may run; repeatable."),
-    ] = None,
-    yolo: Annotated[bool | None, typer.Option("--yolo", help="Let agents do everything, out of their sandbox.")] = None,
-    fresh: Annotated[bool | None, typer.Option("--fresh", help="A new session for each retry.")] = None,
-    max_cost: Annotated[str | None, typer.Option(metavar="USD", help="What the run may cost. [no limit]")] = None,
-    max_tokens: Annotated[str | None, typer.Option(metavar="N", help="Tokens that the run may use. [no limit]")] = None,
-    on_exhaust: Annotated[
-        OnExhaust | None, typer.Option(help="When one of these is used up: stop workers, or let them finish. [stop]")
-    ] = None,
-    idle_timeout: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Time limit of a worker's silence. [15m]")
-    ] = None,
-    schedule: Annotated[Schedule | None, typer.Option(help="Start when ready, or wave by wave. [rolling]")] = None,
-    on_failure: Annotated[OnFailure | None, typer.Option(help="When a task fails. [best-effort]")] = None,
-    max_retries: Annotated[
-        str | None, typer.Option(metavar="N", help="Retries of a task, whatever it failed for. [by kind of failure]")
-    ] = None,
-    timeout: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Time limit of one worker: 90s, 30m, 2h. [30m]")
-    ] = None,
-    deadline: Annotated[str | None, typer.Option(metavar="TIME", help="Time limit of the whole run. [none]")] = None,
-    base: Annotated[
-        str, typer.Option(metavar="COMMIT", help="Commit to start from. [HEAD]", show_default=False)
-    ] = "HEAD",
-    land: Annotated[Land | None, typer.Option(help="When to move your branch to the run branch. [end]")] = None,
-    keep: Annotated[bool | None, typer.Option("--keep", help="Keep every worktree.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and start nothing.")] = False,
+    tasks: opt.Tasks,
+    agent: opt.AgentOption = None,
+    model: opt.ModelOption = None,
+    agent_cmd: opt.AgentCmdOption = None,
+    allow: opt.AllowOption = None,
+    yolo: opt.YoloOption = None,
+    fresh: opt.FreshOption = None,
+    max_workers: opt.MaxWorkersOption = None,
+    max_cost: MaxCostOption = None,
+    max_tokens: MaxTokensOption = None,
+    on_exhaust: opt.OnExhaustOption = None,
+    timeout: opt.TimeoutOption = None,
+    idle_timeout: opt.IdleTimeoutOption = None,
+    deadline: opt.DeadlineOption = None,
+    max_retries: opt.MaxRetriesOption = None,
+    schedule: opt.ScheduleOption = None,
+    on_failure: opt.OnFailureOption = None,
+    base: opt.BaseOption = "HEAD",
+    land: opt.LandOption = None,
+    keep: opt.KeepOption = None,
+    dry_run: opt.DryRunOption = False,
     detach: DetachOption = False,
     json: JsonOption = False,
 ) -> int:
     """Run a task list: every unblocked task at once, each in a worktree of its own; commit what passes.
 
-    Example: swarm run tasks.json --max-workers 3 --agent-cmd 'my-agent --prompt {prompt_file}'
+    Example: swarm run tasks.json --agent claude=3,codex=2 --max-cost 10
     """
     flags = {
         "max_workers": max_workers,
         "agent": agent,
         "agent_cmd": agent_cmd,
         "model": model,
-        "allow": ",".join(allow) if allow else None,
+        "allow": allow or None,
         "yolo": yolo,
         "fresh": fresh,
         "max_cost": max_cost,
@@ -103,16 +87,21 @@ def run(
     }
     listed = load_task_list(tasks)
     if dry_run:
-        from swarmskill.cli.plan import Form, print_plan
-
-        prepare(listed, flags, base, Path.cwd())
-        return print_plan(listed, Form.JSON if json else Form.TEXT)
+        return _show_plan(listed, flags, base, as_json=json)
     go = partial(run_tasks, listed, flags, base=base, start=Path.cwd())
     if detach:
         from swarmskill.cli.detach import detach as leave
 
         return leave(lambda view_of: go(as_json=False, view_of=view_of), as_json=json)
     return go(as_json=json)
+
+
+def _show_plan(listed: TaskList, flags: Mapping[str, Any], base: str, *, as_json: bool) -> int:
+    """What the run would do, after every check that the run itself would make first."""
+    from swarmskill.cli.plan import Form, print_plan
+
+    prepare(listed, flags, base, Path.cwd())
+    return print_plan(listed, Form.JSON if as_json else Form.TEXT)
 
 
 def load_task_list(name: str) -> TaskList:
@@ -151,6 +140,7 @@ def prepare(
 
     `defaults` are for what nobody sets. The workers of a `hosted` run are the assistant's.
     """
+    from swarmskill.cli.choosing import settle_agents
     from swarmskill.repo.repository import Repository
     from swarmskill.settings import Source, effective, load_sources, misspelt_variables, run_config
 
@@ -161,7 +151,7 @@ def prepare(
     settings = effective([*sources, Source("default", defaults or {})])
     config = run_config(settings, branch=repository.branch, cross_cutting=listed.cross_cutting)
     if not hosted:
-        _refuse_unable_agents(listed, config)
+        config = settle_agents(listed, config)
     return Prepared(repository, config, repository.resolve(base))
 
 
@@ -176,11 +166,12 @@ def run_tasks(
 ) -> int:
     """Start a run in the checkout around `start`, show it, and say how it ended."""
     from swarmskill.mayor.session import start_run
-    from swarmskill.places import RunFolder, runs_folder
+    from swarmskill.places import RunFolder, last_run_id, runs_folder
     from swarmskill.runid import new_run_id
 
     ready = prepare(listed, flags, base, start)
-    folder = RunFolder(runs_folder(ready.repository.common_dir) / new_run_id(time.time()))
+    common_dir = ready.repository.common_dir
+    folder = RunFolder(runs_folder(common_dir) / new_run_id(time.time(), last_run_id(common_dir)))
 
     def drive(watcher: Watching) -> State:
         tasks, environment = listed.tasks, dict(os.environ)
@@ -211,29 +202,14 @@ def show_run(
 
 def tell_end(folder: RunFolder, state: State, *, as_json: bool) -> int:
     """Tell how a run ended; returns the exit code of `swarm run`."""
+    from swarmskill.ledger import read_ledger
     from swarmskill.mayor.session import CTRL_C
     from swarmskill.views.ending import ending_text
     from swarmskill.views.outcome import exit_code
     from swarmskill.views.run_json import run_document
 
     if as_json:
-        print_json(run_document(state, time.time()))
+        print_json(run_document(state, read_ledger(folder.ledger).events, time.time()))
     else:
         print_text(ending_text(state, folder, time.time(), look=look_here()))
     return Interrupted.exit_code if state.stop_reason == CTRL_C else exit_code(state)
-
-
-def _refuse_unable_agents(listed: TaskList, config: RunConfig) -> None:
-    """Raise before anything is started if a task's agent cannot work on it."""
-    from swarmskill.agents.base import NO_OPTIONS
-    from swarmskill.agents.registry import find_agent
-    from swarmskill.core.moves import candidates
-
-    for task in listed.tasks:
-        if task.done:
-            continue
-        for name in candidates(task, config.pool):
-            problem = find_agent(name).missing(task, config.agent_cmd, config.agents.get(name, NO_OPTIONS))
-            if problem:
-                hint = f"mend that, then look again: swarm run {shlex.quote(listed.source)} --dry-run"
-                raise Refused(f"task {task.id}: {problem}", hint=hint)

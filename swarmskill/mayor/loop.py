@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from swarmskill.core.effects import Effect
-from swarmskill.core.events import Event
+from swarmskill.core.events import Event, LimitsChanged
 from swarmskill.core.progress import outstanding
 from swarmskill.core.state import EMPTY, Stage, State, Stop
 from swarmskill.core.transitions import step
@@ -88,10 +88,13 @@ class Mayor:
 
         Raises whatever a performer handed in; the run can then be resumed.
         """
-        self._record(first, performer)
+        requests = list(self._requests())
+        # With new limits a run goes on that without them would find its budget used up, and stop at once.
+        limits = [request for request in requests if isinstance(request, LimitsChanged)]
+        self._record([*limits, *first], performer)
         for effect in list(outstanding(self.state)):
             performer.perform(effect, self.state)
-        self._take(list(self._requests()), performer)
+        self._take([request for request in requests if not isinstance(request, LimitsChanged)], performer)
         while not self._is_over() and not self._enough(self.state):
             self._take(self._next_events(), performer)
         return self.state

@@ -15,4 +15,4 @@ def write_report(folder: RunFolder, state: State, now: float) -> None:
     """Write `report.md` and `report.json` into the run's folder. Raises OSError."""
     events = read_ledger(folder.ledger).events
     replace_file(folder.report, report_markdown(state, events, folder, now).encode("utf-8", "replace"))
-    replace_file(folder.report.with_suffix(".json"), dump_json(run_document(state, now)).encode())
+    replace_file(folder.report.with_suffix(".json"), dump_json(run_document(state, events, now)).encode())

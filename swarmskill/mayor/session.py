@@ -20,8 +20,9 @@ from swarmskill.backends.handed import HandedOut
 from swarmskill.backends.host import HOSTED
 from swarmskill.backends.process import ProcessBackend
 from swarmskill.backends.processes import identity
+from swarmskill.config import RunConfig
 from swarmskill.core.effects import Await
-from swarmskill.core.events import Event, RunResumed, RunStarted, StopRequested
+from swarmskill.core.events import Event, LimitsChanged, RunResumed, RunStarted, StopRequested
 from swarmskill.core.progress import outstanding
 from swarmskill.core.state import EMPTY, State
 from swarmskill.core.transitions import fold, step
@@ -39,13 +40,13 @@ from swarmskill.mayor.performer import ThreadedPerformer
 from swarmskill.mayor.refusals import explained
 from swarmskill.mayor.takeover import clear_locks, end_commands, leash, refuse_unexplained
 from swarmskill.mayor.watching import Watching
-from swarmskill.model import RunConfig, Task
+from swarmskill.model import Task
 from swarmskill.places import RunFolder, attempt_key, worktrees_folder
 from swarmskill.repo.collecting import GcPause
 from swarmskill.repo.repository import Repository
 from swarmskill.repo.snapshot import clear_private_indexes
 from swarmskill.repo.worktree import Worktrees
-from swarmskill.requests import RequestBox
+from swarmskill.requests import RequestBox, submit_request
 
 CTRL_C = "Ctrl-C"
 """Reason of a stop that was asked for at the terminal."""
@@ -84,8 +85,13 @@ def resume_run(
     repository: Repository,
     watcher: Watching,
     environment: Mapping[str, str],
+    *,
+    limits: LimitsChanged | None = None,
 ) -> State:
-    """Take a run up where its last mayor left it. Raises RunLocked, LedgerDamaged or Refused."""
+    """Take a run up where its last mayor left it, with other limits if they are given.
+
+    Raises RunLocked, LedgerDamaged or Refused.
+    """
     _ignore_wake_ups()
     with explained(folder), Ledger(folder, _this_process()) as ledger:
         recorded = ledger.recover()
@@ -94,6 +100,8 @@ def resume_run(
         state = fold(recorded.events)
         if recorded.torn:
             watcher.say("the ledger's last line was not written whole and was cut off")
+        if limits is not None:
+            submit_request(folder, limits)
         first = RunResumed(at=time.time(), session=state.session + 1)
         return _drive(folder, repository, ledger, state, [first], watcher, environment)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 
-from swarmskill.core.events import Event, WorkerStarted
+from swarmskill.core.events import Event, WorkerExited, WorkerReported, WorkerStarted
 from swarmskill.core.state import State
 from swarmskill.mayor.accounts import Accounts
 from swarmskill.views.base import View
+from swarmskill.views.spending import budget_warnings
 
 
 class Watching:
@@ -22,13 +23,14 @@ class Watching:
         self._warned: set[str] = set()
 
     def event(self, event: Event, state: State) -> None:
-        """Show an event, and once each what its worktree could not be given."""
+        """Show an event, and once each what its worktree could not be given and which budget is nearly used up."""
         self._view.saw(event, state)
         if isinstance(event, WorkerStarted):
             for warning in event.warnings:
-                if warning not in self._warned:
-                    self._warned.add(warning)
-                    self._view.note(f"warning: {warning}")
+                self._warn(warning, warning)
+        if isinstance(event, WorkerReported | WorkerExited):
+            for key, warning in budget_warnings(state, event.task):
+                self._warn(key, warning)
 
     def say(self, line: str) -> None:
         """Show a line that stays."""
@@ -41,3 +43,8 @@ class Watching:
         progress = self.accounts.progress() if self.accounts else {}
         self._view.update(state, progress, time.time())
         self._drawn = time.monotonic()
+
+    def _warn(self, key: str, warning: str) -> None:
+        if key not in self._warned:
+            self._warned.add(key)
+            self._view.note(f"warning: {warning}")

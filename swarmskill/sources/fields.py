@@ -21,6 +21,8 @@ MAX_ID_LENGTH = 200
 MAX_SECONDS = 366 * 86400.0
 MAX_RETRIES = 100
 MAX_PRIORITY = 1_000_000
+MAX_COST = 1e9
+MAX_TOKENS = 10**15
 
 _DURATION = re.compile(
     r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?", re.ASCII
@@ -128,6 +130,22 @@ def decode_priority(value: Any, place: str, findings: Findings) -> int | None:
 def decode_max_retries(value: Any, place: str, findings: Findings) -> int | None:
     """How often the task is tried again after its first failure."""
     return _integer(value, place, findings, 0, MAX_RETRIES, "write 0 for no retry")
+
+
+def decode_max_cost(value: Any, place: str, findings: Findings) -> float | None:
+    """A limit in US dollars, over 0."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        _wrong(value, place, findings, "US dollars", "write 2.50")
+        return None
+    if not 0 < value <= MAX_COST:
+        findings.problem(place, f"wants US dollars over 0, found {show(value)}", "write 2.50, or leave it out")
+        return None
+    return float(value)
+
+
+def decode_max_tokens(value: Any, place: str, findings: Findings) -> int | None:
+    """A limit in tokens, from 1."""
+    return _integer(value, place, findings, 1, MAX_TOKENS, "write 500000, or leave it out")
 
 
 def decode_status(value: Any, place: str, findings: Findings) -> bool | None:

@@ -36,6 +36,18 @@ def on_run(verb: str, run_id: str) -> str:
     return shlex.join(["swarm", verb, run_id])
 
 
+def resume_hosted(run_id: str) -> str:
+    """Go on with a run whose workers an assistant runs."""
+    return _swarm("next", "--resume", run=run_id)
+
+
+def resume(run_id: str, *, max_cost: float | None = None, max_tokens: int | None = None) -> str:
+    """Go on with the run, with other limits if any are given."""
+    limits = [] if max_cost is None else ["--max-cost", f"{max_cost:g}"]
+    limits += [] if max_tokens is None else ["--max-tokens", str(max_tokens)]
+    return shlex.join(["swarm", "resume", run_id, *limits])
+
+
 def change_folder(path: str) -> str:
     """Go to a folder."""
     return shlex.join(["cd", path])

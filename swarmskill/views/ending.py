@@ -10,19 +10,28 @@ from swarmskill.places import RunFolder
 from swarmskill.views import commands
 from swarmskill.views.marks import PLAIN, Look, duration, short
 from swarmskill.views.outcome import Status, counts, counts_text, run_outcome, run_seconds, task_status
+from swarmskill.views.remedies import going_on, mending
 from swarmskill.views.run_json import ordered
+from swarmskill.views.spending import run_budget
 
 _MOST = 5
 
 
 def ending_text(state: State, folder: RunFolder, now: float, *, look: Look = PLAIN) -> str:
     """A few lines for the end of a run, with commands that are ready to paste."""
-    return "\n".join((*_outcome(state, now), *_branches(state), *_failed(state, look), *_next(state, folder))) + "\n"
+    parts = (_outcome(state, now), _used(state), _branches(state), _failed(state, look), _stopped(state, look))
+    return "\n".join([*(line for part in parts for line in part), *_next(state, folder)]) + "\n"
 
 
 def _outcome(state: State, now: float) -> Iterator[str]:
     took = duration(run_seconds(state, now))
     yield f"run {state.run_id} {run_outcome(state).value} in {took}: {counts_text(counts(state))}"
+
+
+def _used(state: State) -> Iterator[str]:
+    budget = run_budget(state)
+    if budget.usage.tokens:
+        yield f"used {budget.text}; by task: {commands.on_run('cost', state.run_id)}"
 
 
 def _branches(state: State) -> Iterator[str]:
@@ -47,7 +56,19 @@ def _failed(state: State, look: Look) -> Iterator[str]:
         yield f"... and {len(own) - _MOST} more: {commands.on_run('status', state.run_id)}"
 
 
+def _stopped(state: State, look: Look) -> Iterator[str]:
+    """Why the run was stopped, what its agent says of it, and what has to be done before it can go on."""
+    if state.summary:
+        yield f"summary: {look.clean(state.summary)}"
+    if not state.open:
+        return
+    if state.stop_reason:
+        yield f"stopped: {look.clean(state.stop_reason)}"
+    for agent, fix in mending(state):
+        yield look.clean(fix if agent in fix else f"{agent}: {fix}")
+
+
 def _next(state: State, folder: RunFolder) -> Iterator[str]:
     if state.open:
-        yield f"go on: {commands.on_run('resume', state.run_id)}"
+        yield f"go on: {going_on(state)}"
     yield f"report: {folder.report}"

@@ -8,7 +8,8 @@ from typing import Any
 from swarmskill.core import events as ev
 from swarmskill.core.graph import Graph
 from swarmskill.model import Claim, Ending, Verdict
-from swarmskill.views.marks import PLAIN, Look, amount, clock, count, duration, money, pad, short, usage_text
+from swarmskill.views.marks import PLAIN, Look, amount, clock, count, duration, listed, money, pad, short, usage_text
+from swarmskill.views.reasons import problem_text
 
 Encode = Callable[[ev.Event], Mapping[str, Any]]
 """An event in the form that it has in the ledger."""
@@ -82,7 +83,8 @@ def _stop_requested(event: ev.StopRequested) -> str:
 
 def _worker_started(event: ev.WorkerStarted) -> str:
     warnings = "".join(f"; warning: {text}" for text in event.warnings)
-    return f"worker started from {short(event.base)}, process {event.pid}{warnings}"
+    process = f", process {event.pid}" if event.pid else ""
+    return f"worker started from {short(event.base)}{process}{warnings}"
 
 
 def _spawn_failed(event: ev.SpawnFailed) -> str:
@@ -103,7 +105,9 @@ def _worker_exited(event: ev.WorkerExited) -> str:
     if end.report.usage.tokens:
         text += f", {usage_text(end.report.usage)}"
     if end.report.problem is not None:
-        text += f", {end.report.problem.kind}: {end.report.problem.detail}"
+        text += f", {problem_text(end.report.problem)}"
+    if end.report.denied:
+        text += f", was denied {listed(list(end.report.denied), 2)}"
     if end.result_problem:
         return f"{text}; its result cannot be read: {end.result_problem}"
     if end.result is None:

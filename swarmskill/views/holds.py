@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from swarmskill.core.choose import eligible_tasks
 from swarmskill.core.graph import Graph, bits
-from swarmskill.core.state import State, Stop
-from swarmskill.views.reasons import Hold
+from swarmskill.core.state import State
+from swarmskill.views.reasons import Hold, Reason, agent_lack, not_eligible
 
 LATER, SEVERAL = -1, -2
 
@@ -21,13 +21,16 @@ class Group:
     """Tasks that are held for the same reason.
 
     `holder` is the rank of the task that holds them, SEVERAL for more than two of those, LATER when none
-    of the tasks under way does. `first` are the ranks of the first few of them.
+    of the tasks under way does. `first` are the ranks of the first few of them, `agent` is the one that
+    they wait for, `until` when its rest is over.
     """
 
     hold: Hold
     count: int
     holder: int
     first: tuple[int, ...]
+    agent: str = ""
+    until: float = 0.0
 
 
 class Holds:
@@ -38,7 +41,7 @@ class Holds:
         self._behind: dict[int, int] = {}
 
     def groups(self, state: State) -> list[Group]:
-        """Those held by files first, then those that lack a worker, by a blocker under way, and the rest."""
+        """Those held by files first, then those that lack a worker or agent, by a blocker under way, and the rest."""
         if state.graph is not self._graph:
             self._graph, self._behind = state.graph, {}
         eligible = eligible_tasks(state)
@@ -48,9 +51,9 @@ class Holds:
         blocked, later = _held(Hold.BLOCKERS, behind, state.open & ~state.ready & ~state.active)
         return [
             *files,
-            *_group(Hold.WORKERS, left),
+            *_lacking(state, left),
             *blocked,
-            *_group(_not_eligible(state), state.ready & ~eligible),
+            *_group(not_eligible(state), state.ready & ~eligible),
             *_group(Hold.BLOCKERS, later),
         ]
 
@@ -83,10 +86,21 @@ def _held(hold: Hold, holders: dict[int, int], members: int) -> tuple[list[Group
     return found, members & ~held
 
 
-def _not_eligible(state: State) -> Hold:
-    if state.stop is not Stop.NONE:
-        return Hold.STOPPED
-    return Hold.FAILING if state.failing else Hold.WAVE
+def _lacking(state: State, members: int) -> Iterator[Group]:
+    """Those that wait for any worker first, then those that wait for one agent's, or for the agent itself."""
+    lacks: dict[Reason, int] = {}
+    unbound = members
+    for agent, bound in sorted(state.bound.items()):
+        if members & bound:
+            lack = agent_lack(state, agent)
+            lacks[lack] = lacks.get(lack, 0) | members & bound
+            unbound &= ~bound
+    if unbound:
+        lack = agent_lack(state, "")
+        lacks[lack] = lacks.get(lack, 0) | unbound
+    for lack in sorted(lacks, key=lambda lack: lack.hold is not Hold.WORKERS):
+        for group in _group(lack.hold, lacks[lack]):
+            yield replace(group, agent=lack.agent, until=lack.until)
 
 
 def _group(hold: Hold, members: int, holder: int = LATER) -> Iterator[Group]:

@@ -11,6 +11,7 @@ from swarmskill.core.graph import bits
 from swarmskill.core.state import EMPTY, Stage, State, Stop, TaskState
 from swarmskill.model import Outcome, Phase
 from swarmskill.views.base import LIVE_FRAME, Progress, Progresses
+from swarmskill.views.gates import gate_lines
 from swarmskill.views.holds import LATER, SEVERAL, Group, Holds, fold
 from swarmskill.views.marks import (
     Look,
@@ -19,10 +20,10 @@ from swarmskill.views.marks import (
     amount,
     clock,
     columns,
+    cost_text,
     count,
     duration,
     elapsed,
-    money,
     short,
     shorten,
     style_of,
@@ -32,13 +33,16 @@ from swarmskill.views.plain import change_lines, format_line
 from swarmskill.views.reasons import Hold, why_ended
 from swarmskill.views.run_json import agent_name
 from swarmskill.views.screen import Screen
+from swarmskill.views.spending import WARN_AT, Budget, run_budget
 from swarmskill.views.tally import Tally
 
 FRAME = 0.12
 """Seconds between two frames at least."""
 
 _RECENT, _GROUPS = 4, 5
-_LASTING = frozenset({"retry", "halted", "stopping", "reopened", "resumed", "landed", "unlanded"})
+_LASTING = frozenset(
+    {"retry", "halted", "stopping", "reopened", "resumed", "landed", "unlanded", "limits", "shut", "summary"}
+)
 _LASTING_OUTCOMES = frozenset(Outcome) - {Outcome.COMPLETED, Outcome.SKIPPED, Outcome.CANCELLED}
 _COLUMNS = ("", "", "dim", "dim", "", "dim", "dim")
 _ID, _SUBJECT, _AGENT, _TIME, _ACTION, _TOKENS, _COST = range(len(_COLUMNS))
@@ -111,7 +115,8 @@ class LiveView:
         width, height = self._screen.size
         if (width, height) != self._shape:
             self._shape, self._tallest = (width, height), 0
-        lines = [*self._head(width), *self._body(width, height - 4)][: max(1, height - 1)]
+        head = list(self._head(width))
+        lines = [*head, *self._body(width, height - 2 - len(head))][: max(1, height - 1)]
         # the tree never gets lower, or the text above it would jump whenever a worker ends
         self._tallest = max(self._tallest, len(lines))
         return lines + [Text()] * (self._tallest - len(lines))
@@ -119,9 +124,16 @@ class LiveView:
     def _head(self, width: int) -> Iterator[Text]:
         state = self._tally.state
         parts = [f"{elapsed(run_seconds(state, self._now))}", self._doing(state)]
+        budget = run_budget(state)
+        if budget.text and not budget.limited:
+            parts.append(budget.text)
         title = Text().append(f"swarm {state.run_id}", "bold").append(f"  {'  '.join(parts)}")
         yield self._cut(title, width)
         yield self._cut(self._bar(state, width), width)
+        if budget.limited:
+            yield self._cut(self._budget_bar(budget, width), width)
+        for line in gate_lines(state):
+            yield self._cut(Text(f"! {self._look.clean(line)}", "yellow"), width)
 
     def _doing(self, state: State) -> str:
         if state.stage is Stage.OVER:
@@ -134,7 +146,7 @@ class LiveView:
     def _bar(self, state: State, width: int) -> Text:
         total, ended = len(state.graph.tasks), self._tally.ended
         done, bad = ended[Outcome.COMPLETED], ended.total() - ended[Outcome.COMPLETED]
-        room = max(8, min(40, width // 2 - 10))
+        room = _bar_room(width)
         filled = done * room // total if total else room
         lost = min(room - filled, -(-bad * room // total)) if total else 0
         bar = self._bar_itself(filled, lost, room)
@@ -146,6 +158,17 @@ class LiveView:
         if left is not None and state.stage is Stage.RUNNING:
             bar.append(f"  about {about(left)} left", "dim")
         return bar
+
+    def _budget_bar(self, budget: Budget, width: int) -> Text:
+        """How much of the budget is used, as long as the bar above it."""
+        room, share = _bar_room(width), min(1.0, budget.share)
+        filled, sign = int(room * share), self._look.sign("━")
+        if self._look.colour:
+            style = "red" if share >= 1.0 else "yellow" if share >= WARN_AT else "cyan"
+            bar = Text().append(sign * filled, style).append(sign * (room - filled), "dim")
+        else:
+            bar = Text(f"[{sign * filled}{' ' * (room - filled)}]")
+        return bar.append(f" {budget.text}")
 
     def _bar_itself(self, filled: int, lost: int, room: int) -> Text:
         """Completed, ended otherwise and open; three signs where there are no colours to tell them apart."""
@@ -202,7 +225,7 @@ class LiveView:
             elapsed(self._now - task.assigned_at),
             self._look.fit(action, 200),
             amount(task.usage.tokens) if task.usage.tokens else "",
-            "" if task.usage.cost_usd is None else money(task.usage.cost_usd),
+            cost_text(task.usage),
         )
 
     def _ended_line(self, rank: int, width: int) -> Text:
@@ -210,7 +233,8 @@ class LiveView:
         end = short(task.commit) if task.outcome is Outcome.COMPLETED else why_ended(task)
         line = Text().append(f"  {self._look.mark(task)} ", style_of(task))
         line.append(f"{self._look.fit(spec.id, 16)}  {self._look.fit(spec.subject, width // 2)}  ")
-        line.append(f"{duration(task.ended_at - task.assigned_at)}  {self._look.clean(end)}", "dim")
+        cost = f"  {cost_text(task.usage)}" if task.usage.cost_usd is not None else ""
+        line.append(f"{duration(task.ended_at - task.assigned_at)}{cost}  {self._look.clean(end)}", "dim")
         return self._cut(line, width)
 
     def _group_line(self, group: Group, width: int) -> Text:
@@ -227,10 +251,16 @@ class LiveView:
             several = group.holder == SEVERAL
             holder = "tasks under way" if several else self._look.fit(self._id(group.holder), 16)
             return f"{wait} for {files}{holder}"
+        agent = self._look.fit(group.agent, 16)
         return {
             Hold.WORKERS: f"{wait} for a free worker",
+            Hold.SHARE: f"{wait} for a free worker of {agent}",
+            Hold.PROBING: f"{wait} while {agent} is tried",
+            Hold.RESTING: f"{wait} for {agent}, which rests until {clock(group.until)}",
+            Hold.SHUT: f"{wait} for {agent}, which cannot work",
             Hold.WAVE: f"{wait} for the next wave",
             Hold.STOPPED: "will not start: the run is stopping",
+            Hold.EXHAUSTED: "will not start: the budget is used up",
             Hold.FAILING: "will not start: a task failed",
         }.get(group.hold, "comes later" if one else "come later")
 
@@ -246,6 +276,11 @@ class LiveView:
 
     def _task(self, rank: int) -> TaskState:
         return self._tally.state.tasks[self._id(rank)]
+
+
+def _bar_room(width: int) -> int:
+    """The length of a bar that leaves room for words beside it."""
+    return max(8, min(40, width // 2 - 10))
 
 
 def _fit_columns(rows: list[tuple[str, ...]], room: int) -> list[int]:

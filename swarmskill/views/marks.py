@@ -235,8 +235,12 @@ def _is_format(character: str) -> bool:
 
 
 def usage_text(usage: Usage) -> str:
-    """Tokens and cost, `12k tokens, ~$0.31`; "~" marks an estimate."""
-    parts = [f"{amount(usage.tokens)} tokens"]
-    if usage.cost_usd is not None:
-        parts.append(("~" if usage.estimated else "") + money(usage.cost_usd))
-    return ", ".join(parts)
+    """Tokens and cost, `12k tokens, ~$0.31`."""
+    return ", ".join(filter(None, (f"{amount(usage.tokens)} tokens", cost_text(usage))))
+
+
+def cost_text(usage: Usage) -> str:
+    """The cost; "~" marks an estimate. "" where nobody can tell."""
+    if usage.cost_usd is None:
+        return ""
+    return ("~" if usage.estimated else "") + money(usage.cost_usd)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from swarmskill.core import events as ev
 from swarmskill.core.graph import bits
-from swarmskill.core.state import EMPTY, State, TaskState
-from swarmskill.model import Ending, Outcome, Phase
+from swarmskill.core.state import EMPTY, Door, State, Stop, TaskState
+from swarmskill.model import Outcome, Phase
 from swarmskill.views.base import PLAIN_FRAME, Progresses
 from swarmskill.views.events import event_text
-from swarmskill.views.marks import Look, Stream, clock, count, duration, short
+from swarmskill.views.gates import shut_text
+from swarmskill.views.marks import Look, Stream, clock, count, duration, elapsed, short, usage_text
 from swarmskill.views.outcome import counts, counts_text, task_seconds
-from swarmskill.views.reasons import feedback_text, why_ended
+from swarmskill.views.reasons import feedback_text, problem_text, why_ended
+from swarmskill.views.run_json import agent_name
+from swarmskill.views.spending import run_budget
 
 SILENCE = 300.0
 """Seconds without a line after which one tells that the run is alive: build servers end silent jobs."""
@@ -86,6 +90,9 @@ def change_lines(before: State, event: ev.Event, state: State) -> Iterator[Line]
     yield from _LINES[type(event)](event, before, state)
     own = state.graph.rank.get(getattr(event, "task", ""), -1)
     yield from _side_effects(before, state, own)
+    yield from _gates_moved(before, state)
+    if before.stop is Stop.NONE is not state.stop and not isinstance(event, ev.StopRequested):
+        yield from _stopping(state, "ending" if state.stop is Stop.NOW else "waiting for")
 
 
 def _run_started(event: ev.RunStarted, before: State, state: State) -> Iterator[Line]:
@@ -98,10 +105,15 @@ def _run_resumed(event: ev.RunResumed, before: State, state: State) -> Iterator[
 
 
 def _stop_requested(event: ev.StopRequested, before: State, state: State) -> Iterator[Line]:
-    left = state.busy.bit_count()
-    how = "killing" if event.force else "ending" if event.now else "waiting for"
-    because = f" ({event.reason})" if event.reason else ""
-    yield "stopping", f"{how} {count(left, 'worker')}{because}"
+    yield from _stopping(state, "killing" if event.force else "ending" if event.now else "waiting for")
+
+
+def _stopping(state: State, how: str) -> Iterator[Line]:
+    if not state.busy and state.stop_reason:
+        yield "stopping", state.stop_reason
+        return
+    because = f" ({state.stop_reason})" if state.stop_reason else ""
+    yield "stopping", f"{how} {count(state.busy.bit_count(), 'worker')}{because}"
 
 
 def _retry_requested(event: ev.RetryRequested, before: State, state: State) -> Iterator[Line]:
@@ -109,15 +121,23 @@ def _retry_requested(event: ev.RetryRequested, before: State, state: State) -> I
 
 
 def _worker_started(event: ev.WorkerStarted, before: State, state: State) -> Iterator[Line]:
-    yield "started", f"{_name(state, event.task)} (attempt {event.attempt})"
+    told = f"attempt {event.attempt}" + (f", {agent_name(state, event.task)}" if len(state.config.pool) > 1 else "")
+    yield "started", f"{_name(state, event.task)} ({told}{_goes_on(state.tasks[event.task], event)})"
+
+
+def _goes_on(task: TaskState, event: ev.WorkerStarted) -> str:
+    """What of the attempt before the worker goes on with."""
+    if task.place is None or task.place.worktree != event.worktree:
+        return ""
+    return ", goes on with its session" if task.session else ", goes on in its worktree"
 
 
 def _worker_exited(event: ev.WorkerExited, before: State, state: State) -> Iterator[Line]:
-    took = duration(event.end.ended_at - event.end.started_at)
-    if event.end.ending is Ending.KILLED:
-        yield "halted", f"{event.task} after {took}"
-    elif state.tasks[event.task].phase is Phase.VALIDATING:
-        yield "checking", f"{event.task} after {took}"
+    task, was = state.tasks[event.task], before.tasks[event.task]
+    if task.phase is Phase.VALIDATING:
+        yield "checking", f"{event.task} after {duration(event.end.ended_at - event.end.started_at)}"
+    elif task.outcome is None and task.retries == was.retries:
+        yield from _paused(event, state)
     else:
         yield from _decided(event, before, state)
 
@@ -127,7 +147,7 @@ def _limits_changed(event: ev.LimitsChanged, before: State, state: State) -> Ite
 
 
 def _gate_rested(event: ev.GateRested, before: State, state: State) -> Iterator[Line]:
-    yield "probing", f"{event.agent}: one worker tries"
+    yield "probing", f"{event.agent}: one worker tries whether its service answers"
 
 
 def _summarised(event: ev.Summarised, before: State, state: State) -> Iterator[Line]:
@@ -147,11 +167,24 @@ def _decided(event: ev.AttemptEvent, before: State, state: State) -> Iterator[Li
     if task.outcome is Outcome.COMPLETED:
         took = duration(task_seconds(task, event.at) or 0.0)
         notes = "".join(f"; {note}" for note in task.notes)
-        yield "completed", f"{event.task} in {took}  {short(task.commit)}{notes}"
+        used = f"  {usage_text(task.usage)}" if task.usage.tokens else ""
+        yield "completed", f"{event.task} in {took}  {short(task.commit)}{used}{notes}"
     elif task.outcome is not None:
         yield task.outcome, f"{event.task}: {why_ended(task)}"
     elif task.feedback is not None:
         yield "retry", f"{event.task}: {feedback_text(task.feedback)}"
+
+
+def _paused(event: ev.WorkerExited, state: State) -> Iterator[Line]:
+    """The attempt was broken off through no fault of the task, which waits for the next one."""
+    agent = state.tasks[event.task].agent
+    gate, problem = state.gates.get(agent), event.end.report.problem
+    if problem is None:
+        took = duration(event.end.ended_at - event.end.started_at)
+        yield "halted", f"{event.task} after {took}"
+        return
+    until = f", next try in {elapsed(math.ceil(gate.until - event.at))}" if gate and gate.until > event.at else ""
+    yield "paused", f"{event.task}: {agent}: {problem_text(problem)}{until}"
 
 
 def _landed(event: ev.Landed, before: State, state: State) -> Iterator[Line]:
@@ -164,7 +197,8 @@ def _landing_refused(event: ev.LandingRefused, before: State, state: State) -> I
 
 def _reported(event: ev.Reported, before: State, state: State) -> Iterator[Line]:
     took = duration(state.ended_at - state.started_at)
-    yield "over", f"{counts_text(counts(state))} in {took}; report: {event.path}"
+    used = "; ".join(filter(None, (f"{counts_text(counts(state))} in {took}", run_budget(state).text)))
+    yield "over", f"{used}; report: {event.path}"
 
 
 _LINES: dict[type[ev.Event], Callable[[Any, State, State], Iterator[Line]]] = {
@@ -202,6 +236,19 @@ def _side_effects(before: State, state: State, own: int) -> Iterator[Line]:
                 yield word, f"{members.bit_count() - _MOST} more"
                 break
             yield _moved(state.graph.tasks[rank].id, state)
+
+
+def _gates_moved(before: State, state: State) -> Iterator[Line]:
+    """Agents that nothing helps but a person, and those that work again."""
+    if before.gates == state.gates:
+        return
+    for agent, gate in sorted(state.gates.items()):
+        was = before.gates.get(agent)
+        if gate.door is Door.SHUT and (was is None or was.door is not Door.SHUT):
+            yield "shut", shut_text(agent, gate)
+    for agent in sorted(before.gates):
+        if agent not in state.gates:
+            yield "open", f"{agent} may work again"
 
 
 def _moved(task_id: str, state: State) -> Line:

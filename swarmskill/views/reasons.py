@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from swarmskill.core import retries
-from swarmskill.core.choose import eligible_tasks
+from swarmskill.core.choose import agent_limit, eligible_tasks
 from swarmskill.core.graph import bits
 from swarmskill.core.manifest import overlap
-from swarmskill.core.state import Stage, State, Stop, TaskState
-from swarmskill.model import CheckKind, Feedback, Outcome, Phase
-from swarmskill.views.marks import listed
+from swarmskill.core.state import Door, Stage, State, Stop, TaskState
+from swarmskill.model import CheckKind, Feedback, Outcome, Phase, Problem, Trouble
+from swarmskill.views.marks import clock, listed
 from swarmskill.views.outcome import word
 
 _CHAIN = 50
@@ -24,18 +24,40 @@ class Hold(StrEnum):
     BLOCKERS = "blockers"
     FILES = "files"
     WORKERS = "workers"
+    SHARE = "share"
+    """The agent has as many workers as it may."""
+    PROBING = "probing"
+    """The agent's service turned us away, and one worker tries whether it answers."""
+    RESTING = "resting"
+    """The agent's service turned us away."""
+    SHUT = "shut"
+    """The agent cannot work until a person mends it."""
     WAVE = "wave"
     STOPPED = "stopped"
+    EXHAUSTED = "exhausted"
+    """The run's budget is used up."""
     FAILING = "failing"
+
+
+_CLOSENESS = (Hold.WORKERS, Hold.SHARE, Hold.PROBING, Hold.RESTING, Hold.SHUT)
+"""What a task that may be started can lack, the soonest over first."""
+
+_TROUBLES = {trouble.value: trouble for trouble in Trouble}
+_DOORS = {Door.PROBING: Hold.PROBING, Door.RESTING: Hold.RESTING, Door.SHUT: Hold.SHUT}
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """What keeps a task from being started: `tasks` are the ids of those that it waits for."""
+    """What keeps a task from being started: `tasks` are the ids of those that it waits for.
+
+    `agent` is the one that it waits for, `until` when its rest is over, in seconds since the epoch.
+    """
 
     hold: Hold
     tasks: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    agent: str = ""
+    until: float = 0.0
 
     @property
     def text(self) -> str:
@@ -45,8 +67,13 @@ class Reason:
             Hold.BLOCKERS: f"waits for {names}",
             Hold.FILES: f"waits for {listed(list(self.files), 2)}, held by {names}",
             Hold.WORKERS: "waits for a free worker",
+            Hold.SHARE: f"waits for a free worker of {self.agent}",
+            Hold.PROBING: f"waits while {self.agent} is tried",
+            Hold.RESTING: f"waits for {self.agent}, which rests until {clock(self.until)}",
+            Hold.SHUT: f"waits for {self.agent}, which cannot work",
             Hold.WAVE: "waits for the next wave",
             Hold.STOPPED: "the run is stopped",
+            Hold.EXHAUSTED: "the budget is used up",
             Hold.FAILING: "the run stops at the first failure",
         }[self.hold]
 
@@ -58,16 +85,39 @@ def reason(state: State, task_id: str) -> Reason | None:
         return Reason(Hold.BLOCKERS, tuple(open_blockers(state, task_id)))
     if task.phase is not Phase.READY:
         return None
-    if state.stop is not Stop.NONE or state.stage is Stage.OVER:
-        return Reason(Hold.STOPPED)
-    if state.failing:
-        return Reason(Hold.FAILING)
+    if state.stop is not Stop.NONE or state.stage is Stage.OVER or state.failing:
+        lack = agent_lack(state, task.agent)
+        return lack if lack.hold is Hold.SHUT else Reason(not_eligible(state))
     if not eligible_tasks(state) >> rank & 1:
         return Reason(Hold.WAVE)
     holders = [state.graph.tasks[other].id for other in bits(state.graph.overlaps[rank] & state.active)]
     if holders:
         return Reason(Hold.FILES, tuple(holders), tuple(_shared(state, task_id, holders)))
-    return Reason(Hold.WORKERS)
+    return agent_lack(state, task.agent)
+
+
+def not_eligible(state: State) -> Hold:
+    """What keeps ready tasks from being started, whatever their agent is."""
+    if state.exhausted:
+        return Hold.EXHAUSTED
+    if state.stop is not Stop.NONE or state.stage is Stage.OVER:
+        return Hold.STOPPED
+    return Hold.FAILING if state.failing else Hold.WAVE
+
+
+def agent_lack(state: State, agent: str) -> Reason:
+    """What a task lacks that may be started: a worker, or its agent. "" is whichever of the pool is free first."""
+    agents = [agent] if agent else [share.agent for share in state.config.pool]
+    return min((_lack(state, name) for name in agents), key=lambda lack: (_CLOSENESS.index(lack.hold), lack.until))
+
+
+def _lack(state: State, agent: str) -> Reason:
+    gate = state.gates.get(agent)
+    if gate is not None and (gate.door is not Door.PROBING or gate.probe):
+        return Reason(_DOORS[gate.door], agent=agent, until=gate.until)
+    workers = (state.busy & state.bound.get(agent, 0)).bit_count()
+    full = workers >= agent_limit(state, agent) < state.config.max_workers
+    return Reason(Hold.SHARE, agent=agent) if full else Reason(Hold.WORKERS)
 
 
 def open_blockers(state: State, task_id: str) -> list[str]:
@@ -107,21 +157,31 @@ def why_ended(task: TaskState) -> str:
     if task.phase is not Phase.ENDED or task.outcome is Outcome.COMPLETED:
         return ""
     feedback = task.feedback
-    if feedback is not None and feedback.detail == task.detail and task.outcome is Outcome.REJECTED:
-        return feedback_text(feedback)
+    if feedback is not None and feedback.detail == task.detail:
+        return (
+            feedback_text(feedback) if task.outcome is Outcome.REJECTED or feedback.kind in _TROUBLES else task.detail
+        )
     return task.detail
 
 
 def feedback_text(feedback: Feedback) -> str:
     """Why an attempt was not taken."""
-    plain = (CheckKind.EXIT, CheckKind.TIMEOUT, retries.CONFLICT)
+    plain = (CheckKind.EXIT, CheckKind.TIMEOUT, CheckKind.STALLED, retries.CONFLICT)
     if feedback.kind in plain:
         return feedback.detail
     if feedback.kind == retries.LOST:
         return f"worker lost: {feedback.detail}"
     if feedback.kind == retries.SPAWN:
         return f"could not start: {feedback.detail}"
+    if feedback.kind in _TROUBLES:
+        return problem_text(Problem(_TROUBLES[feedback.kind], feedback.detail))
     return f"{feedback.kind} failed: {feedback.detail}"
+
+
+def problem_text(problem: Problem) -> str:
+    """What kept an agent from working: its kind, and its own words."""
+    kind = problem.kind.replace("_", " ")
+    return f"{kind}: {problem.detail}" if problem.detail not in ("", problem.kind) else kind
 
 
 def retries_left(state: State, task_id: str) -> dict[str, tuple[int, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from statistics import median
 
@@ -12,11 +12,14 @@ from swarmskill.core.state import Stage, State
 from swarmskill.model import Outcome
 from swarmskill.places import RunFolder, attempt_key
 from swarmskill.views import commands
-from swarmskill.views.attempts import Attempt, attempts_by_task
-from swarmskill.views.marks import count, date, duration, safe, short
+from swarmskill.views.attempts import Attempt, attempt_agents, attempts_by_task
+from swarmskill.views.gates import gate_lines
+from swarmskill.views.marks import amount, cost_text, count, date, duration, safe, short
 from swarmskill.views.outcome import Status, counts, counts_text, run_outcome, run_seconds, task_seconds, task_status
-from swarmskill.views.reasons import why_ended
+from swarmskill.views.reasons import problem_text, why_ended
+from swarmskill.views.remedies import going_on, mending
 from swarmskill.views.run_json import detail, ordered
+from swarmskill.views.spending import run_budget
 
 _TAIL = 15
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~#])")
@@ -26,10 +29,13 @@ Attempts = dict[str, list[Attempt]]
 
 def report_markdown(state: State, events: Iterable[Event], folder: RunFolder, now: float) -> str:
     """The whole report. It is written by the mayor that holds the run, just before the run is over."""
-    attempts = attempts_by_task(events)
+    told = tuple(events)
+    attempts = attempts_by_task(told)
     sections = (
         _heading(state, now),
+        _summary(state),
         _tasks(state, attempts, now),
+        _attempts(state, told, attempts),
         _commits(state, attempts),
         _unfinished(state, attempts, folder),
         _merging(attempts),
@@ -50,8 +56,20 @@ def _heading(state: State, now: float) -> Iterator[str]:
         f"{count(len(state.tasks), 'task')}: {counts_text(counts(state))}. "
         f"Started {date(state.started_at)}, {duration(run_seconds(state, now))}."
     )
+    if used := run_budget(state).text:
+        yield f"Used {escape(used)}."
     if state.stop_reason:
         yield f"Stopped: {escape(state.stop_reason)}."
+    for line in gate_lines(state):
+        yield f"{escape(line[:1].upper() + line[1:])}."
+
+
+def _summary(state: State) -> Iterator[str]:
+    """What the agent said when the budget was used up."""
+    if state.summary:
+        yield "## Summary by the agent"
+        yield ""
+        yield escape(state.summary)
 
 
 def _outcome(state: State) -> str:
@@ -62,23 +80,63 @@ def _outcome(state: State) -> str:
 def _tasks(state: State, attempts: Attempts, now: float) -> Iterator[str]:
     yield "## Tasks"
     yield ""
-    yield "| task | subject | outcome | attempts | time | waited to merge | commit | detail |"
-    yield "|---|---|---|---|---|---|---|---|"
-    for task_id in ordered(state):
-        task = state.tasks[task_id]
-        seconds = task_seconds(task, now)
-        waited = [one.waited_to_merge for one in attempts.get(task_id, ()) if one.waited_to_merge is not None]
-        cells = (
-            escape(task_id),
-            escape(state.graph.task(task_id).subject),
-            escape(task.outcome or task.phase),
-            str(task.attempt or ""),
-            "" if seconds is None else duration(seconds),
-            duration(sum(waited)) if waited else "",
-            f"`{short(task.commit)}`" if task.commit else "",
-            escape(detail(state, task_id)),
-        )
-        yield f"| {' | '.join(cells)} |"
+    head = ("task", "subject", "outcome", "attempts", "time", "tokens", "cost", "waited to merge", "commit", "detail")
+    yield from _table(head, [_task_cells(state, task_id, attempts.get(task_id, []), now) for task_id in ordered(state)])
+
+
+def _task_cells(state: State, task_id: str, attempts: list[Attempt], now: float) -> tuple[str, ...]:
+    task = state.tasks[task_id]
+    seconds = task_seconds(task, now)
+    waited = [one.waited_to_merge for one in attempts if one.waited_to_merge is not None]
+    return (
+        escape(task_id),
+        escape(state.graph.task(task_id).subject),
+        escape(task.outcome or task.phase),
+        str(task.attempt or ""),
+        "" if seconds is None else duration(seconds),
+        amount(task.usage.tokens) if task.usage.tokens else "",
+        escape(cost_text(task.usage)),
+        duration(sum(waited)) if waited else "",
+        f"`{short(task.commit)}`" if task.commit else "",
+        escape(detail(state, task_id)),
+    )
+
+
+def _attempts(state: State, events: Sequence[Event], attempts: Attempts) -> Iterator[str]:
+    """What the agents told of each attempt, if any of them told anything."""
+    agents = attempt_agents(state, events)
+    own = [(task_id, one) for task_id in ordered(state) for one in attempts.get(task_id, ()) if one.told]
+    if not own:
+        return
+    yield "## Attempts"
+    yield ""
+    head = ("task", "attempt", "agent", "model", "session", "tokens", "cost", "problem", "was denied")
+    rows = [_attempt_cells(task_id, one, agents.get((task_id, one.number), "")) for task_id, one in own]
+    yield from _table(head, rows)
+
+
+def _attempt_cells(task_id: str, attempt: Attempt, agent: str) -> tuple[str, ...]:
+    report = attempt.report
+    return (
+        escape(task_id),
+        str(attempt.number),
+        escape(agent),
+        escape(report.model),
+        escape(attempt.session) + (" (goes on)" if attempt.resumed else ""),
+        amount(attempt.usage.tokens) if attempt.usage.tokens else "",
+        escape(cost_text(attempt.usage)),
+        escape(problem_text(report.problem)) if report.problem else "",
+        escape(", ".join(report.denied)),
+    )
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A Markdown table without the columns that are empty."""
+    used = [i for i in range(len(head)) if any(row[i] for row in rows)]
+    yield f"| {' | '.join(head[i] for i in used)} |"
+    yield f"|{'---|' * len(used)}"
+    for row in rows:
+        yield f"| {' | '.join(row[i] for i in used)} |"
 
 
 def _commits(state: State, attempts: Attempts) -> Iterator[str]:
@@ -114,12 +172,24 @@ def _failure(state: State, task_id: str, attempts: list[Attempt], folder: RunFol
     yield ""
     yield f"{escape((task.outcome or '').replace('_', ' ').capitalize())}: {escape(why_ended(task))}"
     last = attempts[-1] if attempts else None
+    yield from _troubles(last)
     output = last.output(folder.log(attempt_key(task_id, last.number)), _TAIL) if last else []
     if output:
         yield ""
         yield from _block(output)
     yield ""
     yield from _block(list(_failure_commands(state, task_id, last, folder)), "sh")
+
+
+def _troubles(last: Attempt | None) -> Iterator[str]:
+    """What the agent itself told of the last attempt."""
+    if last is None or (last.report.problem is None and not last.report.denied):
+        return
+    yield ""
+    if last.report.problem is not None:
+        yield f"- its agent: {escape(problem_text(last.report.problem))}"
+    if last.report.denied:
+        yield f"- was not permitted: {escape(', '.join(last.report.denied))}"
 
 
 def _failure_commands(state: State, task_id: str, last: Attempt | None, folder: RunFolder) -> Iterator[str]:
@@ -159,10 +229,13 @@ def _further(state: State, folder: RunFolder) -> Iterator[str]:
     yield ""
     yield from _land(state)
     look = [commands.on_run("status", run), commands.on_run("tree", run)]
+    if run_budget(state).text:
+        look.append(commands.on_run("cost", run))
     if state.head != state.base:
         look.append(commands.history(state.base, run))
     if state.open:
-        look.append(commands.on_run("resume", run) + "  # go on with the open tasks")
+        look += [f"# first: {safe(fix)}" for _, fix in mending(state)]
+        look.append(going_on(state) + "  # go on with the open tasks")
     look.append(commands.on_run("clean", run) + "  # remove the worktrees that nobody needs")
     yield from _block(look, "sh")
     yield ""

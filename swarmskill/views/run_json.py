@@ -9,14 +9,16 @@ Costs and tokens are null where no agent told them; totals are the sums of those
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from swarmskill.core.budget import run_usage
+from swarmskill.core.events import Event
 from swarmskill.core.graph import natural
-from swarmskill.core.state import State
-from swarmskill.model import Outcome, Phase
+from swarmskill.core.state import Gate, State
+from swarmskill.model import NO_REPORT, Outcome, Phase, Problem, Usage
+from swarmskill.views.attempts import Attempt, attempts_by_task
 from swarmskill.views.commands import branch_name
 from swarmskill.views.outcome import (
     RunOutcome,
@@ -30,6 +32,7 @@ from swarmskill.views.reasons import feedback_text, reason, why_ended
 
 def run_document(
     state: State,
+    events: Iterable[Event],
     now: float,
     *,
     held: bool = True,
@@ -40,9 +43,9 @@ def run_document(
     `landed` is the commit that the user's branch was moved to, or null. `attempts` counts them,
     `worker` is the last attempt's, `seconds` its time from assignment to end, null before. `cost_usd` and
     `tokens` are null where no agent tells them; `cost_estimated` when some of the cost comes from a price table.
-    `ratchets` is left out when there are none.
+    `gates` are the agents whose workers may not start as they like. `ratchets` is left out when there are none.
     """
-    usage = run_usage(state)
+    usage, attempts = run_usage(state), attempts_by_task(events)
     document: dict[str, Any] = {
         "run_id": state.run_id,
         "outcome": run_outcome(state, held=held).value,
@@ -50,10 +53,14 @@ def run_document(
         "base": state.base or None,
         "head": state.head or None,
         "landed": state.landed or None,
-        "tasks": [task_row(state, task_id, now) for task_id in ordered(state)],
-        "cost_usd": usage.cost_usd,
+        "tasks": [task_row(state, task_id, now, attempts.get(task_id, ())) for task_id in ordered(state)],
+        "cost_usd": _dollars(usage),
         "cost_estimated": usage.estimated,
         "tokens": usage.tokens or None,
+        "limits": {"max_cost": state.config.max_cost, "max_tokens": state.config.max_tokens},
+        "gates": [_gate_row(agent, state.gates[agent]) for agent in sorted(state.gates)],
+        "stop_reason": state.stop_reason or None,
+        "summary": state.summary,
         "seconds": round(run_seconds(state, now), 3),
     }
     if ratchets is not None:
@@ -61,10 +68,18 @@ def run_document(
     return document
 
 
-def task_row(state: State, task_id: str, now: float) -> dict[str, Any]:
-    """One task of `run_document`."""
+def task_row(state: State, task_id: str, now: float, attempts: Sequence[Attempt]) -> dict[str, Any]:
+    """One task of `run_document`.
+
+    `agent` is null as long as it may be any of the pool, `model` the one that the agent told last, else the one
+    it was asked for. `session` is the agent's last conversation. `problem` and `denied` are the last attempt's
+    whose worker has ended.
+    """
     task, spec = state.tasks[task_id], state.graph.task(task_id)
     seconds = task_seconds(task, now)
+    report = next((attempt.end.report for attempt in reversed(attempts) if attempt.end), NO_REPORT)
+    models = (attempt.report.model for attempt in reversed(attempts) if attempt.report.model)
+    sessions = (attempt.session for attempt in reversed(attempts) if attempt.session)
     return {
         "id": task_id,
         "subject": spec.subject,
@@ -72,13 +87,47 @@ def task_row(state: State, task_id: str, now: float) -> dict[str, Any]:
         "outcome": task.outcome.value if task.outcome else None,
         "wave": task.wave or None,
         "attempts": task.attempt,
+        "agent": task.agent or None,
+        "model": next(models, "") or asked_model(state, task_id) or None,
+        "session": next(sessions, None),
         "worker": _worker(state, task_id),
         "commit": task.commit or None,
-        "cost_usd": task.usage.cost_usd,
+        "cost_usd": _dollars(task.usage),
+        "cost_estimated": task.usage.estimated,
         "tokens": task.usage.tokens or None,
         "seconds": None if seconds is None else round(seconds, 3),
+        "problem": problem_row(report.problem),
+        "denied": list(report.denied),
         "detail": detail(state, task_id),
     }
+
+
+def problem_row(problem: Problem | None) -> dict[str, Any] | None:
+    """What kept an agent from working; null for nothing."""
+    return None if problem is None else {"kind": problem.kind.value, "detail": problem.detail}
+
+
+def usage_row(usage: Usage) -> dict[str, Any]:
+    """Tokens and cost, by kind. `cost_usd` is null where nobody can tell."""
+    return {
+        "input_tokens": usage.input_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "output_tokens": usage.output_tokens,
+        "tokens": usage.tokens,
+        "cost_usd": _dollars(usage),
+        "cost_estimated": usage.estimated,
+    }
+
+
+def _dollars(usage: Usage) -> float | None:
+    """The cost without the dust of binary fractions."""
+    return None if usage.cost_usd is None else round(usage.cost_usd, 6)
+
+
+def asked_model(state: State, task_id: str) -> str:
+    """The model that the task's agent is asked for; "" for its own default."""
+    options = state.config.agents.get(state.tasks[task_id].agent)
+    return state.graph.task(task_id).model or (options.model if options else "") or state.config.model
 
 
 def detail(state: State, task_id: str) -> str:
@@ -169,6 +218,10 @@ def _worker(state: State, task_id: str) -> dict[str, Any] | None:
         "worktree": worker.worktree,
         "started_at": worker.started_at,
     }
+
+
+def _gate_row(agent: str, gate: Gate) -> dict[str, Any]:
+    return {"agent": agent, "door": gate.door.value, "reason": gate.reason, "until": gate.until or None}
 
 
 def agent_name(state: State, task_id: str) -> str:

@@ -8,7 +8,8 @@ from swarmskill.core.state import Stage, State, Stop, TaskState
 from swarmskill.model import Outcome, Phase
 from swarmskill.views import commands
 from swarmskill.views.base import Progress, Progresses
-from swarmskill.views.marks import PLAIN, Look, columns, date, duration, pad, short, style_of
+from swarmskill.views.gates import gate_lines
+from swarmskill.views.marks import PLAIN, Look, amount, columns, cost_text, date, duration, pad, short, style_of
 from swarmskill.views.outcome import (
     RunOutcome,
     Status,
@@ -20,10 +21,15 @@ from swarmskill.views.outcome import (
     task_status,
     word,
 )
+from swarmskill.views.remedies import going_on
 from swarmskill.views.run_json import detail, ordered
+from swarmskill.views.spending import run_budget
 
 LIMIT = 50
 """Tasks that a table shows unless all are asked for."""
+
+_WIDE = 100
+"""Columns of a terminal that has room for the tokens, too."""
 
 _OUTCOME_STYLES = {
     RunOutcome.RUNNING: "cyan",
@@ -63,6 +69,11 @@ def _header(state: State, now: float, look: Look, outcome: RunOutcome) -> list[s
     if state.stop is not Stop.NONE and outcome is not RunOutcome.COMPLETED:
         word = "stopped" if state.stage is Stage.OVER else "stopping"
         lines.append(f"{word:<8}  {look.clean(state.stop_reason) or 'on request'}")
+    if used := run_budget(state).text:
+        lines.append(f"used      {used}")
+    lines += [f"agent     {look.clean(line)}" for line in gate_lines(state)]
+    if state.summary:
+        lines.append(f"summary   {look.clean(state.summary)}")
     return lines
 
 
@@ -81,7 +92,7 @@ def _next(state: State, outcome: RunOutcome) -> list[tuple[str, str]]:
     """What to do with a run that nobody works on."""
     found = []
     if outcome in (RunOutcome.STOPPED, RunOutcome.INTERRUPTED):
-        found.append(("go on", commands.on_run("resume", state.run_id)))
+        found.append(("go on", going_on(state)))
     failed = [task_id for task_id in ordered(state) if _failed(state.tasks[task_id])]
     if failed:
         found.append(("why", commands.why(failed[0])))
@@ -101,7 +112,7 @@ def _table(state: State, now: float, look: Look, progress: Progresses, show_all:
         most = sorted(chosen, key=lambda task_id: _importance(state.tasks[task_id]))[:LIMIT]
         chosen = [task_id for task_id in chosen if task_id in set(most)]
     rows = [_row(state, task_id, now, look, progress.get(task_id, Progress())) for task_id in chosen]
-    head = ("", "id", "subject", "state", "tries", "time", "commit", "detail")
+    head = ("", "id", "subject", "agent", "state", "tries", "time", "tokens", "cost", "commit", "detail")
     marks = [style_of(state.tasks[task_id]) for task_id in chosen]
     lines = table(head, rows, look, marks)
     if left:
@@ -113,13 +124,17 @@ def _row(state: State, task_id: str, now: float, look: Look, progress: Progress)
     task = state.tasks[task_id]
     seconds = task_seconds(task, now)
     doing = progress.last_action if task.phase is Phase.RUNNING else ""
+    narrow = 0 < look.width < _WIDE
     return (
         look.mark(task),
         look.fit(task_id, 20),
         look.fit(state.graph.task(task_id).subject, 40),
+        look.fit(task.agent, 12) if len(state.bound) > 1 else "",
         word(task).replace("_", " "),
         str(task.attempt or ""),
         "" if seconds is None else duration(seconds),
+        amount(task.usage.tokens) if task.usage.tokens and not narrow else "",
+        cost_text(task.usage),
         short(task.commit),
         look.clean(doing or detail(state, task_id)),
     )

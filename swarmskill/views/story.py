@@ -7,20 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from swarmskill.core.events import AttemptEvent, Event
+from swarmskill.core.events import AttemptEvent, Event, WorkerReported
 from swarmskill.core.state import State
 from swarmskill.model import Outcome, Phase
 from swarmskill.places import RunFolder, attempt_key
 from swarmskill.views import commands
-from swarmskill.views.attempts import Attempt, attempts_of, task_events
+from swarmskill.views.attempts import Attempt, attempt_agents, attempts_of, task_events
 from swarmskill.views.events import event_text
-from swarmskill.views.marks import PLAIN, Look, clock, count, duration, style_of
+from swarmskill.views.marks import PLAIN, Look, clock, count, duration, safe, shorten, style_of, usage_text
 from swarmskill.views.outcome import task_seconds, word
-from swarmskill.views.reasons import blocking_chain, chain_text, retries_left
-from swarmskill.views.run_json import detail, task_row
+from swarmskill.views.reasons import blocking_chain, chain_text, problem_text, retries_left
+from swarmskill.views.run_json import detail, problem_row, task_row, usage_row
 
 TAIL = 20
 """Lines of a failed check's output that the story shows."""
+
+_SAID = 200
+"""Columns of an agent's last words that the story shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class Story:
     folder: RunFolder
     events: tuple[AttemptEvent, ...]
     attempts: tuple[Attempt, ...]
+    agents: dict[int, str]
+    """The agent of each attempt that had a worker."""
     chain: tuple[str, ...]
     retries: dict[str, tuple[int, int]]
     next: tuple[tuple[str, str], ...]
@@ -42,7 +47,8 @@ def story_of(
     state: State, events: Iterable[Event], task_id: str, folder: RunFolder, now: float, *, newest: bool = True
 ) -> Story:
     """Gather a task's story. `newest` tells whether commands may leave the run out. Raises KeyError."""
-    own = task_events(events, task_id)
+    told = tuple(events)
+    own = task_events(told, task_id)
     attempts = attempts_of(own, task_id)
     chain = blocking_chain(state, task_id)
     run = "" if newest else state.run_id
@@ -51,8 +57,9 @@ def story_of(
         task_id=task_id,
         now=now,
         folder=folder,
-        events=tuple(own),
+        events=tuple(event for event in own if not isinstance(event, WorkerReported)),  # the attempts tell the sum
         attempts=tuple(attempts),
+        agents={number: agent for (task, number), agent in attempt_agents(state, told).items() if task == task_id},
         chain=tuple(chain) if len(chain) > 1 else (),
         retries=retries_left(state, task_id),
         next=tuple(_next(state, task_id, attempts, chain, run)),
@@ -84,7 +91,7 @@ def why_document(
     story = story_of(state, events, task_id, folder, now, newest=newest)
     return {
         "run_id": state.run_id,
-        "task": task_row(state, task_id, now),
+        "task": task_row(state, task_id, now, story.attempts),
         "blocked_by": list(state.graph.task(task_id).blocked_by),
         "chain": list(story.chain),
         "story": [{"at": event.at, "attempt": event.attempt, "text": event_text(event)} for event in story.events],
@@ -108,6 +115,8 @@ def _heading(story: Story, look: Look) -> list[str]:
         lines.append(f"  {look.clean(said)}")
     if len(story.chain) > 2 or (story.chain and state.tasks[story.chain[-1]].phase is Phase.ENDED):
         lines.append(f"  {look.clean(chain_text(state, list(story.chain)))}")
+    if state.summary and not ended:
+        lines.append(f"  the run was summed up: {look.clean(state.summary)}")
     return lines
 
 
@@ -130,6 +139,7 @@ def _happened(story: Story, look: Look) -> list[str]:
 
 def _attempt_lines(story: Story, attempt: Attempt, look: Look) -> list[str]:
     lines = [f"attempt {attempt.number}"]
+    lines += [f"  {name:<9} {look.clean(text)}" for name, text in _agent_facts(story, attempt)]
     for name, path in _files(story, attempt):
         lines.append(f"  {name:<9} {look.clean(str(path))}{'' if path.exists() else ' (gone)'}")
     if attempt.work:
@@ -143,6 +153,26 @@ def _attempt_lines(story: Story, attempt: Attempt, look: Look) -> list[str]:
     if failed is not None and failed.log:
         lines.append(f"  {'output':<9} {look.clean(failed.log)}")
     return lines
+
+
+def _agent_facts(story: Story, attempt: Attempt) -> Iterator[tuple[str, str]]:
+    """Who worked, with which model and session, what it used and what kept it from working."""
+    report = attempt.report
+    agent = story.agents.get(attempt.number, "")
+    if agent:
+        yield "agent", f"{agent}, model {report.model}" if report.model else agent
+    if attempt.session:
+        yield "session", attempt.session + (" (goes on with it)" if attempt.resumed else "")
+    if attempt.continued and not attempt.resumed:
+        yield "goes on", "in the worktree of the attempt before"
+    if attempt.usage.tokens:
+        yield "used", usage_text(attempt.usage)
+    if report.problem is not None:
+        yield "problem", problem_text(report.problem)
+    if report.denied:
+        yield "denied", ", ".join(report.denied)
+    if report.said:
+        yield "said", shorten(safe(report.said), _SAID, "...")
 
 
 def _files(story: Story, attempt: Attempt) -> Iterator[tuple[str, Path]]:
@@ -200,6 +230,15 @@ def _attempt_row(story: Story, attempt: Attempt) -> dict[str, Any]:
     end, failed = attempt.end, attempt.failed
     return {
         "attempt": attempt.number,
+        "agent": story.agents.get(attempt.number),
+        "model": attempt.report.model or None,
+        "session": attempt.session or None,
+        "resumed": attempt.resumed,
+        "continued": attempt.continued,
+        "usage": usage_row(attempt.usage),
+        "agent_problem": problem_row(attempt.report.problem),
+        "denied": list(attempt.report.denied),
+        "said": attempt.report.said,
         "worktree": files.get("worktree"),
         "prompt": files["prompt"],
         "log": files["log"],

@@ -133,6 +133,17 @@ class User:
     def folder_of(self, number: int = -1) -> Path:
         return self.top / ".git" / "swarm" / "runs" / self.runs()[number]
 
+    def place_program(self, name: str, script: str) -> Path:
+        """Put a shell script on the user's PATH, before everything else."""
+        folder = self.base / "bin"
+        folder.mkdir(exist_ok=True)
+        path = folder / name
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        if not self.environment["PATH"].startswith(f"{folder}:"):
+            self.environment["PATH"] = f"{folder}:{self.environment['PATH']}"
+        return path
+
     def gate(self, name: str = "gate") -> Path:
         return self.base / name
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from swarmskill.agents.registry import agent_names
 from tests.cli.conftest import User
 
 GOOD = json.dumps([{"id": 1, "subject": "s", "run": "true", "allow_empty": True}])
@@ -169,6 +170,9 @@ def test_settings_in_pyproject_and_of_the_user_are_named_with_their_place(user: 
     assert user.untouched
 
 
+THERE_ARE = f"there are: {', '.join(agent_names())}, acp:COMMAND"
+
+
 @pytest.mark.parametrize(
     ("words", "problem", "fix"),
     [
@@ -183,7 +187,25 @@ def test_settings_in_pyproject_and_of_the_user_are_named_with_their_place(user: 
         ("--timeout 0", "--timeout: a time limit of 0 would end the work before it starts", 'write for example "30m"'),
         ("--agent-cmd a'b", '--agent-cmd: "a\'b" cannot be split into words: No closing quotation', "close the quotes"),
         ("--land wave", "--land wave needs --schedule wave", "a rolling run has no waves; use --land end"),
-        ("--agent nobody", "no agent is called 'nobody'", "there are: command"),
+        (
+            "--agent nobody",
+            "--agent: no agent is called 'nobody'",
+            THERE_ARE,
+        ),
+        (
+            "--agent claude=2,codx",
+            "--agent: no agent is called 'codx'",
+            f"did you mean 'codex'? {THERE_ARE}",
+        ),
+        ("--agent claude=0", "--agent: 'claude=0' is no agent of a pool", "write claude, or claude=3,codex=2"),
+        ("--agent qwen,qwen=2", "--agent: 'qwen,qwen=2' names an agent twice", "name each once"),
+        (
+            "--agent auto,codex",
+            "--agent: 'auto,codex': auto stands for one agent",
+            "write auto alone, or name the agents",
+        ),
+        ("--max-cost lots", '--max-cost: wants US dollars, found text ("lots")', "write 2.50"),
+        ("--allow a'b", '--allow: /0: "a\'b" cannot be split into words: No closing quotation', "close the quotes"),
     ],
 )
 def test_bad_options(user: User, words: str, problem: str, fix: str) -> None:
@@ -218,5 +240,8 @@ def test_a_misspelt_variable_is_told(user: User) -> None:
 def test_unreadable_list(user: User) -> None:
     (user.top / "folder.json").mkdir()
     said = user.swarm("run", "folder.json")
-    assert (said.code, said.err) == (2, "error: folder.json: is a folder\n hint: name the file in it: folder.json/tasks.json\n")
+    assert (said.code, said.err) == (
+        2,
+        "error: folder.json: is a folder\n hint: name the file in it: folder.json/tasks.json\n",
+    )
     assert Path(user.top / "folder.json").is_dir()

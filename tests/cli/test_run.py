@@ -51,15 +51,16 @@ def test_json_is_one_document_and_lines_go_to_standard_error(user: User) -> None
     assert said.err.splitlines()[0] == "TIME run       RUN: 2 tasks, 5 workers, from HASH"
     document = said.document
     assert list(document) == [
-        *("run_id", "outcome", "branch", "base", "head", "landed", "tasks", "cost_usd", "tokens", "seconds")
+        *("run_id", "outcome", "branch", "base", "head", "landed", "tasks", "cost_usd", "cost_estimated", "tokens"),
+        *("limits", "gates", "stop_reason", "summary", "seconds"),
     ]
     assert document["outcome"] == "completed"
     assert document["branch"] == f"swarm/{document['run_id']}"
     assert document["landed"] == document["head"] == user.git("rev-parse", "HEAD")
     assert document["base"] == user.git("rev-parse", "HEAD~2")
     assert list(document["tasks"][0]) == [
-        *("id", "subject", "phase", "outcome", "wave", "attempts", "worker"),
-        *("commit", "cost_usd", "tokens", "seconds", "detail"),
+        *("id", "subject", "phase", "outcome", "wave", "attempts", "agent", "model", "session", "worker"),
+        *("commit", "cost_usd", "cost_estimated", "tokens", "seconds", "problem", "denied", "detail"),
     ]
     assert [(row["id"], row["phase"], row["outcome"], row["wave"]) for row in document["tasks"]] == [
         ("a", "ended", "completed", 1),

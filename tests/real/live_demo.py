@@ -13,7 +13,8 @@ import time
 from swarmskill.core import events as ev
 from swarmskill.core.state import EMPTY, State
 from swarmskill.core.transitions import step
-from swarmskill.model import RunConfig, Task
+from swarmskill.config import RunConfig, Share
+from swarmskill.model import Task, Usage
 from swarmskill.views.base import Progress, View
 from swarmskill.views.choose import choose_view
 
@@ -24,7 +25,7 @@ def begin(view: View, started: float) -> State:
         Task(id=f"t{i}", subject=f"Reformat module {i}", blocked_by=(f"t{i - 10}",) if i >= 10 else ())
         for i in range(40)
     )
-    config = RunConfig(max_workers=4, agent="codex", branch="main")
+    config = RunConfig(max_workers=4, pool=(Share("codex"),), branch="main")
     events: list[ev.Event] = [
         ev.RunStarted(at=started, run_id="20261121-1200-brave-otter", tasks=tasks, config=config, base="a" * 40)
     ]
@@ -34,6 +35,8 @@ def begin(view: View, started: float) -> State:
                 at=started, task=f"t{number}", attempt=1, pid=1, identity="x", worktree="/w", base="a" * 40
             )
         )
+    used = Usage(2_000, 9_400, 1_000, 0.31)
+    events.append(ev.WorkerReported(at=started, task="t0", attempt=1, usage=used))
     state = EMPTY
     for event in events:
         state, _ = step(state, event)
@@ -46,7 +49,7 @@ def main() -> None:
     view = choose_view(sys.stdout, os.environ)
     view.start()
     state = begin(view, time.time() - 65)
-    progress = {"t0": Progress("Editing src/\x1b[2Jmodule_0.py", 12_400, 0.31)}
+    progress = {"t0": Progress("Editing src/\x1b[2Jmodule_0.py")}
     view.note("warning: .env is not there")
     while not select.select([sys.stdin], [], [], 0.05)[0]:
         view.update(state, progress, time.time())

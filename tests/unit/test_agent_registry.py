@@ -41,7 +41,8 @@ def test_an_unknown_agent_is_refused_with_the_nearest_and_all_names() -> None:
     assert "did you mean 'command'?" in caught.value.hint
     with pytest.raises(UsageError) as caught:
         find_agent("")
-    assert caught.value.hint.startswith("there are: command")
+    assert caught.value.hint.startswith(f"there are: {next(iter(BUILT_IN))}, ")
+    assert caught.value.hint.endswith(", acp:COMMAND")
 
 
 @pytest.mark.usefixtures("package")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from swarmskill.agents.base import Assignment
-from swarmskill.agents.command import ACTION_LENGTH, AGENT
+from swarmskill.agents.base import Assignment, UsedTool
+from swarmskill.agents.command import AGENT
+from swarmskill.agents.text import ACTION_LENGTH
 from swarmskill.model import Task
 
 
@@ -115,11 +116,13 @@ def test_an_absolute_program_must_be_executable(tmp_path: Path) -> None:
     ],
 )
 def test_the_last_action_is_the_line_as_a_terminal_shows_it(line: str, shown: str) -> None:
-    assert AGENT.last_action(line) == shown
+    assert list(AGENT.reader().read(line)) == ([UsedTool(shown)] if shown else [])
 
 
 def test_a_long_line_is_shortened() -> None:
-    action = AGENT.last_action("x" * 1000)
+    (event,) = AGENT.reader().read("x" * 1000)
+    assert isinstance(event, UsedTool)
+    action = event.action
     assert len(action) == ACTION_LENGTH
     assert action.endswith("x…")
-    assert AGENT.last_action("y" * ACTION_LENGTH) == "y" * ACTION_LENGTH
+    assert list(AGENT.reader().read("y" * ACTION_LENGTH)) == [UsedTool("y" * ACTION_LENGTH)]

@@ -84,6 +84,17 @@ FIELDS: list[tuple[dict[str, Any], str, str, str]] = [
         "write 0 (first) to 4 (last)",
     ),
     ({"max_retries": -1}, "/max_retries", "wants a number from 0 to 100, found -1", "write 0 for no retry"),
+    ({"maxCost": "2.5"}, "/maxCost", 'wants US dollars, found text ("2.5")', "write 2.50"),
+    ({"max_cost": True}, "/max_cost", "wants US dollars, found a boolean (true)", "write 2.50"),
+    ({"max_cost": 0}, "/max_cost", "wants US dollars over 0, found 0", "write 2.50, or leave it out"),
+    ({"max_cost": -1.5}, "/max_cost", "wants US dollars over 0, found -1.5", "write 2.50, or leave it out"),
+    ({"max_tokens": 1.5}, "/max_tokens", "wants a whole number, found a number (1.5)", "write 500000, or leave it out"),
+    (
+        {"maxTokens": 0},
+        "/maxTokens",
+        "wants a number from 1 to 1000000000000000, found 0",
+        "write 500000, or leave it out",
+    ),
     (
         {"allowEmpty": "yes"},
         "/allowEmpty",

@@ -12,7 +12,8 @@ import pytest
 from swarmskill.agents.base import Assignment, Began, Failed, Finished, LoginState, Retrying, Said, Spent, UsedTool
 from swarmskill.agents.claude import AGENT
 from swarmskill.agents.claude_stream import ClaudeStreamReader, Dialect
-from swarmskill.model import NOTHING_USED, AgentOptions, Ending, Task, Trouble, Usage
+from swarmskill.config import AgentOptions
+from swarmskill.model import NOTHING_USED, Ending, Task, Trouble, Usage
 from tests.unit.agents.recorded import cases, play, play_lines
 
 
@@ -249,11 +250,14 @@ def test_without_the_usage_since_the_last_result_the_earlier_usage_is_taken_off(
 
 def test_usage_is_counted_while_no_result_has_come_each_message_once() -> None:
     played = play("claude", "k-term", ending=Ending.KILLED)
-    assert played.report.usage == Usage(1000, 200, 1)
+    usage = played.report.usage
+    assert (usage.input_tokens, usage.cached_tokens, usage.output_tokens) == (1000, 200, 1)
     message = assistant("m1", usage={"input_tokens": 10, "cache_creation_input_tokens": 5, "output_tokens": 1})
     grown = assistant("m1", usage={"input_tokens": 10, "cache_creation_input_tokens": 5, "output_tokens": 7})
     other = assistant("m2", usage={"input_tokens": 100, "cache_read_input_tokens": 50, "output_tokens": 1})
-    assert played_usage(message, message, grown, other) == Usage(115, 50, 8)
+    counted = played_usage(message, message, grown, other)
+    assert (counted.input_tokens, counted.cached_tokens, counted.output_tokens) == (115, 50, 8)
+    assert counted.estimated == (counted.cost_usd is not None), "only our own table prices it by now"
 
 
 def test_a_result_replaces_what_was_counted_and_later_messages_come_on_top() -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from swarmskill.agents.account import Account
-from swarmskill.agents.base import Assignment, LoginState, Retrying, WasDenied
+from swarmskill.agents.base import Assignment, LoginState, Retrying, Waits, WasDenied
 from swarmskill.agents.gemini import AGENT, READING_POLICY, SPEAKING_POLICY, GeminiReader
-from swarmskill.model import AgentOptions, AgentReport, Ending, Task, Trouble, Usage
+from swarmskill.config import AgentOptions
+from swarmskill.model import AgentReport, Ending, Task, Trouble, Usage
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "gemini"
 
@@ -152,7 +153,8 @@ def test_write_outside_the_worktree_was_denied() -> None:
     list(reader.read(json.dumps({"type": "tool_use", "tool_name": "replace", "tool_id": "1", "parameters": {}})))
     error = {"type": "invalid_tool_params", "message": "Path not in workspace: /etc/passwd"}
     assert list(reader.read(json.dumps({"type": "tool_result", "tool_id": "1", "error": error}))) == [
-        WasDenied("replace")
+        WasDenied("replace"),
+        Waits(),
     ]
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from swarmskill.agents.base import Assignment, LoginState, Retrying, Said
 from swarmskill.agents.qwen import AGENT
-from swarmskill.model import AgentOptions, Ending, Task, Trouble, Usage
+from swarmskill.config import AgentOptions
+from swarmskill.model import Ending, Task, Trouble, Usage
 from tests.unit.agents.recorded import play, play_lines
 
 TASK = Task(id="1", subject="s")
@@ -167,7 +168,7 @@ def test_a_rate_limit_is_waited_for_and_told_when_it_falls_silent() -> None:
         retrying = [event for event in played.events if isinstance(event, Retrying)]
         assert retrying[-1].problem.kind is Trouble.RATE_LIMIT
         assert played.report.problem is not None
-        assert (played.report.problem.kind, played.report.problem.retry_after) == (Trouble.RATE_LIMIT, 60.0)
+        assert (played.report.problem.kind, played.report.problem.retry_after) == (Trouble.RATE_LIMIT, None)
 
 
 def test_a_retry_without_its_reason_is_an_overload() -> None:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from swarmskill.core import events as ev
 from swarmskill.core.state import EMPTY, State
 from swarmskill.core.transitions import step
+from swarmskill.config import RunConfig
 from swarmskill.model import (
+    NOTHING_USED,
+    AgentReport,
     CheckKind,
     CheckResult,
     Claim,
     Ending,
-    RunConfig,
+    Problem,
     Task,
+    Trouble,
+    Usage,
     Verdict,
     WorkerEnd,
     WorkerResult,
@@ -62,7 +67,8 @@ class Story:
     def starts(self, *tasks: str) -> Story:
         """Workers start."""
         for task in tasks:
-            attempt = self.attempt(task)
+            attempt, place = self.attempt(task), self.state.tasks[task].place
+            fresh = f"/repo/.swarm/worktrees/{RUN}/{task}-{attempt}"
             self.tell(
                 ev.WorkerStarted(
                     at=self.now,
@@ -70,16 +76,29 @@ class Story:
                     attempt=attempt,
                     pid=4000 + len(self.events),
                     identity="boot",
-                    worktree=f"/repo/.swarm/worktrees/{RUN}/{task}-{attempt}",
-                    base=self.state.head,
+                    worktree=place.worktree if place else fresh,
+                    base=place.base if place else self.state.head,
                 )
             )
         return self
 
+    def spends(self, task: str, usage: Usage, session: str = "") -> Story:
+        """A worker's output tells what it has used so far."""
+        event = ev.WorkerReported(at=self.now, task=task, attempt=self.attempt(task), session=session, usage=usage)
+        return self.tell(event)
+
     def exits(
-        self, task: str, code: int = 0, *, ending: Ending = Ending.EXITED, says: str = "", blocked: bool = False
+        self,
+        task: str,
+        code: int = 0,
+        *,
+        ending: Ending = Ending.EXITED,
+        says: str = "",
+        blocked: bool = False,
+        usage: Usage = NOTHING_USED,
+        **report: object,
     ) -> Story:
-        """A worker ends."""
+        """A worker ends; `report` is the rest of what its agent told."""
         worker = self.state.tasks[task].worker
         assert worker is not None, f"{task} has no worker"
         status = Claim.BLOCKED if blocked else Claim.DONE
@@ -89,8 +108,19 @@ class Story:
             started_at=worker.started_at,
             ended_at=self.now,
             result=WorkerResult(status=status, detail=says) if says else None,
+            report=AgentReport(usage=usage, **report),  # type: ignore[arg-type]
         )
         return self.tell(ev.WorkerExited(at=self.now, task=task, attempt=self.attempt(task), end=end))
+
+    def is_refused(self, task: str, kind: Trouble = Trouble.RATE_LIMIT, detail: str = "429", **report: object) -> Story:
+        """A worker ends because of its agent's service."""
+        return self.exits(task, 1, problem=Problem(kind, detail), **report)  # type: ignore[arg-type]
+
+    def rests(self, agent: str) -> Story:
+        """The rest of an agent is over."""
+        gate = self.state.gates[agent]
+        self.now = max(self.now, gate.until)
+        return self.tell(ev.GateRested(at=self.now, agent=agent, strikes=gate.strikes))
 
     def passes(self, task: str) -> Story:
         """The checks pass."""

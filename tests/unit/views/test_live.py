@@ -9,7 +9,8 @@ import pytest
 
 from swarmskill.core import events as ev
 from swarmskill.core.graph import bits
-from swarmskill.model import Task
+from swarmskill.config import Share
+from swarmskill.model import Task, Usage
 from swarmskill.views.base import Progress, Progresses
 from swarmskill.views.live import LiveView
 from swarmskill.views.marks import PLAIN, Look
@@ -17,7 +18,7 @@ from swarmskill.views.marks import PLAIN, Look
 from .conftest import Expected
 from .stories import Story, login
 
-PROGRESS = {"2": Progress("Editing app/password.py", 12_400, 0.314), "3": Progress("pytest tests/test_login.py", 950)}
+PROGRESS = {"2": Progress("Editing app/password.py"), "3": Progress("pytest tests/test_login.py")}
 
 
 def live(look: Look = PLAIN, width: int = 80, height: int = 24) -> LiveView:
@@ -33,9 +34,10 @@ def frame(view: LiveView, story: Story, progress: Progresses | None = None) -> s
 
 def busy_login(view: LiveView) -> Story:
     """One completed, one in its second attempt, one being merged, two that wait."""
-    story = login(views=(view,), max_workers=3, agent="claude").wait(1).completes("1", seconds=41)
+    story = login(views=(view,), max_workers=3, pool=(Share("claude"),)).wait(1).completes("1", seconds=41)
     story.starts("2", "3").wait(20).exits("2").breaks("2", "2 failed").wait(1).starts("2")
-    return story.wait(9.7).exits("3").passes("3").wait(2)
+    story.spends("2", Usage(2_000, 9_400, 1_000, 0.314, estimated=True)).spends("3", Usage(950))
+    return story.wait(9.7).exits("3", usage=Usage(950)).passes("3").wait(2)
 
 
 def many(count: int, view: LiveView, workers: int = 8) -> Story:
@@ -49,7 +51,7 @@ def many(count: int, view: LiveView, workers: int = 8) -> Story:
         )
         for i in range(count)
     ]
-    story = Story(*tasks, views=(view,), max_workers=workers, agent="codex")
+    story = Story(*tasks, views=(view,), max_workers=workers, pool=(Share("codex"),))
     for number in range(10):
         task = story.state.graph.tasks[next(bits(story.state.busy))].id
         story.starts(task).wait(1)
@@ -174,7 +176,7 @@ def test_a_frame_of_ten_thousand_tasks_takes_less_than_5_ms() -> None:
     view = LiveView(io.StringIO(), Look(colour=True), size=lambda: (80, 24))
     tasks = [Task(id=f"{i}", subject="Do", blocked_by=("0",) if i else ()) for i in range(10_000)]
     story = Story(*tasks, views=(view,), max_workers=8).completes("0")
-    progress = {task.id: Progress("working", 1, 0.1) for task in tasks}
+    progress = {task.id: Progress("working") for task in tasks}
     view.update(story.state, progress, story.now)
     costs = []
     for _ in range(20):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from swarmskill.core import events as ev
-from swarmskill.views.base import Progress
+from swarmskill.model import Usage
 from swarmskill.views.outcome import RunOutcome, counts, exit_code, run_outcome, task_seconds
 from swarmskill.views.run_json import run_document
 
@@ -44,10 +44,10 @@ def test_seconds_are_those_of_the_last_attempt_and_none_before_the_first() -> No
     assert task_seconds(story.state.tasks["1"], story.now) == pytest.approx(3)
 
 
-def test_costs_are_summed_over_the_tasks_that_told_them() -> None:
+def test_costs_are_summed_over_the_attempts_that_told_them() -> None:
     story = login()
-    assert run_document(story.state, story.now)["cost_usd"] is None
-    progress = {"1": Progress("reading", 100, 0.5), "2": Progress("", 20, None)}
-    document = run_document(story.state, story.now, progress=progress)
-    assert (document["cost_usd"], document["tokens"]) == (0.5, 120)
-    assert document["tasks"][0]["tokens"] == 100
+    assert run_document(story.state, story.events, story.now)["cost_usd"] is None
+    story.starts("1").exits("1", 1, usage=Usage(60, 30, 10, 0.5))
+    document = run_document(story.starts("1").spends("1", Usage(20, cost_usd=0.25)).state, story.events, story.now)
+    assert (document["cost_usd"], document["tokens"], document["cost_estimated"]) == (0.75, 120, False)
+    assert document["tasks"][0]["tokens"] == 120

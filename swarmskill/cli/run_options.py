@@ -1,0 +1,77 @@
+"""The options of `swarm run`, under the headings of its help."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from swarmskill.cli.options import AGENTS, LIMITS
+from swarmskill.config import Land, OnExhaust, OnFailure, Schedule
+
+Tasks = Annotated[str, typer.Argument(metavar="TASKS", help="Task file, JSON or YAML; - reads standard input.")]
+AgentOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Agent of tasks that name none: a name, auto, or several with shares: claude=3,codex=2. [command]",
+        rich_help_panel=AGENTS,
+    ),
+]
+ModelOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Model for tasks that name none.", rich_help_panel=AGENTS)
+]
+AgentCmdOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COMMAND",
+        help="Command line of the agent `command`, such as 'prog --flag {prompt_file}'.",
+        rich_help_panel=AGENTS,
+    ),
+]
+AllowOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COMMAND", help="Command that agents may run unasked; repeatable.", rich_help_panel=AGENTS),
+]
+YoloOption = Annotated[
+    bool | None,
+    typer.Option("--yolo", help="Let agents do everything, out of their sandbox.", rich_help_panel=AGENTS),
+]
+FreshOption = Annotated[
+    bool | None,
+    typer.Option("--fresh", help="A new session for each retry.", rich_help_panel=AGENTS),
+]
+MaxWorkersOption = Annotated[
+    str | None, typer.Option(metavar="N", help="Workers at the same time. [5]", rich_help_panel=LIMITS)
+]
+OnExhaustOption = Annotated[
+    OnExhaust | None,
+    typer.Option(
+        help="When money or tokens are used up: stop the workers, let them finish, or stop and sum up. [stop]",
+        rich_help_panel=LIMITS,
+    ),
+]
+TimeoutOption = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Of one worker: 90s, 30m, 2h. [30m]", rich_help_panel=LIMITS),
+]
+IdleTimeoutOption = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Of a worker's silence. [15m]", rich_help_panel=LIMITS)
+]
+DeadlineOption = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Of the whole run. [none]", rich_help_panel=LIMITS)
+]
+MaxRetriesOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N",
+        help="Retries of a task, whatever it failed for. [by kind of failure]",
+        rich_help_panel=LIMITS,
+    ),
+]
+ScheduleOption = Annotated[Schedule | None, typer.Option(help="Start when ready, or wave by wave. [rolling]")]
+OnFailureOption = Annotated[OnFailure | None, typer.Option(help="When a task fails. [best-effort]")]
+BaseOption = Annotated[str, typer.Option(metavar="COMMIT", help="Commit to start from. [HEAD]", show_default=False)]
+LandOption = Annotated[Land | None, typer.Option(help="When to move your branch to the run branch. [end]")]
+KeepOption = Annotated[bool | None, typer.Option("--keep", help="Keep every worktree.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the plan and start nothing.")]

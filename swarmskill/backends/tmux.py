@@ -105,8 +105,9 @@ class TmuxBackend:
 
     def dismiss(self, names: Sequence[str]) -> None:
         """Close the windows of jobs that are over and of whose work nothing is left to be seen."""
-        with suppress(Refused):
-            self.server.close_windows([safe_key(name) for name in names])
+        keys = [safe_key(name) for name in names]
+        with suppress(Refused), self._files.locked():
+            self.server.close_windows([key for key in keys if (story := self._files.story(key)) and story.end])
 
     def close(self) -> None:
         """Let go. Jobs that survive the mayor go on, the others are killed. `open` may follow."""

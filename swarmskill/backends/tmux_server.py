@@ -89,10 +89,10 @@ class TmuxServer:
         return {key: window for key, window in self._panes() if key}
 
     def close_windows(self, chosen: Sequence[str]) -> None:
-        """Close the windows of these jobs, those whose worker has ended. Without windows the server ends."""
+        """Close the windows of these jobs. With the last one the server ends."""
         found = self.windows()
         for key in chosen:
-            if key in found and found[key].dead:
+            if key in found:
                 self._server().cmd("kill-window", "-t", found[key].id)
 
     def end(self) -> None:

@@ -58,7 +58,7 @@ class WindowWorker:
         try:
             self._holding.start(self._fields)
         except Unstartable as error:
-            print(f"cannot start: {error}", flush=True)
+            _say(f"cannot start: {error}")
             self._journal.refused(self._fields["name"], str(error))
             self._journal.left()
             self._commit()
@@ -95,7 +95,7 @@ class WindowWorker:
             self._journal.commit()
         except OSError as error:
             # Nobody but this file tells the mayor how the worker ended: wait for room.
-            print(f"the journal cannot be written: {error}", flush=True)
+            _say(f"the journal cannot be written: {error}")
             self._timers.after(_JOURNAL_RETRY, lambda: None)
             return False
         return True
@@ -134,6 +134,13 @@ class WindowWorker:
     def _show(self, output: bytes) -> None:
         if self._view:
             self._view.feed(output)
+
+
+def _say(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except OSError:
+        pass  # the window is gone
 
 
 def main(path: str) -> int:

@@ -16,11 +16,9 @@ from typing import Any, Final, TypeVar
 
 from swarmskill.agents.pool import parse_pool
 from swarmskill.agents.registry import check_agent_name
-from swarmskill.errors import UsageError
-from swarmskill.model import (
+from swarmskill.config import (
     TMUX,
     AgentOptions,
-    Check,
     Isolation,
     Land,
     Mode,
@@ -32,6 +30,8 @@ from swarmskill.model import (
     Share,
     WorktreeSetup,
 )
+from swarmskill.errors import UsageError
+from swarmskill.model import Check
 from swarmskill.repo.files import inside
 from swarmskill.sources.contract import decode_cross_cutting
 from swarmskill.sources.fields import (

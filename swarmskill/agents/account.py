@@ -20,7 +20,8 @@ from swarmskill.agents.base import (
 )
 from swarmskill.agents.prices import cost_of
 from swarmskill.agents.text import SAID_LENGTH, one_line
-from swarmskill.model import NOTHING_USED, AgentReport, Ending, Price, Problem, Trouble, Usage
+from swarmskill.config import Price
+from swarmskill.model import NOTHING_USED, AgentReport, Ending, Problem, Trouble, Usage
 
 _MOST_DENIED = 20
 _SILENT = Problem(Trouble.NETWORK, "the model's service does not answer")
@@ -34,7 +35,8 @@ class Account:
 
     def __init__(self, reader: Reader, prices: Mapping[str, Price], model: str = "") -> None:
         self.last_action = ""
-        self.session = ""
+        self._session = ""
+        self._answered = False
         self._reader = reader
         self._prices = prices
         self._model = model
@@ -50,6 +52,11 @@ class Account:
         for line in lines:
             for event in self._reader.read(line):
                 self._see(event)
+
+    @property
+    def session(self) -> str:
+        """The conversation to go on with; "" until the model has answered: before, it may not even hold the prompt."""
+        return self._session if self._answered else ""
 
     @property
     def usage(self) -> Usage:
@@ -84,12 +91,14 @@ class Account:
         return problem
 
     def _see(self, event: AgentEvent) -> None:
-        self._waits = self._waits and isinstance(event, Began | Spent | WasDenied)
+        spent = isinstance(event, Spent) and event.usage.tokens > 0
+        self._answered = self._answered or spent or isinstance(event, Said | UsedTool | Finished)
+        self._waits = self._waits and isinstance(event, Began | Spent | WasDenied | Failed)
         match event:
             case Waits(for_model):
                 self._waits = for_model
             case Began(session, model):
-                self.session, self._model = session or self.session, model or self._model
+                self._session, self._model = session or self._session, model or self._model
             case Said(text):
                 self._said, self._retrying = one_line(text.replace("\n", " "), SAID_LENGTH), None
                 self.last_action = one_line(text.strip().partition("\n")[0]) or self.last_action

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from swarmskill.agents.base import NO_OPTIONS, Assignment, Invocation, Login, LoginState
 from swarmskill.agents.lines import LineReader
-from swarmskill.model import NOTHING_USED, AgentOptions, Task, Usage
+from swarmskill.config import AgentOptions
+from swarmskill.model import NOTHING_USED, Task, Usage
 
 PREFIX = "acp:"
 EXTRA = "pip install 'swarmskill[acp]'"

@@ -160,9 +160,12 @@ class _Talk:
         )
         choices: Any = None
         can = agent.agent_capabilities
-        if self._options.session and can and can.load_session:
+        if self._options.session:
+            # Never anew in its stead: what the prompt says is for one who knows the assignment.
+            if not (can and can.load_session):
+                raise ValueError("the agent cannot go on with a session")
             choices = await self._load(self._options.session)
-        if not self._session:
+        else:
             made = await self._line.new_session(cwd=self._cwd, mcp_servers=[])
             self._session, choices = made.session_id, made
         tell(Began(self._session, self._options.model))
@@ -170,14 +173,10 @@ class _Talk:
             await self._choose_model(choices)
 
     async def _load(self, session: str) -> Any:
-        """Go on with a session. It is told from its start, which is no news; one that is gone is begun anew."""
-        from acp import RequestError
-
+        """Go on with a session. It is told from its start, which is no news. Raises RequestError if it is gone."""
         self._answers.listening = False
         try:
             loaded = await self._line.load_session(cwd=self._cwd, session_id=session, mcp_servers=[])
-        except RequestError:
-            return None
         finally:
             self._answers.listening = True
         self._session = session

@@ -8,7 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from swarmskill.model import NOTHING_USED, AgentOptions, Problem, Task, Usage
+from swarmskill.config import AgentOptions
+from swarmskill.model import NOTHING_USED, Problem, Task, Usage
 
 NO_OPTIONS = AgentOptions()
 

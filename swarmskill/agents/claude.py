@@ -11,7 +11,8 @@ from swarmskill.agents.base import NO_OPTIONS, Assignment, Invocation, Login, Lo
 from swarmskill.agents.claude_stream import ClaudeStreamReader, Dialect
 from swarmskill.agents.programs import missing_program, program_words
 from swarmskill.agents.text import as_object, table, text
-from swarmskill.model import NOTHING_USED, AgentOptions, Task, Usage
+from swarmskill.config import AgentOptions
+from swarmskill.model import NOTHING_USED, Task, Usage
 
 _READS_GIT = tuple(("git", verb) for verb in ("status", "diff", "log", "show", "blame", "ls-files", "grep"))
 

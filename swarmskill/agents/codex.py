@@ -17,7 +17,8 @@ from swarmskill.agents.base import NO_OPTIONS, Assignment, Invocation, Login, Lo
 from swarmskill.agents.codex_stream import CodexReader
 from swarmskill.agents.programs import missing_program, program_words
 from swarmskill.agents.text import as_object, table, text
-from swarmskill.model import NOTHING_USED, AgentOptions, Task, Usage
+from swarmskill.config import AgentOptions
+from swarmskill.model import NOTHING_USED, Task, Usage
 
 _SETTINGS = (
     "check_for_update_on_startup=false",

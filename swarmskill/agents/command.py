@@ -26,7 +26,8 @@ from swarmskill.agents.base import (
     UsedTool,
 )
 from swarmskill.agents.text import one_line
-from swarmskill.model import NOTHING_USED, AgentOptions, Task, Usage
+from swarmskill.config import AgentOptions
+from swarmskill.model import NOTHING_USED, Task, Usage
 
 _PLACEHOLDER = re.compile(r"\{(prompt_file|result_file|worktree|task_id|attempt|run_id|model)\}")
 

@@ -14,8 +14,9 @@ from swarmskill.agents.base import NO_OPTIONS, Agent, Assignment, Login, LoginSt
 from swarmskill.agents.environment import worker_environment
 from swarmskill.agents.programs import NoAnswer, ask_version, find_program, program_words
 from swarmskill.agents.registry import agent_names, find_agent
+from swarmskill.config import AgentOptions
 from swarmskill.errors import UsageError
-from swarmskill.model import AgentOptions, Task
+from swarmskill.model import Task
 
 VERSION_LIMIT: Final = 10.0
 """Seconds that a program gets to tell its version."""

@@ -36,7 +36,8 @@ from swarmskill.agents.base import (
 from swarmskill.agents.programs import missing_program, program_words
 from swarmskill.agents.text import as_object, count, one_line, table, text, tool_action
 from swarmskill.agents.troubles import DETAIL_LENGTH, problem_of
-from swarmskill.model import NOTHING_USED, AgentOptions, Problem, Task, Trouble, Usage
+from swarmskill.config import AgentOptions
+from swarmskill.model import NOTHING_USED, Problem, Task, Trouble, Usage
 
 _HERE: Final = Path(__file__).parent
 READING_POLICY: Final = _HERE / "gemini_policy.toml"
@@ -200,6 +201,8 @@ class GeminiReader:
                 yield Finished(self._said)
             return
         error = table(event, "error")
+        if self._failed and not error.get("message"):
+            return  # the error line before told why
         words = text(error.get("message")) or "it failed and does not say why"
         if error.get("type") == "FatalTurnLimitedError":
             yield Failed(Problem(Trouble.TURNS, one_line(words, DETAIL_LENGTH)))

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from swarmskill.agents.base import NO_OPTIONS, AgentEvent, Assignment, Invocation, Login, LoginState
-from swarmskill.model import NOTHING_USED, AgentOptions, Task, Usage
+from swarmskill.config import AgentOptions
+from swarmskill.model import NOTHING_USED, Task, Usage
 
 
 class HostAgent:

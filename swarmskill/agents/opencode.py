@@ -19,7 +19,8 @@ from swarmskill.agents.base import NO_OPTIONS, Assignment, Invocation, Login, Lo
 from swarmskill.agents.opencode_stream import OpencodeReader
 from swarmskill.agents.programs import missing_program, program_words
 from swarmskill.agents.text import as_object
-from swarmskill.model import NOTHING_USED, AgentOptions, Task, Usage
+from swarmskill.config import AgentOptions
+from swarmskill.model import NOTHING_USED, Task, Usage
 
 _SETTINGS = "OPENCODE_CONFIG_CONTENT"
 """Settings in a variable, as JSON: the last layer, over those in files."""

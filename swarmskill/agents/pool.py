@@ -6,8 +6,8 @@ import re
 from typing import Final
 
 from swarmskill.agents.registry import check_agent_name
+from swarmskill.config import Share
 from swarmskill.errors import UsageError
-from swarmskill.model import Share
 
 AUTO: Final = "auto"
 """Stands for the first agent that can work here; `detection.first_able` finds it before the run starts."""

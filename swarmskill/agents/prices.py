@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
-from swarmskill.model import Price, Usage
+from swarmskill.config import Price
+from swarmskill.model import Usage
 
 _MILLION = 1_000_000
 

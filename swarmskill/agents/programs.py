@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from swarmskill.agents.base import NO_OPTIONS, Program
-from swarmskill.model import AgentOptions
+from swarmskill.config import AgentOptions
 
 _VERSION: Final = re.compile(r"(?<![\w.])v?(\d+(?:\.\d+)+[\w.+-]*)")
 

@@ -20,6 +20,7 @@ from typing import Any
 from swarmskill.backends.base import Job, JobEnd, JobLost, Started
 from swarmskill.codec import dump_json, load_json
 from swarmskill.model import Ending
+from swarmskill.places import RESULT_FILE
 from swarmskill.writing import replace_file
 
 PROMPT_FILE = ".swarm/prompt.md"
@@ -57,7 +58,9 @@ class HandedOut:
                 (job.cwd / PROMPT_FILE).parent.mkdir(exist_ok=True)
                 shutil.copyfile(job.stdin, job.cwd / PROMPT_FILE)
             session = job.argv[0] if job.argv else ""
-            self._write(f"{job.name}.out", {"at": time.time(), "timeout": job.timeout, "session": session})
+            result = str(job.cwd / RESULT_FILE)
+            out = {"at": time.time(), "timeout": job.timeout, "session": session, "result": result}
+            self._write(f"{job.name}.out", out)
         return Started(0, job.name)
 
     def find(self, name: str) -> Started | None:
@@ -78,7 +81,9 @@ class HandedOut:
         elif told:
             future.set_result(_end(out, Ending(told["ending"]), told["at"]))
         elif out["timeout"] is not None and time.time() > out["at"] + out["timeout"]:
-            future.set_result(_end(out, Ending.TIMED_OUT, time.time()))
+            # A worker that wrote its result was done, though nobody told.
+            done = Path(out["result"]).is_file()
+            future.set_result(_end(out, Ending.EXITED if done else Ending.TIMED_OUT, time.time()))
         else:
             self._waiting[name] = future
         return future
@@ -101,6 +106,10 @@ class HandedOut:
         """Write down how a job ended, unless that is written already. `worker` is its address in the assistant."""
         if not self._read(f"{name}.end"):
             self._write(f"{name}.end", {"ending": str(ending), "at": time.time(), "worker": worker})
+
+    def has_ended(self, name: str) -> bool:
+        """Whether the job's end was told."""
+        return bool(self._read(f"{name}.end"))
 
     def session(self, name: str) -> str:
         """By what the worker of an ended job can be reached again, "" if it cannot: assistant and address."""

@@ -95,11 +95,11 @@ class TmuxBackend:
             kill_group(holder["pid"], holder["identity"], signal.SIGUSR1 if force else signal.SIGTERM)
 
     def running(self) -> dict[str, Started]:
-        """The jobs that are not over, by name."""
+        """The jobs that are not over, by name. The backend need not be open."""
         found = {}
         for key in self._files.jobs():
             story = self._files.story(key)
-            if story and story.started and not story.end and self._opened().is_held(key, story):
+            if story and story.started and not story.end and story.is_held:
                 found[str(story.started["name"])] = _located(story)
         return found
 

@@ -109,7 +109,7 @@ class TmuxServer:
 
     def attach_words(self, window: Window | None = None) -> list[str]:
         """The command by which a person sees the window, or all."""
-        target = window.id if window else SESSION
+        target = f"={SESSION}:{window.id}" if window else f"={SESSION}"
         return [_tmux(), "-S", self.socket, "attach-session", "-t", target]
 
     def _panes(self) -> Iterator[tuple[str, Window]]:

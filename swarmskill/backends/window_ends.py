@@ -86,7 +86,9 @@ class WindowEnds:
 
     def is_held(self, key: str, story: Story | None) -> bool:
         """Whether the process in the job's window lives."""
-        holder = _holder(story) if story else self._holders.get(key)
+        if story:
+            return story.is_held
+        holder = self._holders.get(key)
         return holder is not None and is_alive(holder.pid, holder.identity)
 
     def _look_at(self, key: str) -> None:

@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from swarmskill.backends.journal import Journal
+from swarmskill.backends.processes import is_alive
 from swarmskill.backends.survivors import end_survivors
 from swarmskill.backends.wire import encode
 
@@ -43,6 +44,11 @@ class Story:
         self.refused: str | None = None
         """Why the job could not be started."""
 
+    @property
+    def is_held(self) -> bool:
+        """Whether the process in the job's window lives."""
+        return is_alive(self.keeper["pid"], self.keeper["identity"])
+
 
 class WindowFiles:
     """The files of one run's windows. Raises OSError where the folder cannot be used."""
@@ -60,7 +66,11 @@ class WindowFiles:
 
     def jobs(self) -> list[str]:
         """All jobs that have a journal."""
-        return [name.removesuffix(JOURNAL) for name in os.listdir(self.folder) if name.endswith(JOURNAL)]
+        try:
+            names = os.listdir(self.folder)
+        except FileNotFoundError:
+            return []
+        return [name.removesuffix(JOURNAL) for name in names if name.endswith(JOURNAL)]
 
     def write_job(self, key: str, fields: Mapping[str, Any]) -> str:
         """Write down what is to be run; returns the file's path."""

@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from swarmskill.agents.pool import AUTO
+from swarmskill.config import RunConfig, Share
 from swarmskill.errors import InputError, Refused, UsageError
-from swarmskill.model import RunConfig, Share, Task, TaskList
+from swarmskill.model import Task, TaskList
 
 
 def settle_agents(listed: TaskList, config: RunConfig) -> RunConfig:

@@ -17,6 +17,7 @@ from swarmskill.cli.options import (
     RunOption,
     TaskArgument,
     check_task,
+    is_tended,
     look_here,
     print_json,
     print_json_line,
@@ -58,7 +59,7 @@ def logs(
         raise UsageError(f"task {task} has not been started", hint=f"swarm why {shlex.quote(task)}")
     if not path.exists() and not follow:
         raise UsageError(f"task {task} has no log of attempt {number}", hint=f"swarm why {shlex.quote(task)}")
-    stop = _until_over(recalled.folder) if follow else lambda: True
+    stop = _until_over(recalled) if follow else lambda: True
     if json:
         print_json({"task": task, "attempt": number, "path": str(path), "lines": list(follow_lines(path, stop))})
         return 0
@@ -104,7 +105,7 @@ def _growing(recalled: Recalled, pause: Callable[[], None] = lambda: time.sleep(
     from swarmskill.codec import BadLine, decode_event
     from swarmskill.views.follow import follow_lines
 
-    for line in follow_lines(recalled.folder.ledger, _until_over(recalled.folder), pause=pause):
+    for line in follow_lines(recalled.folder.ledger, _until_over(recalled), pause=pause):
         try:
             yield decode_event(line.encode())[1]
         except BadLine:
@@ -145,8 +146,26 @@ def watch_run(recalled: Recalled) -> Recalled:
     return recall(recalled.folder.run_id)
 
 
-def _until_over(folder: RunFolder) -> Callable[[], bool]:
+def _until_over(recalled: Recalled) -> Callable[[], bool]:
     """Whether nobody is at work on the run any more."""
     from swarmskill.ledger import read_holder
 
-    return lambda: read_holder(folder) is None
+    if recalled.hosted:
+        return _until_hosted_over(recalled.folder)
+    return lambda: read_holder(recalled.folder) is None
+
+
+def _until_hosted_over(folder: RunFolder) -> Callable[[], bool]:
+    """The same for a run that is held for moments only: whether it is over, or its assistant gone."""
+    from swarmskill.core.state import Stage
+
+    seen, state = -1, None
+
+    def is_over() -> bool:
+        nonlocal seen, state
+        size = folder.ledger.stat().st_size
+        if size != seen or state is None:
+            seen, state = size, recall(folder.run_id).state
+        return state.stage is Stage.OVER or not is_tended(folder, state, held=False)
+
+    return is_over

@@ -14,6 +14,7 @@ from swarmskill.cli.options import (
     RunOption,
     TaskArgument,
     check_task,
+    is_tended,
     look_here,
     print_json,
     print_text,
@@ -48,7 +49,8 @@ def runs(json: JsonOption = False) -> int:
         folder = RunFolder(runs_folder(common_dir) / run_id)
         held = read_holder(folder) is not None
         try:
-            entries.append(RunEntry(run_id, fold(read_ledger(folder.ledger).events), held))
+            state = fold(read_ledger(folder.ledger).events)
+            entries.append(RunEntry(run_id, state, is_tended(folder, state, held=held)))
         except SwarmError as error:
             entries.append(RunEntry(run_id, None, held, error.message))
     if json:
@@ -69,19 +71,19 @@ def status(run: RunArgument = "", everything: _ALL = False, watch: _WATCH = Fals
     recalled = recall(run)
     if watch and json:
         raise UsageError("--watch shows the run to a person, --json to a program", hint="swarm events --follow --json")
-    if watch and recalled.held:
+    if watch and recalled.tended:
         from swarmskill.cli.follow import watch_run
 
         recalled = watch_run(recalled)
     if json:
-        print_json(run_document(recalled.state, recalled.events, time.time(), held=recalled.held or recalled.hosted))
+        print_json(run_document(recalled.state, recalled.events, time.time(), held=recalled.tended))
     else:
         text = status_text(
             recalled.state,
             time.time(),
             look=look_here(),
             progress=_progress(recalled),
-            held=recalled.held or recalled.hosted,
+            held=recalled.tended,
             show_all=everything,
         )
         print_text(text)
@@ -98,7 +100,7 @@ def tree(run: RunArgument = "", json: JsonOption = False) -> int:
 
     recalled = recall(run)
     if json:
-        print_json(tree_document(recalled.state, time.time(), held=recalled.held or recalled.hosted))
+        print_json(tree_document(recalled.state, time.time(), held=recalled.tended))
     else:
         print_text(tree_text(recalled.state, look=look_here()))
     return 0
@@ -131,7 +133,7 @@ def report(run: RunArgument = "", json: JsonOption = False) -> int:
 
     recalled = recall(run)
     if json:
-        print_json(run_document(recalled.state, recalled.events, time.time(), held=recalled.held or recalled.hosted))
+        print_json(run_document(recalled.state, recalled.events, time.time(), held=recalled.tended))
     else:
         print_text(report_markdown(recalled.state, recalled.events, recalled.folder, time.time()))
     return 0

@@ -14,7 +14,7 @@ def mcp(
 ) -> int:
     """Serve plan, start, status, wait, next, done, stop and report as tools, on standard input and output (MCP).
 
-    Example: claude mcp add swarm -- swarm mcp
+    Example: swarm mcp --expose-run
     """
     from swarmskill.mcp_server import serve
 

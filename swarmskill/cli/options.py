@@ -58,6 +58,22 @@ class Recalled:
 
         return self.state.config.backend in HOSTED
 
+    @property
+    def tended(self) -> bool:
+        """Whether anybody is at work on it: a mayor, or the assistant that runs its workers."""
+        return is_tended(self.folder, self.state, held=self.held)
+
+
+def is_tended(folder: RunFolder, state: State, *, held: bool) -> bool:
+    """Whether anybody is at work on a run: a mayor that has `held` it, or the assistant that runs its workers."""
+    from swarmskill.backends.host import HOSTED
+    from swarmskill.mayor.assistant import read_assistant
+
+    if held or state.config.backend not in HOSTED:
+        return held
+    owner = read_assistant(folder)
+    return owner is not None and owner.alive
+
 
 def recall(wanted: str) -> Recalled:
     """Read the ledger of the run that the words mean. Raises Refused or LedgerDamaged."""

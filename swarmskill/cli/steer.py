@@ -29,7 +29,8 @@ from swarmskill.errors import UsageError
 
 if TYPE_CHECKING:
     from swarmskill.cli.detach import ViewOf
-    from swarmskill.core.events import Event, LimitsChanged
+    from swarmskill.core.events import Event, LimitsChanged, StopRequested
+    from swarmskill.mayor.hosting import HostedRun
     from swarmskill.places import RunFolder
 
 
@@ -64,8 +65,13 @@ def resume(
 
     Example: swarm resume --max-cost 5
     """
-    limits = _limits(max_cost, max_tokens)
-    return _drive(recall(run).folder, detached=detach, as_json=json, limits=limits)
+    recalled = recall(run)
+    if recalled.hosted:
+        raise UsageError(
+            f"an assistant runs the workers of run {recalled.folder.run_id}: it has to go on",
+            hint=f"there: swarm next --resume --run {recalled.folder.run_id}",
+        )
+    return _drive(recalled.folder, detached=detach, as_json=json, limits=_limits(max_cost, max_tokens))
 
 
 def limit(
@@ -82,7 +88,11 @@ def limit(
     if limits is None:
         raise UsageError("no limit is named", hint="give --max-cost USD, --max-tokens N, or both")
     recalled = recall(run)
-    heard = _ask(recalled, limits)
+    if recalled.hosted:
+        _hosted(recalled).step(limits)
+        heard = True
+    else:
+        heard = _ask(recalled, limits)
     _tell(recalled.folder, "the limits are changed" if heard else "swarm resume will take the limits", as_json=json)
     return 0
 
@@ -93,6 +103,7 @@ def retry(task: TaskArgument, run: RunOption = "", detach: DetachOption = False,
     Example: swarm retry 3
     """
     from swarmskill.core.events import RetryRequested
+    from swarmskill.core.state import Stop
     from swarmskill.model import Outcome, Phase
 
     recalled = recall(run)
@@ -107,6 +118,11 @@ def retry(task: TaskArgument, run: RunOption = "", detach: DetachOption = False,
         blamed = blocking_chain(recalled.state, task)[-1]
         raise UsageError(f"task {task} was skipped: {found.detail}", hint=f"swarm retry {shlex.quote(blamed)}")
     request = RetryRequested(at=time.time(), task=task, attempt=found.attempt)
+    if recalled.hosted:
+        _hosted(recalled).step(request)
+        hint = "swarm next --resume" if recalled.state.stop is not Stop.NONE else "swarm next"
+        _tell(recalled.folder, f"task {task} will be tried again, by its assistant: {hint}", as_json=json)
+        return 0
     if _ask(recalled, request):
         _tell(recalled.folder, f"task {task} will be tried again", as_json=json)
         return 0
@@ -130,8 +146,11 @@ def _stop(wanted: str, *, now: bool, force: bool, as_json: bool) -> int:
 
     recalled = recall(wanted)
     state = recalled.state
-    if recalled.held:
-        _ask(recalled, StopRequested(at=time.time(), session=state.session, now=now, force=force, reason="swarm stop"))
+    request = StopRequested(at=time.time(), session=state.session, now=now, force=force, reason="swarm stop")
+    if recalled.hosted and state.stage is not Stage.OVER:
+        said = _stop_hosted(recalled, request)
+    elif recalled.held:
+        _ask(recalled, request)
         said = "workers are being stopped" if now else "it stops when its workers have finished"
     elif state.stage is Stage.OVER or not (now or force):
         said = "nobody is at work on it"
@@ -142,6 +161,26 @@ def _stop(wanted: str, *, now: bool, force: bool, as_json: bool) -> int:
         said = f"its mayor is gone; left-over workers ended: {count}"
     _tell(recalled.folder, said, as_json=as_json)
     return 0
+
+
+def _stop_hosted(recalled: Recalled, request: StopRequested) -> str:
+    """Nobody has to be woken: the stop is recorded, and done, at once. Returns what is left for the assistant."""
+    from swarmskill.mayor.hosting import workers_out
+
+    before = workers_out(recalled.state)
+    after = workers_out(_hosted(recalled).step(request))
+    if after:
+        return f"it stops when its assistant said `swarm done` for {', '.join(after)}"
+    if before and request.now:
+        return f"it is stopped; its assistant should end {', '.join(before)}"
+    return "it is stopped"
+
+
+def _hosted(recalled: Recalled) -> HostedRun:
+    from swarmskill.mayor.hosting import HostedRun
+    from swarmskill.repo.repository import Repository
+
+    return HostedRun(recalled.folder, Repository.open(Path.cwd()), dict(os.environ))
 
 
 def _ask(recalled: Recalled, request: Event) -> bool:

@@ -12,6 +12,7 @@ from swarmskill.cli.options import JsonOption, RunArgument, print_json, print_te
 from swarmskill.errors import Refused
 
 if TYPE_CHECKING:
+    from swarmskill.cli.options import Recalled
     from swarmskill.core.state import State
     from swarmskill.places import RunFolder
 
@@ -41,8 +42,11 @@ def wait(
     from swarmskill.repo.locate import locate
 
     folder = find_run(locate(Path.cwd()).common_dir, run)
-    released = _wait_released(folder, timeout)
-    state = recall(folder.run_id).state
+    released = wait_released(folder, timeout)
+    recalled = recall(folder.run_id)
+    state = recalled.state
+    if recalled.hosted and state.stage is not Stage.OVER:
+        raise _with_assistant(recalled)
     if not released:
         return _tell_still(state, timeout or 0.0, as_json=json)
     if state.stage is not Stage.OVER:
@@ -50,7 +54,7 @@ def wait(
     return tell_end(folder, state, as_json=json)
 
 
-def _wait_released(folder: RunFolder, timeout: float | None) -> bool:
+def wait_released(folder: RunFolder, timeout: float | None) -> bool:
     """Wait until no mayor holds the run; False if the time is over before."""
     from swarmskill.ledger import read_holder
 
@@ -74,6 +78,16 @@ def _tell_still(state: State, timeout: float, *, as_json: bool) -> int:
     else:
         print_text(f"run {state.run_id} is running: {counts_text(counts(state))}; call again: {again}")
     return STILL_RUNNING
+
+
+def _with_assistant(recalled: Recalled) -> Refused:
+    from swarmskill.views.outcome import counts, counts_text
+    from swarmskill.views.remedies import going_on
+
+    state = recalled.state
+    told = "an assistant runs its workers" if recalled.tended else "the assistant that ran its workers is gone"
+    hint = f"watch it: swarm status {state.run_id} --watch" if recalled.tended else going_on(state)
+    return Refused(f"run {state.run_id} is not over, and {told}: {counts_text(counts(state))}", hint=hint)
 
 
 def _without_mayor(folder: RunFolder, state: State) -> Refused:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from swarmskill.config import OnExhaust
 from swarmskill.core.graph import bits
 from swarmskill.core.state import State, Stop, TaskState
-from swarmskill.model import NOTHING_USED, OnExhaust, Task, Usage
+from swarmskill.model import NOTHING_USED, Task, Usage
 
 
 def run_usage(state: State) -> Usage:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from swarmskill.config import Schedule
 from swarmskill.core.graph import bits
 from swarmskill.core.state import Door, Stage, State, Stop
-from swarmskill.model import Schedule
 
 
 def choose(state: State) -> Iterator[tuple[int, str]]:

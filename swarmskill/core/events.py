@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from swarmskill.model import NOTHING_USED, RunConfig, Task, Usage, Verdict, WorkerEnd
+from swarmskill.config import RunConfig
+from swarmskill.model import NOTHING_USED, Task, Usage, Verdict, WorkerEnd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

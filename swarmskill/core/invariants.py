@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from itertools import combinations
 from math import isclose
 
+from swarmskill.config import OnFailure, Schedule
 from swarmskill.core.choose import agent_limit
 from swarmskill.core.graph import bits
 from swarmskill.core.manifest import overlap
 from swarmskill.core.moves import fixed_agent
 from swarmskill.core.state import Door, Stage, State, Stop, TaskState
-from swarmskill.model import NOTHING_USED, OnFailure, Outcome, Phase, Schedule
+from swarmskill.model import NOTHING_USED, Outcome, Phase
 
 _ACTIVE = frozenset({Phase.ASSIGNED, Phase.RUNNING, Phase.VALIDATING, Phase.INTEGRATING})
 _BUSY = frozenset({Phase.ASSIGNED, Phase.RUNNING})

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from swarmskill.config import OnFailure, Share
 from swarmskill.core import retries
 from swarmskill.core.budget import task_shortage
 from swarmskill.core.events import AttemptEvent
 from swarmskill.core.state import State, TaskState
-from swarmskill.model import NOTHING_USED, Feedback, OnFailure, Outcome, Phase, Share, Task, Trouble
+from swarmskill.model import NOTHING_USED, Feedback, Outcome, Phase, Task, Trouble
 
 
 def current(state: State, event: AttemptEvent, phase: Phase) -> TaskState | None:

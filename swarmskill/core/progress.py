@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from swarmskill.config import Land as LandWhen
+from swarmskill.config import OnExhaust, Schedule
 from swarmskill.core.budget import exhaust, left_for
 from swarmskill.core.choose import choose, eligible_tasks
 from swarmskill.core.effects import Await, Effect, Integrate, Kill, Land, Report, Rest, Spawn, Summarise, Validate
@@ -12,8 +14,7 @@ from swarmskill.core.gates import probe_started
 from swarmskill.core.graph import bits
 from swarmskill.core.state import Door, Gate, Stage, State, Stop, TaskState
 from swarmskill.errors import InternalError
-from swarmskill.model import Land as LandWhen
-from swarmskill.model import OnExhaust, Outcome, Phase, Schedule
+from swarmskill.model import Outcome, Phase
 
 
 def proceed(state: State, at: float) -> tuple[State, tuple[Effect, ...]]:

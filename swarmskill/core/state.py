@@ -7,8 +7,9 @@ from enum import StrEnum
 
 from rpds import HashTrieMap
 
+from swarmskill.config import RunConfig
 from swarmskill.core.graph import EMPTY_GRAPH, Graph
-from swarmskill.model import NOTHING_USED, Feedback, Outcome, Phase, RunConfig, Usage, WorkerEnd
+from swarmskill.model import NOTHING_USED, Feedback, Outcome, Phase, Usage, WorkerEnd
 
 
 class Stage(StrEnum):

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from swarmskill.agents.account import Account
 from swarmskill.agents.registry import find_agent
+from swarmskill.config import Price
 from swarmskill.core.events import WorkerReported
 from swarmskill.core.graph import bits
 from swarmskill.core.state import State
-from swarmskill.model import NOTHING_USED, AgentReport, Ending, Price, Usage
+from swarmskill.model import NOTHING_USED, AgentReport, Ending, Usage
 from swarmskill.places import RunFolder, attempt_key
 from swarmskill.views.base import Progress
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -87,19 +88,28 @@ def handed_out(folder: RunFolder) -> HandedOut:
     return HandedOut(
         folder.handed,
         assistant.name,
-        named=(lambda key: worker_name(*_parts(key))) if way.named else None,
+        named=(lambda key: _address(way, key)) if way.named else None,
         reachable=way.message is not None,
     )
 
 
+def _address(way: Way, key: str) -> str:
+    """By which name the assistant's tools know the worker of an attempt: the one that it was spawned with."""
+    name = worker_name(*_parts(key))
+    return plain_name(name) if way.spawn and "{plain}" in way.spawn.input.values() else name
+
+
 def worker_name(task_key: str, attempt: int) -> str:
-    """The name of an attempt's worker: `worker-3`, and `worker-3-2` for a second one from scratch."""
-    return f"worker-{task_key}" if attempt == 1 else f"worker-{task_key}-{attempt}"
+    """The name of an attempt's worker: `worker-3`, and `worker-3-try2` for a second one from scratch."""
+    return f"worker-{task_key}" if attempt == 1 else f"worker-{task_key}-try{attempt}"
 
 
 def plain_name(name: str) -> str:
-    """A worker's name for tools that take small letters, digits and underscores only."""
-    return re.sub(r"[^a-z0-9]+", "_", name.casefold()).strip("_")
+    """A worker's name for tools that take small letters, digits and underscores only; no two names become one."""
+    plain = name.replace("-", "_")
+    if re.fullmatch(r"[a-z0-9-]+", name):
+        return plain
+    return f"{re.sub(r'[^a-z0-9]+', '_', plain.lower()).strip('_')}_{zlib.crc32(name.encode()):08x}"
 
 
 def _parts(key: str) -> tuple[str, int]:

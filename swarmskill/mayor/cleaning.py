@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from swarmskill.config import WorktreeSetup
 from swarmskill.core.state import State
 from swarmskill.mayor.branch import FOREIGN
 from swarmskill.mayor.isolation import LOST, PUT_ASIDE
-from swarmskill.model import Outcome, Phase, WorktreeSetup
+from swarmskill.model import Outcome, Phase
 from swarmskill.places import attempt_key, attempt_ref, worktrees_folder
 from swarmskill.repo.integrate import drop_attempt, kept_attempts
 from swarmskill.repo.repository import Repository
 from swarmskill.repo.worktree import Worktrees
+from swarmskill.views.remedies import going_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def _reasons_to_keep(state: State, named: frozenset[str]) -> dict[str, str]:
             continue
         why = f"the work of task {task_id} is not integrated ({task.outcome or task.phase})"
         if task.phase is not Phase.ENDED:
-            why = f"task {task_id} is not done; go on with: swarm resume {state.run_id}"
+            why = f"task {task_id} is not done; go on with: {going_on(state)}"
         for attempt in range(1, task.attempt + 1):
             reasons[attempt_key(task_id, attempt)] = why
     return reasons

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from swarmskill.agents.environment import secret_values, worker_environment
 from swarmskill.backends.base import Backend
 from swarmskill.backends.handed import HandedOut
+from swarmskill.config import RunConfig
 from swarmskill.mayor.accounts import Accounts
 from swarmskill.mayor.branch import RunBranch
 from swarmskill.mayor.commands import Commands
 from swarmskill.mayor.isolation import CheckoutGuard
-from swarmskill.model import RunConfig
 from swarmskill.places import RunFolder
 from swarmskill.repo.collecting import GcPause
 from swarmskill.repo.repository import Repository

@@ -17,7 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from swarmskill.model import Isolation, Touch, WorkerResult
+from swarmskill.config import Isolation
+from swarmskill.model import Touch, WorkerResult
 from swarmskill.places import RunFolder, attempt_ref
 from swarmskill.repo.collecting import GcPause
 from swarmskill.repo.git import GitFailed

@@ -21,6 +21,7 @@ from swarmskill.backends.host import HOSTED
 from swarmskill.backends.process import ProcessBackend
 from swarmskill.backends.processes import identity
 from swarmskill.backends.tmux import TmuxBackend
+from swarmskill.config import RunConfig
 from swarmskill.core.effects import Await
 from swarmskill.core.events import Event, LimitsChanged, RunResumed, RunStarted, StopRequested
 from swarmskill.core.progress import outstanding
@@ -41,7 +42,7 @@ from swarmskill.mayor.refusals import explained
 from swarmskill.mayor.takeover import clear_locks, end_commands, leash, refuse_unexplained
 from swarmskill.mayor.watching import Watching
 from swarmskill.mayor.windows import spent_windows, tmux_of
-from swarmskill.model import RunConfig, Task
+from swarmskill.model import Task
 from swarmskill.places import RunFolder, attempt_key, worktrees_folder
 from swarmskill.repo.collecting import GcPause
 from swarmskill.repo.repository import Repository

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from swarmskill.backends.tmux import TmuxBackend
+from swarmskill.config import TMUX, RunConfig
 from swarmskill.core.state import State
-from swarmskill.model import TMUX, Outcome, RunConfig
+from swarmskill.mayor.cleaning import Cleaned
+from swarmskill.model import Outcome
 from swarmskill.places import RunFolder, attempt_key
 
 
@@ -19,3 +21,16 @@ def spent_windows(state: State, task_id: str) -> list[str]:
     if state.config.keep_sessions or task.outcome is not Outcome.COMPLETED:
         return []
     return [attempt_key(task_id, attempt) for attempt in range(1, task.attempt + 1)]
+
+
+def end_windows(folder: RunFolder, state: State, cleaned: Cleaned) -> None:
+    """Close all windows of a run that nobody drives, unless workers are at work in them."""
+    for backend in tmux_of(folder, state.config):
+        windows = backend.server.windows()
+        if not windows:
+            continue
+        if busy := backend.running():
+            cleaned.kept["tmux windows"] = f"workers are at work in them: {len(busy)}; swarm kill {state.run_id}"
+        else:
+            backend.server.end()
+            cleaned.removed.append(f"tmux windows: {len(windows)}")

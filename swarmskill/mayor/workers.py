@@ -16,12 +16,13 @@ from swarmskill.agents.registry import find_agent
 from swarmskill.backends.base import CannotStart, Job, JobEnd, JobLost, Started
 from swarmskill.backends.masking import mask
 from swarmskill.codec import dump_json, load_json
+from swarmskill.config import RunConfig
 from swarmskill.core import events as ev
 from swarmskill.core.effects import Await, Kill, Spawn
 from swarmskill.core.state import State
 from swarmskill.mayor.accounts import model_for
 from swarmskill.mayor.context import RunContext
-from swarmskill.model import Ending, Feedback, RunConfig, Task, WorkerEnd, WorkerResult
+from swarmskill.model import Ending, Feedback, Task, WorkerEnd, WorkerResult
 from swarmskill.places import RESULT_FILE, attempt_key
 from swarmskill.prompt import Again, BlockerSummary, render_prompt
 from swarmskill.repo.changes import diffstat, patch

@@ -8,8 +8,8 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from swarmskill.config import WorktreeSetup
 from swarmskill.errors import InputError, Refused
-from swarmskill.model import WorktreeSetup
 from swarmskill.repo.files import behind_link, inside, remove_tree
 from swarmskill.repo.git import encode
 from swarmskill.repo.repository import Repository

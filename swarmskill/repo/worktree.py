@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from swarmskill.model import WorktreeSetup
+from swarmskill.config import WorktreeSetup
 from swarmskill.places import WORKER_FOLDER
 from swarmskill.repo import admin
 from swarmskill.repo.files import remove_tree

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from swarmskill.config import Isolation
 from swarmskill.core.manifest import segments
 from swarmskill.model import (
     CHECK_ORDER,
@@ -24,7 +25,6 @@ from swarmskill.model import (
     Claim,
     Ending,
     Evidence,
-    Isolation,
     Task,
     Touch,
     Verdict,

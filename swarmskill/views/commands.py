@@ -21,6 +21,11 @@ def logs(task_id: str, run: str = "") -> str:
     return _swarm("logs", task_id, run=run)
 
 
+def attach(task_id: str = "", run: str = "") -> str:
+    """Look at a worker in its window, or at all of them."""
+    return _swarm("attach", *([task_id] if task_id else []), run=run)
+
+
 def why(task_id: str, run: str = "") -> str:
     """Tell a task's story."""
     return _swarm("why", task_id, run=run)
@@ -34,6 +39,11 @@ def retry(task_id: str, run: str = "") -> str:
 def on_run(verb: str, run_id: str) -> str:
     """A verb that takes the run as its argument."""
     return shlex.join(["swarm", verb, run_id])
+
+
+def resume_hosted(run_id: str) -> str:
+    """Go on with a run whose workers an assistant runs."""
+    return _swarm("next", "--resume", run=run_id)
 
 
 def resume(run_id: str, *, max_cost: float | None = None, max_tokens: int | None = None) -> str:

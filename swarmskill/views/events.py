@@ -83,7 +83,8 @@ def _stop_requested(event: ev.StopRequested) -> str:
 
 def _worker_started(event: ev.WorkerStarted) -> str:
     warnings = "".join(f"; warning: {text}" for text in event.warnings)
-    return f"worker started from {short(event.base)}, process {event.pid}{warnings}"
+    process = f", process {event.pid}" if event.pid else ""
+    return f"worker started from {short(event.base)}{process}{warnings}"
 
 
 def _spawn_failed(event: ev.SpawnFailed) -> str:

@@ -59,18 +59,27 @@ def handout_text(document: Mapping[str, Any]) -> str:
 def next_line(state: State, handed: list[Handed], wait: str) -> str:
     """What the assistant is to do now."""
     fresh = [one for one in handed if not one.again]
-    if fresh:
-        calls = "Make its `call`." if len(fresh) == 1 else f"Make these {len(fresh)} `call`s, all in one message."
-        return (calls + " " if fresh[0].call else "") + wait
+    out = [one for one in handed if one.again]
+    words = []
+    if fresh and fresh[0].call:
+        them = f"the {len(fresh)} `call`s" if not out else "the `call` of " + _names(fresh)
+        words.append(f"Make {them if handed[1:] else 'its `call`'}{', all in one message' if fresh[1:] else ''}.")
+    if out:
+        told = " (call those that you have not)" if out[0].call else ""
+        words.append(f"Out already: {_names(out)}{told}.")
     if handed:
-        return f"Out: {', '.join(one.worker for one in handed)}. {wait}"
+        return " ".join([*words, wait])
     return over_line(state)
 
 
+def _names(handed: Iterable[Handed]) -> str:
+    return ", ".join(one.worker for one in handed)
+
+
 def over_line(state: State) -> str:
-    """How a run of which nobody is out stands."""
+    """How a run stands of which nobody is out."""
     if state.stop is not Stop.NONE:
-        return f"The run is stopped ({state.stop_reason or 'on request'}). Go on: swarm next --resume"
+        return f"The run is stopped: {state.stop_reason or 'on request'}. If the user wants it: swarm next --resume"
     if state.stage is not Stage.OVER:
         return "swarm next"
     told = f"The run is over: {counts_text(counts(state))}."
@@ -100,7 +109,7 @@ def _became(state: State, task_id: str) -> str:
     if task.outcome is Outcome.COMPLETED:
         return f"{task_id} completed as {short(task.commit)}"
     if task.phase is Phase.ENDED:
-        return f"{task_id} {why_ended(task)}"
+        return f"{task_id} {task.outcome}: {why_ended(task)}"
     if task.feedback is not None:
         return f"{task_id} is tried again: {feedback_text(task.feedback)}"
     return f"{task_id} is {task.phase}"

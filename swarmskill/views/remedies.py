@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from swarmskill.backends.host import HOSTED
 from swarmskill.core.state import State
 from swarmskill.views import commands
 from swarmskill.views.gates import how_to_mend
@@ -20,6 +21,8 @@ def mending(state: State) -> Iterator[tuple[str, str]]:
 
 def going_on(state: State) -> str:
     """The command that takes the run up again; with a higher limit if the budget stopped it."""
+    if state.config.backend in HOSTED:
+        return commands.resume_hosted(state.run_id)
     budget = run_budget(state)
     if not state.exhausted:
         return commands.resume(state.run_id)

@@ -43,7 +43,9 @@ def test_auto_may_be_said_anywhere(user: User, place: str) -> None:
     user.place_program("claude", "echo 2.1.329")
     if place == "swarm.toml":
         user.write("swarm.toml", 'agent = "auto"\n')
-    said = user.swarm("run", user.tasks(OPEN), "--dry-run", **KEY, **({"SWARM_AGENT": "auto"} if place == "variable" else {}))
+    said = user.swarm(
+        "run", user.tasks(OPEN), "--dry-run", **KEY, **({"SWARM_AGENT": "auto"} if place == "variable" else {})
+    )
     assert (said.code, said.err.partition(" (")[0]) == (0, "Using: claude 2.1.329")
 
 

@@ -240,5 +240,8 @@ def test_a_misspelt_variable_is_told(user: User) -> None:
 def test_unreadable_list(user: User) -> None:
     (user.top / "folder.json").mkdir()
     said = user.swarm("run", "folder.json")
-    assert (said.code, said.err) == (2, "error: folder.json: is a folder\n hint: name the file in it: folder.json/tasks.json\n")
+    assert (said.code, said.err) == (
+        2,
+        "error: folder.json: is a folder\n hint: name the file in it: folder.json/tasks.json\n",
+    )
     assert Path(user.top / "folder.json").is_dir()

@@ -65,7 +65,9 @@ def test_json(user: User) -> None:
     ended = user.swarm("wait", "--json")
     assert (ended.code, ended.document["outcome"]) == (0, "completed")
     assert ended.document.keys() == user.swarm("status", "--json").document.keys()
-    assert user.swarm("wait", "--json").document["outcome"] == "completed", "waiting for what is over tells its end, too"
+    assert user.swarm("wait", "--json").document["outcome"] == "completed", (
+        "waiting for what is over tells its end, too"
+    )
 
 
 def test_the_task_list_may_come_from_standard_input(user: User) -> None:

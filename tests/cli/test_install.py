@@ -12,7 +12,9 @@ from swarmskill import __version__
 from swarmskill.install import find_installed, places
 from tests.cli.conftest import TOP, User
 
-SKILL = sorted(path.relative_to(TOP / "skills" / "swarm") for path in (TOP / "skills" / "swarm").rglob("*") if path.is_file())
+SKILL = sorted(
+    path.relative_to(TOP / "skills" / "swarm") for path in (TOP / "skills" / "swarm").rglob("*") if path.is_file()
+)
 CLAUDE = ".claude/skills/swarm"
 AGENTS = ".agents/skills/swarm"
 PLUGIN = ".claude-plugin/plugin.json"
@@ -202,7 +204,10 @@ def test_claude_code_may_have_its_folder_elsewhere(stranger: User) -> None:
 
 def test_those_on_path_are_meant_if_none_is_named(stranger: User) -> None:
     said = stranger.swarm("install", folder=stranger.base, PATH="/usr/bin:/bin")
-    assert (said.err, said.code) == ("error: none of the assistants is on PATH\n hint: name one: swarm install claude\n", 2)
+    assert (said.err, said.code) == (
+        "error: none of the assistants is on PATH\n hint: name one: swarm install claude\n",
+        2,
+    )
     program = stranger.base / "bin" / "codex"
     program.parent.mkdir()
     program.write_text("#!/bin/sh\n")

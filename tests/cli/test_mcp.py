@@ -49,7 +49,12 @@ class Assistant:
         self.seen.append((progress, total, message or ""))
 
 
-def play(user: User, *stories: Callable[[Assistant], Awaitable[None]], options: tuple[str, ...] = (), folder: Path | None = None) -> None:
+def play(
+    user: User,
+    *stories: Callable[[Assistant], Awaitable[None]],
+    options: tuple[str, ...] = (),
+    folder: Path | None = None,
+) -> None:
     """Play each story with a server of its own, all at the same time, in the user's repository."""
 
     async def one(story: Callable[[Assistant], Awaitable[None]], log: Any) -> None:
@@ -126,7 +131,9 @@ def test_a_plan_is_that_of_the_verb_without_the_tasks(user: User) -> None:
 
 
 def test_a_run_goes_from_start_to_report(user: User) -> None:
-    listed = user.tasks(task("slow", waits(user.gate())), task("quick", writes("x"), files=["x"]), task("bad", "false", max_retries=0))
+    listed = user.tasks(
+        task("slow", waits(user.gate())), task("quick", writes("x"), files=["x"]), task("bad", "false", max_retries=0)
+    )
 
     async def story(assistant: Assistant) -> None:
         begun = await assistant.ask("start", tasks=listed, max_workers=3)
@@ -135,7 +142,12 @@ def test_a_run_goes_from_start_to_report(user: User) -> None:
         user.until_running("slow")
         still = await assistant.ask("wait", seconds=6)
         assert still.pop("seconds") > 0
-        assert still == {"run_id": run, "outcome": "running", "counts": still["counts"], "next": "still running: call wait again"}
+        assert still == {
+            "run_id": run,
+            "outcome": "running",
+            "counts": still["counts"],
+            "next": "still running: call wait again",
+        }
         assert still["counts"]["in_progress"] == 1
         [(passed, total, message)] = assistant.seen
         assert (5 <= passed <= 6, total, message) == (True, 6, "1 completed, 1 in progress, 1 failed")
@@ -150,7 +162,9 @@ def test_a_run_goes_from_start_to_report(user: User) -> None:
         assert ended["landed"] == user.git("rev-parse", "HEAD")
         full = await assistant.ask("status", full=True)
         assert full == user.swarm("status", "--json").document
-        assert (await assistant.ask("status", task="bad"))["task"] == user.swarm("why", "bad", "--json").document["task"]
+        assert (await assistant.ask("status", task="bad"))["task"] == user.swarm("why", "bad", "--json").document[
+            "task"
+        ]
         assert (await assistant.text("report")).strip() == user.swarm("report").raw.decode().strip()
 
     play(user, story)
@@ -197,7 +211,13 @@ def claim(name: str) -> str:
 def test_an_assistant_spawns_the_workers_itself(user: User) -> None:
     listed = user.tasks(
         {"id": "one", "subject": "Do one", "files": ["one"], "validation": {"files_exist": ["one"]}},
-        {"id": "two", "subject": "Do two", "files": ["two"], "blockedBy": ["one"], "validation": {"files_exist": ["two"]}},
+        {
+            "id": "two",
+            "subject": "Do two",
+            "files": ["two"],
+            "blockedBy": ["one"],
+            "validation": {"files_exist": ["two"]},
+        },
     )
 
     async def story(assistant: Assistant) -> None:
@@ -336,7 +356,12 @@ def test_nothing_but_the_protocol_is_on_standard_output(user: User) -> None:
         {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello},
         {"jsonrpc": "2.0", "method": "notifications/initialized"},
         {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "plan", "arguments": {"tasks": listed}}},
-        {"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {"name": "start", "arguments": {"tasks": listed}}},
+        {
+            "jsonrpc": "2.0",
+            "id": 3,
+            "method": "tools/call",
+            "params": {"name": "start", "arguments": {"tasks": listed}},
+        },
         {"jsonrpc": "2.0", "id": 4, "method": "tools/call", "params": {"name": "start", "arguments": {"tasks": "x"}}},
     ]
     with subprocess.Popen(

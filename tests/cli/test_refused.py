@@ -16,9 +16,7 @@ VIEWS = ["status", "tree", "runs", "events", "report", "stop", "kill", "resume",
 def test_outside_of_a_repository(stranger: User) -> None:
     tasks = stranger.tasks(*TASKS)
     said = stranger.swarm("run", tasks, folder=stranger.base)
-    assert said.err == (
-        "error: ~ is not in a git repository\n hint: git init && git add -A && git commit -m start\n"
-    )
+    assert said.err == ("error: ~ is not in a git repository\n hint: git init && git add -A && git commit -m start\n")
     assert (said.out, said.code) == ("", 1)
     assert stranger.swarm("plan", tasks, folder=stranger.base).code == 0
 
@@ -123,9 +121,7 @@ def test_a_missing_program(user: User, tasks: list, options: list[str], problem:
     name = user.tasks(*tasks)
     for words in ([], ["--dry-run"]):
         said = user.swarm("run", name, *options, *words)
-        assert said.err == (
-            f"error: {problem}\n hint: mend that, then look again: swarm run ~/tasks.json --dry-run\n"
-        )
+        assert said.err == (f"error: {problem}\n hint: mend that, then look again: swarm run ~/tasks.json --dry-run\n")
         assert (said.out, said.code, user.untouched) == ("", 1, True)
 
 

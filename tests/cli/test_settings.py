@@ -44,7 +44,7 @@ def test_tables_of_two_places_are_not_mixed(user: User) -> None:
 
 
 def test_a_list_and_a_flag_in_variables(user: User) -> None:
-    worker = ["sh", "-c", "echo \"$SEEN $HIDDEN\" > out"]
+    worker = ["sh", "-c", 'echo "$SEEN $HIDDEN" > out']
     said = user.swarm(
         *("run", user.tasks(task("t", worker, files=["out"]))),
         **{"SWARM_ENV": "SEEN, OTHER_*", "SWARM_KEEP": "true", "SEEN": "yes", "HIDDEN": "no"},

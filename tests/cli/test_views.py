@@ -53,10 +53,7 @@ def test_runs(user: User) -> None:
 
 def test_tree(user: User) -> None:
     assert user.swarm("tree").out == (
-        "RUN\n"
-        "✓ good  Do good\n"
-        "└─ ✗ bad  Do bad  failed\n"
-        "   └─ – after  Do after  skipped\n"
+        "RUN\n✓ good  Do good\n└─ ✗ bad  Do bad  failed\n   └─ – after  Do after  skipped\n"
     )
 
 
@@ -121,7 +118,9 @@ def test_a_run_by_a_part_of_its_name(user: User) -> None:
     assert user.swarm("why", "first", "--run", first).code == 0
 
 
-@pytest.mark.parametrize("words", ["why goods", "logs goods", "retry goods", "events --task goods", "clean --task goods"])
+@pytest.mark.parametrize(
+    "words", ["why goods", "logs goods", "retry goods", "events --task goods", "clean --task goods"]
+)
 def test_unknown_task(user: User, words: str) -> None:
     said = user.swarm(*words.split())
     assert (said.out, said.err, said.code) == ("", "error: run RUN has no task 'goods'\n hint: there are: good\n", 2)

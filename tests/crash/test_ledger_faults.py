@@ -266,7 +266,9 @@ def test_recycled_pid_of_a_holder_is_never_signalled(scene: Scene, words: tuple[
 def test_recycled_pid_of_a_worker_is_neither_adopted_nor_signalled(scene: Scene) -> None:
     """As after a reboot: the keeper is gone, and the worker's pid belongs to somebody else."""
     (scene.side / "nap-a").write_text("30")
-    scene.killed_when(lambda: scene.lives() and "a" in scene.state.tasks and scene.state.tasks["a"].worker is not None, *scene.words)
+    scene.killed_when(
+        lambda: scene.lives() and "a" in scene.state.tasks and scene.state.tasks["a"].worker is not None, *scene.words
+    )
     for pid in processes_of(scene):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -325,6 +327,12 @@ def _powerless(scene: Scene, *words: str) -> Ran:
         bound = "-dac_override,-dac_read_search,-fowner"
         command = ["setpriv", "--inh-caps", bound, "--bounding-set", bound, "--", *command]
     done = subprocess.run(
-        command, cwd=scene.top, env=scene.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=LIMIT
+        command,
+        cwd=scene.top,
+        env=scene.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=LIMIT,
     )
     return Ran(done.returncode, done.stdout)

@@ -97,7 +97,9 @@ def test_keeper_or_worker_killed_under_a_living_mayor(make_scene: MakeScene, vic
     scene = make_scene(tasks={"a": (), "c": ("a",)})
     (scene.side / "nap-a").write_text("5")
     with scene.start(*scene.words) as mayor:
-        assert wait_until(lambda: scene.lives() and "a" in scene.state.tasks and scene.state.tasks["a"].worker is not None, 20)
+        assert wait_until(
+            lambda: scene.lives() and "a" in scene.state.tasks and scene.state.tasks["a"].worker is not None, 20
+        )
         (scene.side / "nap-a").unlink()
         for pid in [pid for pid, command in processes_of(scene).items() if victim in command]:
             os.kill(pid, signal.SIGKILL)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
-from swarmskill.model import Claim, Ending, Outcome, Problem, RunConfig, Task, Trouble, Usage
+from swarmskill.config import RunConfig
+from swarmskill.model import Claim, Ending, Outcome, Problem, Task, Trouble, Usage
 
 PASSING = (Trouble.RATE_LIMIT, Trouble.OVERLOADED, Trouble.NETWORK)
 PAUSED = "paused"

@@ -9,7 +9,8 @@ from statistics import median
 from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
 from swarmskill.core.state import Door, Gate, Stage, State, Stop
-from swarmskill.model import Land, OnExhaust, OnFailure, Outcome, Phase, Schedule, Task, Trouble, Usage
+from swarmskill.config import Land, OnExhaust, OnFailure, Schedule
+from swarmskill.model import Outcome, Phase, Task, Trouble, Usage
 from tests.machine.accounts import PAUSED, Accounts, problem_of
 from tests.machine.runs import overlapping
 

@@ -10,20 +10,14 @@ from hypothesis import strategies as st
 
 from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
+from swarmskill.config import AgentOptions, Land, OnExhaust, OnFailure, RunConfig, Schedule, Share
 from swarmskill.model import (
-    AgentOptions,
     AgentReport,
     CheckKind,
     CheckResult,
     Claim,
     Ending,
-    Land,
-    OnExhaust,
-    OnFailure,
     Problem,
-    RunConfig,
-    Schedule,
-    Share,
     Task,
     Trouble,
     Usage,

@@ -14,7 +14,8 @@ from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
 from swarmskill.core.state import Door, Stage, Stop
 from swarmskill.core.transitions import step
-from swarmskill.model import Outcome, Phase, RunConfig, Task
+from swarmskill.config import RunConfig
+from swarmskill.model import Outcome, Phase, Task
 from tests.bookkeeper import ANSWERS, Bookkeeper
 from tests.machine.oracle import Oracle
 from tests.machine.runs import About, configs, draw_attempt_event, draw_run_event, success, task_lists

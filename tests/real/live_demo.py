@@ -13,7 +13,8 @@ import time
 from swarmskill.core import events as ev
 from swarmskill.core.state import EMPTY, State
 from swarmskill.core.transitions import step
-from swarmskill.model import RunConfig, Share, Task, Usage
+from swarmskill.config import RunConfig, Share
+from swarmskill.model import Task, Usage
 from swarmskill.views.base import Progress, View
 from swarmskill.views.choose import choose_view
 

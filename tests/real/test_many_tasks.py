@@ -34,7 +34,9 @@ def test_every_task_becomes_one_commit(project: Project, shape: Any, count: int,
     base = project.commit_all("start")
     ran = project.swarm("run", project.write_tasks(shape(count)), "--json")
     with capsys.disabled():
-        print(f"\n{count} no-op tasks, {shape.__name__}: {ran.seconds:.1f} s, {ran.seconds / count * 1000:.0f} ms a task")
+        print(
+            f"\n{count} no-op tasks, {shape.__name__}: {ran.seconds:.1f} s, {ran.seconds / count * 1000:.0f} ms a task"
+        )
     assert ran.code == 0, ran.stderr[-2000:]
     assert {task["outcome"] for task in ran.document["tasks"]} == {"completed"}
     order = [int(task) for task in project.trailers(f"{base}..main", "Swarm-Task")]

@@ -79,9 +79,7 @@ class Place:
 
     def swarm(self, *words: str) -> subprocess.CompletedProcess[str]:
         argv = [sys.executable, "-m", "swarmskill", *words]
-        return subprocess.run(
-            argv, cwd=self.top, env=self.env, capture_output=True, text=True, check=False, timeout=90
-        )
+        return subprocess.run(argv, cwd=self.top, env=self.env, capture_output=True, text=True, check=False, timeout=90)
 
     def task_list(self, tasks: Sequence[Mapping[str, Any]], check: str) -> Path:
         path = self.side / "tasks.json"

@@ -12,7 +12,7 @@ import pytest
 from swarmskill import settings
 from swarmskill.agents.pool import parse_pool
 from swarmskill.cli.run import run
-from swarmskill.model import AgentOptions, Price, Share, WorktreeSetup
+from swarmskill.config import AgentOptions, Price, Share, WorktreeSetup
 from tests.repo.pages import errors_page
 
 REFERENCES = Path(__file__).parents[2] / "references"
@@ -72,7 +72,9 @@ def test_every_key_of_an_agent_and_of_a_price_is_on_the_page() -> None:
 
 def test_every_other_option_of_run_is_on_the_page() -> None:
     named = {re.match(r"--[a-z-]+", option)[0] for option in table("Other options of `swarm run`")}
-    others = {f"--{name.replace('_', '-')}" for name in inspect.signature(run).parameters if name not in settings._DECODERS}
+    others = {
+        f"--{name.replace('_', '-')}" for name in inspect.signature(run).parameters if name not in settings._DECODERS
+    }
     assert named == others - {"--tasks"}
 
 

@@ -36,7 +36,11 @@ def bare_environment(home: Path) -> dict[str, str]:
     home.mkdir()
     (home / "bin").mkdir()
     (home / "bin" / "python3").symlink_to(Path(sys.base_prefix) / "bin" / "python3")
-    pip = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_")) or "proxy" in name.lower()}
+    pip = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(("PIP_", "SSL_")) or "proxy" in name.lower()
+    }
     config = Path(os.environ.get("HOME", "/")) / ".config" / "pip" / "pip.conf"
     if config.is_file() and "PIP_CONFIG_FILE" not in pip:
         pip["PIP_CONFIG_FILE"] = str(config)

@@ -29,20 +29,15 @@ from typing import Any
 from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
 from swarmskill.core.state import Gate, State
+from swarmskill.config import Land, OnExhaust, OnFailure, RunConfig, Schedule, Share
 from swarmskill.model import (
     AgentReport,
     CheckKind,
     CheckResult,
     Claim,
     Ending,
-    Land,
-    OnExhaust,
-    OnFailure,
     Phase,
     Problem,
-    RunConfig,
-    Schedule,
-    Share,
     Task,
     Trouble,
     Usage,

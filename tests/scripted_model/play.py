@@ -9,13 +9,29 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from tests.scripted_model import tools
-from tests.scripted_model.conversation import Block, Call, CallKind, Conversation, Json, Reply, Role, Say, Think, Usage
+from tests.scripted_model.conversation import (
+    Block,
+    Call,
+    CallKind,
+    Conversation,
+    Json,
+    Reply,
+    Role,
+    Say,
+    Think,
+    Turn,
+    Usage,
+)
 from tests.scripted_model.faults import Fault
+from tests.scripted_model.mayor import is_mayor, lead, strings
 from tests.scripted_model.script import choose
 
 _FENCED: Final = re.compile(r"^(`{3,})(?:bash|sh)\n(.*?)^\1", re.S | re.M)
 _WORKTREE: Final = re.compile(r"^- Working directory, .*?: `(.+)`$", re.M)
 _RESULT_FILE: Final = re.compile(r"then rename it to `(.+?)`")
+_ORDER: Final = re.compile(r"Read (\S.*?/\.swarm/prompt\.md) (?:and do what it says|again: it tells)")
+_PROMPT: Final = re.compile(r"^(?:\s*\d+\W)?# (?:You are worker-|Attempt \d+ at task)", re.M)
+_NUMBERED: Final = re.compile(r"^ *\d+[\t→]", re.M)
 _DONE_FORM: Final = re.compile(r"^Done:\n\n```json\n(.*?)\n```$", re.S | re.M)
 
 
@@ -30,6 +46,11 @@ class Turning:
 
 def play(conversation: Conversation) -> Turning:
     """The model's turn. A request without tools (for a title, say) gets no call, no wait and no fault."""
+    conversation = prompted(conversation)
+    if is_mayor(conversation):
+        return Turning(_whole(Reply(lead(conversation))))
+    if (order := unread(conversation)) is not None:
+        return Turning(Reply((tools.read(conversation.tools, order),)))
     chosen = choose(conversation.turns)
     if chosen is None:
         return Turning(_whole(Reply(follow(conversation))))
@@ -42,6 +63,27 @@ def play(conversation: Conversation) -> Turning:
         said = tuple(block for block in turning.reply.blocks if isinstance(block, Say))
         return Turning(_whole(Reply(said, turning.reply.usage)))
     return replace(turning, reply=_whole(turning.reply))
+
+
+def prompted(conversation: Conversation) -> Conversation:
+    """The conversation with prompts that were read from files as they would be had the user said them."""
+    turns = list(conversation.turns)
+    for index, turn in enumerate(turns):
+        if turn.role is Role.TOOL and any(one.role is Role.USER and _ORDER.search(one.text) for one in turns[:index]):
+            text = "\n".join(strings(turn))
+            if _PROMPT.search(text):
+                turns[index] = Turn(Role.USER, _NUMBERED.sub("", text))
+    return replace(conversation, turns=tuple(turns))
+
+
+def unread(conversation: Conversation) -> str | None:
+    """The prompt file that a worker of `swarm next` was told to read, and has not read."""
+    for turn in reversed(conversation.turns if conversation.tools else ()):
+        if turn.role is Role.USER and _PROMPT.search(turn.text):
+            return None
+        if turn.role is Role.USER and (order := _ORDER.search(turn.text)):
+            return order[1]
+    return None
 
 
 def _turns(steps: list[Any]) -> list[list[Json]]:

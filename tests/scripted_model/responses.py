@@ -6,6 +6,7 @@ import itertools
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tests.scripted_model import chat
 from tests.scripted_model.conversation import (
@@ -41,6 +42,8 @@ def read(body: Json) -> Conversation:
             tools += _names(item.get("tools", []))
         elif turn := _turn(kind, item, turns):
             turns.append(turn)
+        elif turns and turns[-1].role is Role.ASSISTANT:  # what else it said and called in that turn
+            turns[-1] = replace(turns[-1], text=f"{turns[-1].text}\n{json.dumps(item)}")
     return Conversation(tuple(turns), tuple(tools))
 
 

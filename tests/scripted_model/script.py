@@ -28,7 +28,7 @@ and `"$PROMPT:<regex>"` for group 1 of its last match in what the user said.
 Step k is played when k turns of the assistant lie behind the last user's text with a script. A script may hold
 another, in the prompt of a sub-agent: the outermost counts. Of several, the last one of the right attempt does.
 
-The attempt is told by the line "You do one task, attempt N" of our worker's prompt. `FAKE[N]` comes before a plain
+The attempt is told by the line "You do one task, attempt N" or "# Attempt N" of our worker's prompt. `FAKE[N]` comes before a plain
 `FAKE`, which does for all attempts; with neither the model says "ok". A retry that resumes a session may tell the
 new attempt and no script: then the steps of the script that was told before count from there.
 """
@@ -42,7 +42,7 @@ from typing import Any, Final
 from tests.scripted_model.conversation import Json, Role, Turn
 
 _OPENING: Final = re.compile(r"FAKE(?:\[(\d+)\])?:\s*(?=[\[{])")
-_ATTEMPT: Final = re.compile(r"You do one task, attempt (\d+)|^# Attempt (\d+) at task", re.M)
+_ATTEMPT: Final = re.compile(r"(?:You do one task, attempt|^# Attempt) (\d+)", re.M)
 _DECODER: Final = json.JSONDecoder()
 
 

@@ -50,3 +50,10 @@ def write(offered: tuple[str, ...], path: str, content: str) -> Call:
         return Call(name, {_WRITERS[name]: path, "content": content})
     folder = str(PurePosixPath(path).parent)
     return shell(offered, f"mkdir -p {shlex.quote(folder)} && printf %s {shlex.quote(content)} > {shlex.quote(path)}")
+
+
+def read(offered: tuple[str, ...], path: str) -> Call:
+    """The call that reads a file, with the shell where no tool is for it."""
+    if "Read" in offered:
+        return Call("Read", {"file_path": path})
+    return shell(offered, f"cat {shlex.quote(path)}")

@@ -12,7 +12,8 @@ from swarmskill.core.choose import agent_limit, choose, eligible_tasks
 from swarmskill.core.graph import bits, build_graph
 from swarmskill.core.manifest import overlap
 from swarmskill.core.state import Door, Gate, Stage, State, Stop, TaskState
-from swarmskill.model import AgentOptions, Phase, RunConfig, Schedule, Share, Task
+from swarmskill.config import AgentOptions, RunConfig, Schedule, Share
+from swarmskill.model import Phase, Task
 
 MANIFESTS = ((), ("a",), ("a/x",), ("b",), ("a/y", "b/z"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from swarmskill.config import Isolation
 from swarmskill.model import (
     Change,
     ChangeKind,
@@ -11,7 +12,6 @@ from swarmskill.model import (
     CheckResult,
     Ending,
     Evidence,
-    Isolation,
     Task,
     Touch,
     Verdict,

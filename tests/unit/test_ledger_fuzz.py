@@ -13,7 +13,8 @@ from swarmskill.codec import BadLine, NewerVersion, decode_event, encode_event
 from swarmskill.core import events as ev
 from swarmskill.errors import LedgerDamaged, Refused
 from swarmskill.ledger import Recorded, read_ledger
-from swarmskill.model import Claim, Ending, RunConfig, Task, Touch, Verdict, WorkerEnd, WorkerResult
+from swarmskill.config import RunConfig
+from swarmskill.model import Claim, Ending, Task, Touch, Verdict, WorkerEnd, WorkerResult
 
 END = WorkerEnd(
     ending=Ending.EXITED,

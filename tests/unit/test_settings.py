@@ -9,7 +9,7 @@ import pytest
 
 from swarmskill.agents.pool import parse_pool
 from swarmskill.errors import InputError, UsageError
-from swarmskill.model import AgentOptions, OnExhaust, Price, RunConfig, Share
+from swarmskill.config import AgentOptions, OnExhaust, Price, RunConfig, Share
 from swarmskill.settings import DEFAULT, Setting, effective, every_setting, load_sources, options, run_config
 
 
@@ -39,7 +39,9 @@ def test_words_that_name_agents(text: str, pool: tuple[Share, ...]) -> None:
     assert parse_pool(text) == pool
 
 
-@pytest.mark.parametrize("text", ["", "claude,", "claude=0", "=3", "claude,claude=2", "auto,claude", "claud", "claude=x"])
+@pytest.mark.parametrize(
+    "text", ["", "claude,", "claude=0", "=3", "claude,claude=2", "auto,claude", "claud", "claude=x"]
+)
 def test_words_that_name_no_agents(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_pool(text)
@@ -47,7 +49,9 @@ def test_words_that_name_no_agents(text: str) -> None:
 
 
 def test_each_effective_value_tells_where_it_comes_from(tmp_path: Path) -> None:
-    found = read(tmp_path, "max_cost = 3\nagent = 'codex'\n", {"agent": "claude=2", "model": None}, SWARM_MAX_TOKENS="9000")
+    found = read(
+        tmp_path, "max_cost = 3\nagent = 'codex'\n", {"agent": "claude=2", "model": None}, SWARM_MAX_TOKENS="9000"
+    )
     assert found == {
         "max_cost": Setting(3.0, "swarm.toml"),
         "agent": Setting((Share("claude", 2),), "--agent"),
@@ -60,7 +64,7 @@ def test_what_nobody_set_has_the_default_of_the_run(tmp_path: Path) -> None:
     assert found["fresh"] == Setting(True, "swarm.toml")
     assert found["agent"] == Setting((Share("command"),), DEFAULT)
     assert found["on_exhaust"] == Setting(OnExhaust.STOP, DEFAULT)
-    assert set(found) - {"agent"} <= set(RunConfig.__dataclass_fields__)
+    assert set(found) - {"agent", "mode"} <= set(RunConfig.__dataclass_fields__)
 
 
 def test_options_that_were_not_given_set_nothing() -> None:
@@ -91,7 +95,11 @@ def test_tables_of_agents_and_prices(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("toml", "message", "hint"),
     [
-        ("[agents.claud]\n", "swarm.toml: /agents/claud: no agent is called 'claud'", "did you mean 'claude'? there are: "),
+        (
+            "[agents.claud]\n",
+            "swarm.toml: /agents/claud: no agent is called 'claud'",
+            "did you mean 'claude'? there are: ",
+        ),
         ("[agents.auto]\n", "swarm.toml: /agents/auto: no agent is called 'auto'", "there are: "),
         ("agent = 'cloude'\n", "swarm.toml: /agent: no agent is called 'cloude'", "did you mean 'claude'?"),
         ("agent = 3\n", "swarm.toml: /agent: wants text, found a number (3)", "write it in double quotes"),
@@ -100,7 +108,7 @@ def test_tables_of_agents_and_prices(tmp_path: Path) -> None:
         ("max_cost = 0\n", "swarm.toml: /max_cost: wants US dollars over 0, found 0", "write 2.50"),
         ("max_cost = '5'\n", 'swarm.toml: /max_cost: wants US dollars, found text ("5")', "write 2.50"),
         ("max_tokens = 0.5\n", "swarm.toml: /max_tokens: wants a whole number, found a number (0.5)", "write 500000"),
-        ("allow = ['a \"b']\n", "swarm.toml: /allow/0: \"a \\\"b\" cannot be split into words", "close the quotes"),
+        ("allow = ['a \"b']\n", 'swarm.toml: /allow/0: "a \\"b" cannot be split into words', "close the quotes"),
     ],
 )
 def test_what_is_refused_names_its_place(tmp_path: Path, toml: str, message: str, hint: str) -> None:

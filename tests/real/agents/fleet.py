@@ -28,7 +28,7 @@ E = TypeVar("E", bound=Event)
 AGENTS = ("claude", "codex", "opencode", "gemini", "qwen", "acp:gemini --acp")
 """Every agent that has a program of its own, and one that is driven by ACP."""
 
-_LIMIT = 120.0
+_LIMIT = 60.0
 
 # Prices are the user's own: what a run costs is then known for every model.
 _SETTINGS = """\
@@ -53,16 +53,21 @@ def task(name: str, *steps: Any, blocked_by: tuple[str, ...] = (), check: Any = 
         "subject": f"Write {name}",
         "description": f"Write {name}.txt.\n\n{told}",
         "blockedBy": list(blocked_by),
-        "files": [f"{name}.txt"],
+        "files": [f"{name}.txt", f"{name}-half.txt"],
         "validation": check or {"files_exist": [f"{name}.txt"]},
         **more,
     }
 
 
-def done(name: str, content: str = "good\n") -> tuple[Any, ...]:
+def half(name: str) -> dict[str, Any]:
+    """The step of a worker that comes half-way. A file of its own: not every agent overwrites one that it has not read."""
+    return {"write": f"{name}-half.txt", "content": "half\n"}
+
+
+def done(name: str) -> tuple[Any, ...]:
     """The steps of a worker that does its task as its prompt wants it."""
     report = {"detail": f"wrote {name}.txt", "artifacts": [f"{name}.txt"], "files_changed": [f"{name}.txt"]}
-    return {"write": f"{name}.txt", "content": content}, {"report": report}, {"text": f"{name} is done"}
+    return {"write": f"{name}.txt", "content": "good\n"}, {"report": report}, {"text": f"{name} is done"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,9 @@ class Fleet:
         settings.write_text(_SETTINGS, encoding="utf-8")
         named = {name: value for name, value in project.environment.items() if not name.startswith("XDG_")}
         project.environment = {**named, **environment}
-        project.git("commit", "-q", "--allow-empty", "-m", "start")
+        (project.top / "wait.sh").write_text("#!/bin/sh\nexec sleep 987\n")
+        (project.top / "wait.sh").chmod(0o755)
+        project.commit_all("start")
         return cls(project, model, home)
 
     def run(self, agent: str, tasks: list[dict[str, Any]], *options: str) -> Ran:
@@ -136,6 +143,11 @@ class Fleet:
         """How many conversations a task took."""
         return len({end.report.session for end in self.ends(task_id)})
 
+    def goes_on(self, task_id: str) -> bool:
+        """Whether the last attempt of a task went on with the conversation of those before."""
+        told = self.folder.prompt(f"{task_id}-{len(self.ends(task_id))}").read_text(encoding="utf-8")
+        return told.startswith("# Attempt ")
+
     def troubles(self, task_id: str) -> list[str]:
         """What kept each worker of a task from its work, "" for nothing."""
         return [str(end.report.problem.kind) if end.report.problem else "" for end in self.ends(task_id)]
@@ -156,6 +168,10 @@ class Fleet:
     def workers(self) -> list[psutil.Process]:
         """Processes of this run's workers, wherever they hang: known by a variable that only workers have."""
         return [one for one in self.processes() if _variable(one, "SWARM_TASK_ID")]
+
+    def programs(self) -> set[str]:
+        """The names of what the workers run."""
+        return {one.info["name"] for one in psutil.process_iter(["name"]) if _variable(one, "HOME") == str(self.home)}
 
     def processes(self) -> list[psutil.Process]:
         """All processes that live in this home."""

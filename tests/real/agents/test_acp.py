@@ -48,7 +48,7 @@ def test_edit_and_session(name: str, model: ScriptedModel, project: Project, tmp
     assert first.report.usage.tokens
     second = worker.do(project.top, {"text": "again"}, session=first.report.session)
     assert (second.code, second.report.said) == (0, "again"), second.log
-    if second.report.session == first.report.session:  # Gemini does not find its own sessions again, and begins anew
+    if second.report.session == first.report.session:
         assert "plum" in str(model.requests(name)[-1].body)
     else:
         assert name == "gemini"

@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from swarmskill.agents.claude import AGENT
-from swarmskill.model import NOTHING_USED, AgentOptions, Trouble, Usage
+from swarmskill.config import AgentOptions
+from swarmskill.model import NOTHING_USED, Trouble, Usage
 from tests.real.agents.live import aim
 from tests.real.agents.programs import KEY
 from tests.real.agents.worker import Worked, assign, work

@@ -8,7 +8,8 @@ from uuid import uuid4
 import pytest
 
 from swarmskill.agents.codex import AGENT
-from swarmskill.model import AgentOptions, Trouble, Usage
+from swarmskill.config import AgentOptions
+from swarmskill.model import Trouble, Usage
 from tests.real.agents.held import held
 from tests.real.agents.live import aim
 from tests.real.agents.worker import assign, work

@@ -41,7 +41,12 @@ def with_swarm(environment: dict[str, str]) -> dict[str, str]:
 
 def swarm(*words: str, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "swarmskill", *words], cwd=folder, env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "swarmskill", *words],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
 
 
@@ -53,7 +58,9 @@ def test_claude_code_finds_nothing_wrong_with_the_plugin(path: str, model: Scrip
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_claude_code_finds_nothing_wrong_with_what_is_installed(model: ScriptedModel, project: Project, tmp_path: Path) -> None:
+def test_claude_code_finds_nothing_wrong_with_what_is_installed(
+    model: ScriptedModel, project: Project, tmp_path: Path
+) -> None:
     environment = with_swarm(aim(tmp_path / "agent", model, "claude"))
     swarm("install", "claude", folder=tmp_path, environment=environment)
     installed = Path(environment["HOME"]) / ".claude" / "skills" / "swarm"
@@ -75,7 +82,9 @@ def test_every_assistant_shows_the_installed_skill_to_its_model(
     swarm("install", name, folder=tmp_path, environment=environment)
     ran = run(name, script({"text": "hello"}), project.top, environment)
     assert ran.code == 0, ran.stdout + ran.stderr
-    assert "Runs a list of coding tasks with dependencies in parallel" in json.dumps([one.body for one in model.requests(name)])
+    assert "Runs a list of coding tasks with dependencies in parallel" in json.dumps(
+        [one.body for one in model.requests(name)]
+    )
 
 
 @pytest.mark.parametrize(("name", "verb"), [("claude", "install"), ("codex", "add")])
@@ -97,8 +106,21 @@ def tasks_in(project: Project) -> None:
     (project.top / "README.md").write_text("a project\n")
     project.commit_all("Start")
     tasks = [
-        {"id": "one", "subject": "Write one", "run": ["sh", "-c", "echo 1 > one"], "files": ["one"], "agent": "command"},
-        {"id": "two", "subject": "Write two", "run": ["cp", "one", "two"], "files": ["two"], "blockedBy": ["one"], "agent": "command"},
+        {
+            "id": "one",
+            "subject": "Write one",
+            "run": ["sh", "-c", "echo 1 > one"],
+            "files": ["one"],
+            "agent": "command",
+        },
+        {
+            "id": "two",
+            "subject": "Write two",
+            "run": ["cp", "one", "two"],
+            "files": ["two"],
+            "blockedBy": ["one"],
+            "agent": "command",
+        },
     ]
     (project.top / "tasks.json").write_text(json.dumps(tasks))
 

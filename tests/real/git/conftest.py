@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from swarmskill.model import WorktreeSetup
+from swarmskill.config import WorktreeSetup
 from swarmskill.repo.repository import Repository
 from swarmskill.repo.snapshot import Snapshot, snapshot
 from swarmskill.repo.worktree import Worktrees

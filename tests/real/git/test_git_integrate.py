@@ -242,7 +242,10 @@ def test_commits_are_signed_when_the_users_are(git_repo: GitRepo, tmp_path: Path
 
 def test_what_one_side_alone_changed_is_the_merge(git_repo: GitRepo) -> None:
     base = git_repo.head()
-    edit, nothing = git_repo.branch_off("edit", {"a.txt": "mine\n"}), git_repo.branch_off("nothing", {"a.txt": "1\n2\n3\n", "new": ""})
+    edit, nothing = (
+        git_repo.branch_off("edit", {"a.txt": "mine\n"}),
+        git_repo.branch_off("nothing", {"a.txt": "1\n2\n3\n", "new": ""}),
+    )
     empty = git_repo.git("commit-tree", "-p", base, "-m", "empty", f"{base}^{{tree}}")
     tree = git_repo.head(f"{edit}^{{tree}}")
     repository = git_repo.open()

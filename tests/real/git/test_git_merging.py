@@ -19,25 +19,15 @@ from swarmskill.core.invariants import broken
 from swarmskill.core.progress import outstanding
 from swarmskill.core.state import EMPTY
 from swarmskill.core.transitions import step
+from swarmskill.mayor.accounts import Accounts
 from swarmskill.mayor.branch import RunBranch
 from swarmskill.mayor.commands import Commands
 from swarmskill.mayor.context import RunContext
 from swarmskill.mayor.isolation import CheckoutGuard
 from swarmskill.mayor.judging import Judge
 from swarmskill.mayor.merging import Merger
-from swarmskill.model import (
-    Check,
-    CheckKind,
-    Ending,
-    Isolation,
-    Outcome,
-    Phase,
-    RunConfig,
-    Task,
-    Verdict,
-    WorkerEnd,
-    WorktreeSetup,
-)
+from swarmskill.config import Isolation, RunConfig, WorktreeSetup
+from swarmskill.model import Check, CheckKind, Ending, Outcome, Phase, Task, Verdict, WorkerEnd
 from swarmskill.places import RunFolder, attempt_key, branch_ref
 from swarmskill.repo.collecting import GcPause
 from swarmskill.repo.integrate import find_integrated
@@ -98,11 +88,14 @@ class Queue:
             repository=self.repository,
             worktrees=worktrees,
             backend=self.processes,
+            workers=self.processes,
+            handed=None,
             commands=commands,
             environment={"PATH": os.environ["PATH"]},
             guard=CheckoutGuard(self.repository, self.folder, Isolation.OFF, no_gc),
             branch=RunBranch(self.repository, RUN, self.state.head, self.said.append),
             no_gc=no_gc,
+            accounts=Accounts(self.folder, {}),
         )
         self.merger = Merger(context, Judge(context), self._do)
 
@@ -121,9 +114,7 @@ class Queue:
         commit = snapshot(self.repository, worktree, tip, message).commit
         self.state, _ = step(
             self.state,
-            ev.WorkerStarted(
-                at=0.0, task=task, attempt=attempt, pid=1, identity="x", worktree=str(worktree), base=tip
-            ),
+            ev.WorkerStarted(at=0.0, task=task, attempt=attempt, pid=1, identity="x", worktree=str(worktree), base=tip),
         )
         self.state, _ = step(self.state, ev.WorkerExited(at=0.0, task=task, attempt=attempt, end=END))
         validated = ev.Validated(at=0.0, task=task, attempt=attempt, verdict=Verdict(), commit=commit)
@@ -252,9 +243,7 @@ def test_of_eight_only_the_guilty_one_is_rejected(git_repo: GitRepo, suite: Suit
     assert attempt_key(f"t{guilty}", 1) in rejected.verdict.failed.log
 
 
-def test_of_two_that_merge_but_break_each_other_the_second_is_told_what_failed(
-    git_repo: GitRepo, suite: Suite
-) -> None:
+def test_of_two_that_merge_but_break_each_other_the_second_is_told_what_failed(git_repo: GitRepo, suite: Suite) -> None:
     condition = "if test -e one.txt && test -e two.txt; then echo not both; exit 1; fi"
     queue = Queue(git_repo, *tasks("a"), Task(id="b", subject="Do b"), cross_cutting=suite(condition))
     queue.accept("a", {"one.txt": ""})

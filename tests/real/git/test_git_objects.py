@@ -28,7 +28,9 @@ def readers() -> set[int]:
 def test_finds_sizes_trees_and_paths_and_says_what_is_not_there(git_repo: GitRepo) -> None:
     repository, head = git_repo.open(), git_repo.head()
     names = [f"{head}:a.txt", f"{head}:src", f"{head}:none", head, "no such thing", f"{head}:a.txt "]
-    kinds = [found and (found.kind, found.size if found.kind == "blob" else 0) for found in repository.objects.find(names)]
+    kinds = [
+        found and (found.kind, found.size if found.kind == "blob" else 0) for found in repository.objects.find(names)
+    ]
     assert kinds == [("blob", 6), ("tree", 0), None, ("commit", 0), None, None]
     assert repository.objects.tree_of(head) == git_repo.head("HEAD^{tree}")
 
@@ -79,7 +81,9 @@ def test_the_process_ends_with_its_repository(git_repo: GitRepo) -> None:
     assert not readers() - before
 
 
-def test_added_lines_are_told_with_the_paths_they_are_in_whatever_these_are_called(git_repo: GitRepo, tmp_path: Path) -> None:
+def test_added_lines_are_told_with_the_paths_they_are_in_whatever_these_are_called(
+    git_repo: GitRepo, tmp_path: Path
+) -> None:
     base = git_repo.commit({"link": "1\n", "gone": "1\n"})
     (git_repo.top / "gone").unlink()
     (git_repo.top / "link").unlink()

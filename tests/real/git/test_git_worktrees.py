@@ -15,7 +15,7 @@ import pytest
 from conftest import RUN, GitRepo
 
 from swarmskill.errors import InputError
-from swarmskill.model import WorktreeSetup
+from swarmskill.config import WorktreeSetup
 from swarmskill.repo.guard import differences, fingerprint
 from swarmskill.repo.setup import SetupFailed, setup_paths
 
@@ -518,7 +518,11 @@ def test_a_snapshot_names_what_is_different(git_repo: GitRepo) -> None:
     git_repo.write("y.log", "", path)
     (path / "a.txt").unlink()
     taken = git_repo.snap(path, git_repo.head(), extra_paths=("x.log", "src", "none"))
-    assert [(entry.path, entry.kind.value) for entry in taken.entries] == [("a.txt", "D"), ("new.txt", "A"), ("x.log", "A")]
+    assert [(entry.path, entry.kind.value) for entry in taken.entries] == [
+        ("a.txt", "D"),
+        ("new.txt", "A"),
+        ("x.log", "A"),
+    ]
     assert git_repo.files(taken.commit) == [".gitignore", "new.txt", "src/b.py", "x.log"]
 
 

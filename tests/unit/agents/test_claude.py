@@ -12,7 +12,8 @@ import pytest
 from swarmskill.agents.base import Assignment, Began, Failed, Finished, LoginState, Retrying, Said, Spent, UsedTool
 from swarmskill.agents.claude import AGENT
 from swarmskill.agents.claude_stream import ClaudeStreamReader, Dialect
-from swarmskill.model import NOTHING_USED, AgentOptions, Ending, Task, Trouble, Usage
+from swarmskill.config import AgentOptions
+from swarmskill.model import NOTHING_USED, Ending, Task, Trouble, Usage
 from tests.unit.agents.recorded import cases, play, play_lines
 
 

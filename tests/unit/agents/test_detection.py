@@ -11,7 +11,7 @@ import pytest
 from swarmskill.agents.base import LoginState
 from swarmskill.agents.detection import Fit, Sighting, Surroundings, first_able, fit_of, survey
 from swarmskill.agents.programs import NoAnswer, ask_version
-from swarmskill.model import AgentOptions
+from swarmskill.config import AgentOptions
 
 KEYS = {"ANTHROPIC_API_KEY": "k", "OPENAI_API_KEY": "k", "CODEX_API_KEY": "k", "GEMINI_API_KEY": "k"}
 
@@ -33,7 +33,9 @@ class Machine:
         path.chmod(0o755)
         return path
 
-    def here(self, options: dict[str, AgentOptions] | None = None, agent_cmd: str = "", **variables: str) -> Surroundings:
+    def here(
+        self, options: dict[str, AgentOptions] | None = None, agent_cmd: str = "", **variables: str
+    ) -> Surroundings:
         environment = {"PATH": self.path, "HOME": str(self.home), **variables}
         return Surroundings(environment=environment, home=self.home, options=options or {}, agent_cmd=agent_cmd)
 

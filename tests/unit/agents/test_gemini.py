@@ -11,7 +11,8 @@ import pytest
 from swarmskill.agents.account import Account
 from swarmskill.agents.base import Assignment, LoginState, Retrying, Waits, WasDenied
 from swarmskill.agents.gemini import AGENT, READING_POLICY, SPEAKING_POLICY, GeminiReader
-from swarmskill.model import AgentOptions, AgentReport, Ending, Task, Trouble, Usage
+from swarmskill.config import AgentOptions
+from swarmskill.model import AgentReport, Ending, Task, Trouble, Usage
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "gemini"
 

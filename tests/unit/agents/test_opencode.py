@@ -11,7 +11,8 @@ import pytest
 
 from swarmskill.agents.base import Assignment, LoginState
 from swarmskill.agents.opencode import AGENT
-from swarmskill.model import AgentOptions, Ending, Task, Trouble, Usage
+from swarmskill.config import AgentOptions
+from swarmskill.model import Ending, Task, Trouble, Usage
 from tests.unit.agents.samples import actions, report, tell
 
 CONTENT = "OPENCODE_CONFIG_CONTENT"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from swarmskill.agents.prices import cost_of, find_price, known_prices
-from swarmskill.model import Price, Usage
+from swarmskill.config import Price
+from swarmskill.model import Usage
 
 TABLE = {
     "big": Price(input=10, cached=1, output=100),

@@ -10,7 +10,8 @@ import pytest
 
 from swarmskill.agents.base import Assignment, LoginState, Retrying, Said
 from swarmskill.agents.qwen import AGENT
-from swarmskill.model import AgentOptions, Ending, Task, Trouble, Usage
+from swarmskill.config import AgentOptions
+from swarmskill.model import Ending, Task, Trouble, Usage
 from tests.unit.agents.recorded import play, play_lines
 
 TASK = Task(id="1", subject="s")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from swarmskill.core import events as ev
 from swarmskill.core.state import EMPTY, State
 from swarmskill.core.transitions import step
+from swarmskill.config import RunConfig
 from swarmskill.model import (
     NOTHING_USED,
     AgentReport,
@@ -13,7 +14,6 @@ from swarmskill.model import (
     Claim,
     Ending,
     Problem,
-    RunConfig,
     Task,
     Trouble,
     Usage,

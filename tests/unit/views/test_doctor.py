@@ -23,7 +23,9 @@ CLAUDE = Sighting(
 )
 CODEX = replace(CLAUDE, name="codex", version="2.2.0", fit=Fit.NEWER, login=Login(LoginState.NO, "codex login"))
 QWEN = Sighting(name="qwen", install="npm install -g qwen", problem="the program 'qwen' is not there")
-BROKEN = replace(CLAUDE, name="gemini", version="", fit=Fit.UNKNOWN, problem="`gemini --version` failed (127): \x1b[31mno node")
+BROKEN = replace(
+    CLAUDE, name="gemini", version="", fit=Fit.UNKNOWN, problem="`gemini --version` failed (127): \x1b[31mno node"
+)
 
 FOUND = Examination(
     agents=[CLAUDE, CODEX, BROKEN, QWEN],

@@ -9,7 +9,8 @@ import pytest
 
 from swarmskill.core import events as ev
 from swarmskill.core.graph import bits
-from swarmskill.model import Share, Task, Usage
+from swarmskill.config import Share
+from swarmskill.model import Task, Usage
 from swarmskill.views.base import Progress, Progresses
 from swarmskill.views.live import LiveView
 from swarmskill.views.marks import PLAIN, Look

@@ -11,7 +11,8 @@ import pytest
 from swarmskill.core import events as ev
 from swarmskill.core.state import Door, Gate
 from swarmskill.mayor.watching import Watching
-from swarmskill.model import Ending, OnExhaust, Share, Task, Trouble, Usage
+from swarmskill.config import OnExhaust, Share
+from swarmskill.model import Ending, Task, Trouble, Usage
 from swarmskill.places import RunFolder
 from swarmskill.views.attempts import attempt_agents
 from swarmskill.views.base import SilentView
@@ -147,7 +148,10 @@ def test_going_on_names_a_limit_that_leaves_as_much_again() -> None:
 
 def test_a_gate_tells_what_its_agent_waits_for() -> None:
     story = five().starts("1").is_refused("1", detail="429 Too Many Requests")
-    assert gate_text("claude", story.state.gates["claude"]) == "claude rests until 12:00:01: rate_limit: 429 Too Many Requests"
+    assert (
+        gate_text("claude", story.state.gates["claude"])
+        == "claude rests until 12:00:01: rate_limit: 429 Too Many Requests"
+    )
     story.rests("claude")
     probed = gate_text("claude", story.state.gates["claude"])
     assert probed == "claude rested, task 1 tries whether it answers: rate_limit: 429 Too Many Requests"
@@ -357,7 +361,10 @@ def test_the_report_names_what_the_agent_of_a_failed_task_lacked() -> None:
     story = five(max_workers=1, max_retries=0).starts("1")
     story.is_refused("1", Trouble.DENIED, "no tool may write", denied=("Write(a|b)",))
     text = report_markdown(story.state, story.events, FOLDER, story.now)
-    assert "Failed: denied: no tool may write\n\n- its agent: denied: no tool may write\n- was not permitted: Write(a\\|b)\n" in text
+    assert (
+        "Failed: denied: no tool may write\n\n- its agent: denied: no tool may write\n- was not permitted: Write(a\\|b)\n"
+        in text
+    )
 
 
 def test_why_tells_of_each_attempt_who_worked_and_what_it_used(expected: Expected) -> None:

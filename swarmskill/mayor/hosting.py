@@ -1,0 +1,316 @@
+"""A run whose workers an assistant runs, one step at a time: what `swarm next`, `swarm done` and their like do."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from swarmskill.backends.handed import LOST, PROMPT_FILE, HandedOut
+from swarmskill.backends.host import HOSTED, Choice, Way, choose_way, filled, find_way
+from swarmskill.config import RunConfig, Share
+from swarmskill.core.events import Event, RunResumed, RunStarted
+from swarmskill.core.state import Stage, State, Stop
+from swarmskill.core.transitions import fold
+from swarmskill.errors import Refused, SwarmError, UsageError
+from swarmskill.ledger import read_ledger
+from swarmskill.mayor.assistant import (
+    Assistant,
+    handed_out,
+    plain_name,
+    read_assistant,
+    refuse_stranger,
+    this_assistant,
+    worker_name,
+    write_assistant,
+)
+from swarmskill.mayor.session import start_run, step_run
+from swarmskill.mayor.watching import Watching
+from swarmskill.model import Ending, Phase, Task
+from swarmskill.places import RESULT_FILE, RunFolder, attempt_key, find_run, last_run_id, run_ids, runs_folder, safe_key
+from swarmskill.repo.repository import Repository
+from swarmskill.runid import new_run_id
+from swarmskill.views.base import SilentView
+from swarmskill.views.handout import Handed, done_line, handout_document
+from swarmskill.writing import replace_file
+
+_BEFORE = "before"
+"""Stands for the call that is made once, among what the assistant was shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostedRun:
+    """A run whose workers an assistant runs; `environment` is that of the command which it called."""
+
+    folder: RunFolder
+    repository: Repository
+    environment: Mapping[str, str]
+
+    def read(self) -> State:
+        """How it stands. Raises LedgerDamaged."""
+        return fold(read_ledger(self.folder.ledger).events)
+
+    def step(self, *first: Event) -> State:
+        """Record these events, do all that can be done now. Raises RunLocked, LedgerDamaged or Refused."""
+        return step_run(self.folder, self.repository, Watching(SilentView()), self.environment, first)
+
+    @property
+    def tended(self) -> bool:
+        """Whether its assistant is there."""
+        owner = read_assistant(self.folder)
+        return owner is not None and owner.alive
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a step led. `choice` is how workers are spawned, `note` what a person should know of who goes on."""
+
+    state: State
+    choice: Choice
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A worker has ended: that of `attempt`, or the one that is out for 0.
+
+    `worker` is its address in the assistant, `result` what it answered, if it could not write that itself.
+    """
+
+    task: str
+    attempt: int = 0
+    worker: str = ""
+    result: bytes | None = None
+
+
+def find_hosted(repository: Repository, wanted: str, environment: Mapping[str, str]) -> HostedRun:
+    """The run that the words mean. Raises Refused if there is none, UsageError if it is not an assistant's."""
+    found = HostedRun(find_run(repository.common_dir, wanted), repository, environment)
+    if found.read().config.backend not in HOSTED:
+        run_id = found.folder.run_id
+        raise UsageError(
+            f"the workers of run {run_id} are run by swarm itself", hint=f"look at it: swarm status {run_id}"
+        )
+    return found
+
+
+def find_same(repository: Repository, tasks: Sequence[Task], environment: Mapping[str, str]) -> HostedRun | None:
+    """The newest run, if an assistant was handed these very tasks and there is something to say of it.
+
+    That is: it is not over, or it was this assistant's, who asks twice.
+    """
+    ids = run_ids(repository.common_dir)
+    if not ids:
+        return None
+    found = HostedRun(RunFolder(runs_folder(repository.common_dir) / ids[-1]), repository, environment)
+    try:
+        events = read_ledger(found.folder.ledger).events
+    except SwarmError:
+        return None
+    first = events[0] if events else None
+    if not isinstance(first, RunStarted) or first.config.backend not in HOSTED or first.tasks != as_hosted(tasks):
+        return None
+    state, owner = fold(events), read_assistant(found.folder)
+    if state.stage is not Stage.OVER or state.open:
+        return found
+    return found if owner is not None and owner.is_same(_comer(owner, environment)) else None
+
+
+def begin(
+    repository: Repository,
+    tasks: Sequence[Task],
+    config: RunConfig,
+    base: str,
+    *,
+    choice: Choice,
+    tools: tuple[str, ...],
+    environment: Mapping[str, str],
+) -> tuple[HostedRun, Position]:
+    """Begin a run of these tasks for the assistant that calls. Raises Refused when it cannot be set up."""
+    most = min(config.max_workers, choice.way.at_once or config.max_workers)
+    config = replace(config, backend=choice.way.name, pool=(Share("host"),), max_workers=most)
+    common_dir = repository.common_dir
+    folder = RunFolder(runs_folder(common_dir) / new_run_id(time.time(), last_run_id(common_dir)))
+    write_assistant(folder, this_assistant(environment, choice.way, tools))
+    watcher = Watching(SilentView())
+    state = start_run(folder, repository, as_hosted(tasks), config, base, watcher, environment)
+    return HostedRun(folder, repository, environment), Position(state, choice)
+
+
+def go_on(
+    run: HostedRun, *, tools: tuple[str, ...] = (), backend: str = "", take_over: bool = False, resume: bool = False
+) -> Position:
+    """Do all that can be done now, for the run's own assistant, or one that takes it over.
+
+    Raises Refused if it belongs to another that is there, or was stopped and is not to be resumed.
+    """
+    state = run.read()
+    choice, note = _claim(run, state, tools, backend, take_over=take_over)
+    if resume:
+        return Position(run.step(RunResumed(at=time.time(), session=state.session + 1)), choice, note)
+    if state.stop is not Stop.NONE and state.stage is Stage.OVER:
+        reason = state.stop_reason or "on request"
+        raise Refused(f"run {state.run_id} was stopped: {reason}", hint="if the user wants so: swarm next --resume")
+    return Position(run.step(), choice, note)
+
+
+def take_back(run: HostedRun, ends: Sequence[Ended]) -> tuple[State, str]:
+    """Judge and integrate what these workers left; returns how the run stands, and in a line what is next.
+
+    Raises KeyError on an unknown task, UsageError on an attempt that is to come, Refused if the run belongs
+    to another assistant that is there.
+    """
+    before, owner = run.read(), read_assistant(run.folder)
+    if owner is not None:
+        refuse_stranger(run.folder, owner, _comer(owner, run.environment))
+    handed = handed_out(run.folder)
+    for end in ends:
+        _take_one(handed, before, end)
+    state = run.step()
+    line = done_line(state, [end.task for end in ends], _out(handed, state))
+    return state, line
+
+
+def hand_out(run: HostedRun, position: Position) -> dict[str, Any]:
+    """What to tell the assistant: `swarm next --json`. Call `mark_shown` when it was told."""
+    state, choice = position.state, position.choice
+    owner, out = read_assistant(run.folder), handed_out(run.folder)
+    tools = owner.tools if owner else ()
+    using = f"{choice.way.name} ({choice.way.form})"
+    if choice.refused:
+        using += "; not " + "; not ".join(choice.refused)
+    before = None
+    if choice.way.before is not None and not out.was_shown(_BEFORE):
+        before = filled(choice.way.before, tools, {"team": _team(state)})
+    newest = run_ids(run.repository.common_dir)[-1] == run.folder.run_id
+    return handout_document(
+        state,
+        list(_handed(out, state, choice.way, tools, run.repository)),
+        using=using,
+        wait=choice.way.wait,
+        before=before,
+        run_option="" if newest else f" --run {run.folder.run_id}",
+    )
+
+
+def mark_shown(run: HostedRun, state: State) -> None:
+    """The assistant was told of all workers that are out."""
+    out = handed_out(run.folder)
+    for task_id, task in state.tasks.items():
+        if task.phase is Phase.RUNNING and not out.was_shown(key := attempt_key(task_id, task.attempt)):
+            out.mark_shown(key)
+    if not out.was_shown(_BEFORE):
+        out.mark_shown(_BEFORE)
+
+
+def workers_out(state: State) -> list[str]:
+    """Names of the workers that are with the assistant."""
+    running = [task_id for task_id, task in state.tasks.items() if task.phase is Phase.RUNNING]
+    return [worker_name(safe_key(task_id), state.tasks[task_id].attempt) for task_id in sorted(running)]
+
+
+def as_hosted(tasks: Sequence[Task]) -> tuple[Task, ...]:
+    """The tasks as the assistant's workers are given them: no other agent is called, and what is to be run is told."""
+    return tuple(_as_hosted(task) for task in tasks)
+
+
+def _as_hosted(task: Task) -> Task:
+    run = f"\n\nDo it by running this command: {shlex.join(task.run)}" if task.run else ""
+    return replace(task, agent="", run=(), description=(task.description or task.subject) + run)
+
+
+def _take_one(handed: HandedOut, state: State, end: Ended) -> None:
+    task = state.tasks[end.task]
+    if end.attempt > task.attempt:
+        raise UsageError(
+            f"task {end.task} has had {task.attempt} attempts, not {end.attempt}", hint="ask: swarm next --json"
+        )
+    key = attempt_key(end.task, task.attempt)
+    # Without a number the same word said twice must not end the retry, of which the assistant knows nothing yet.
+    meant = end.attempt == task.attempt or (not end.attempt and handed.was_shown(key))
+    if task.phase is not Phase.RUNNING or task.worker is None or not meant or handed.has_ended(key):
+        return
+    if end.result is not None:
+        replace_file(Path(task.worker.worktree) / RESULT_FILE, end.result)
+    handed.tell_end(key, Ending.EXITED, end.worker)
+
+
+def _out(handed: HandedOut, state: State) -> list[str]:
+    """Tasks of which the assistant knows that it has to run them."""
+    return sorted(
+        task_id
+        for task_id, task in state.tasks.items()
+        if task.phase is Phase.RUNNING and handed.was_shown(attempt_key(task_id, task.attempt))
+    )
+
+
+def _claim(
+    run: HostedRun, state: State, tools: tuple[str, ...], backend: str, *, take_over: bool
+) -> tuple[Choice, str]:
+    """Make sure that the caller may go on with the run; one whose assistant is gone is taken over."""
+    owner = read_assistant(run.folder)
+    if owner is None:
+        return _become_owner(run, choose_way(tools, backend), tools), ""
+    comer = _comer(owner, run.environment)
+    same, alive = owner.is_same(comer), owner.alive
+    if not take_over and not same:
+        refuse_stranger(run.folder, owner, comer)
+    known = tools or owner.tools
+    if same and not backend and set(known) == set(owner.tools):
+        choice = Choice(find_way(owner.way, owner.form), ())
+    else:
+        choice = choose_way(known, backend or (owner.way if set(known) == set(owner.tools) else ""))
+    if same and alive and not take_over:
+        return (choice if choice.way.form == owner.form else _become_owner(run, choice, known)), ""
+    _give_up_workers(run, state)
+    return _become_owner(run, choice, known), f"run {state.run_id} is taken over from {owner.name}"
+
+
+def _comer(owner: Assistant, environment: Mapping[str, str]) -> Assistant:
+    return this_assistant(environment, find_way(owner.way, owner.form), owner.tools)
+
+
+def _become_owner(run: HostedRun, choice: Choice, tools: tuple[str, ...]) -> Choice:
+    write_assistant(run.folder, this_assistant(run.environment, choice.way, tools))
+    return choice
+
+
+def _give_up_workers(run: HostedRun, state: State) -> None:
+    """Workers die with their assistant's process. What they finished is taken; the others begin anew."""
+    handed = handed_out(run.folder)
+    for task_id, task in state.tasks.items():
+        if task.phase is Phase.RUNNING and task.worker is not None:
+            finished = (Path(task.worker.worktree) / RESULT_FILE).is_file()
+            handed.tell_end(attempt_key(task_id, task.attempt), Ending.EXITED if finished else LOST)
+
+
+def _handed(out: HandedOut, state: State, way: Way, tools: tuple[str, ...], repository: Repository) -> Iterator[Handed]:
+    for spec in state.graph.tasks:
+        task = state.tasks[spec.id]
+        if task.phase is not Phase.RUNNING or task.worker is None:
+            continue
+        name = worker_name(safe_key(spec.id), task.attempt)
+        reached = out.address(task.session) if out.reaches(task.session) else ""
+        order = f"You are {name}. Read {task.worker.worktree}/{PROMPT_FILE} and do what it says."
+        if reached:
+            order = f"Read {task.worker.worktree}/{PROMPT_FILE} again: it tells what is to be done now."
+        template = way.message if reached and way.message else way.spawn
+        values = {"worker": name, "plain": plain_name(name), "order": order, "id": reached, "team": _team(state)}
+        yield Handed(
+            task=spec.id,
+            attempt=task.attempt,
+            worker=reached or name,
+            worktree=os.path.relpath(task.worker.worktree, repository.top),
+            timeout=spec.timeout or state.config.timeout,
+            call=filled(template, tools, values) if template else None,
+            again=out.was_shown(attempt_key(spec.id, task.attempt)),
+            known=" --worker ID" if way.message is not None and not way.named and not reached else "",
+        )
+
+
+def _team(state: State) -> str:
+    return f"swarm-{state.run_id}"

@@ -107,7 +107,8 @@ class TmuxBackend:
         """Close the windows of jobs that are over and of whose work nothing is left to be seen."""
         keys = [safe_key(name) for name in names]
         with suppress(Refused), self._files.locked():
-            self.server.close_windows([key for key in keys if (story := self._files.story(key)) and story.end])
+            stories = {key: self._files.story(key) for key in keys}
+            self.server.close_windows([key for key, story in stories.items() if story is None or story.end])
 
     def close(self) -> None:
         """Let go. Jobs that survive the mayor go on, the others are killed. `open` may follow."""

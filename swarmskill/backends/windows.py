@@ -3,7 +3,7 @@
 They are in one private folder:
 
     KEY.job     what to run; it holds the worker's environment, so it is removed once that has started
-    KEY.lock    locked by the process in the window (see `tmux_worker`) for as long as it lives
+    KEY.held    locked by the process in the window (see `tmux_worker`) for as long as it lives
     KEY.jsonl   its journal: that it began, whether the worker started, how it ended
     lock        locked by who changes the set of jobs
     socket      where the run's tmux server listens
@@ -122,7 +122,7 @@ class WindowFiles:
 
     def lock_job(self, key: str) -> int:
         """The job's lock, held until the file is closed; -1 if another process has it."""
-        return _lock(self.path(f"{key}.lock"), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return _lock(self.path(f"{key}.held"), fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from difflib import get_close_matches
@@ -43,5 +44,6 @@ def _refuse_waiting(tasks: dict[str, Task], chosen: frozenset[str]) -> None:
         more = dict.fromkeys(one for blockers in waiting.values() for one in blockers)
         raise UsageError(
             f"tasks are chosen that wait for others: {told}",
-            hint="choose these, too: --bead-ids " + ",".join([*(one for one in tasks if one in chosen), *more]),
+            hint="choose these, too: --bead-ids "
+            + shlex.quote(",".join([*(one for one in tasks if one in chosen), *more])),
         )

@@ -69,8 +69,7 @@ class WindowView:
 
     def close(self, end: Mapping[str, Any], patience: float) -> None:
         """Show how the worker ended. Waits for the terminal for `patience` seconds at most."""
-        if self._begun:
-            self._show([self._begun])
+        self._show([self._begun] if self._begun else [], exit_code=end["exit_code"])
         seconds = end["ended_at"] - end["started_at"]
         how = "" if end["ending"] == "exited" else f" ({end['ending'].replace('_', ' ')})"
         self._say("", f"ended after {seconds:.0f} s: exit {end['exit_code']}{how}{self._used()}")
@@ -79,10 +78,13 @@ class WindowView:
             time.sleep(0.01)
             self.flush()
 
-    def _show(self, lines: list[bytes]) -> None:
+    def _show(self, lines: list[bytes], exit_code: int | None = None) -> None:
         try:
             for line in lines:
                 self._say(*self._lines(line.decode("utf-8", "replace")))
+            if self._reader is not None and exit_code is not None:
+                for event in self._reader.close(exit_code):
+                    self._say(*self._event_lines(event))
         except Exception as error:  # an adapter of another package's, or no memory: the worker goes on
             self._unread = True
             self._say(f"[swarm: this stream cannot be shown: {error}]")

@@ -50,7 +50,7 @@ def call_verb(words: Sequence[str], folder: Path, stdin: str = "") -> dict[str, 
     if not isinstance(document, dict):
         raise _broken(words, done)
     if told := document.get("error"):
-        raise _Told(told)
+        raise _told(told)
     warned = [line.removeprefix("warning: ") for line in _lines(done.stderr) if line.startswith("warning: ")]
     return {**document, "warnings": warned} if warned and "warnings" not in document else document
 
@@ -64,12 +64,11 @@ def call_for_text(words: Sequence[str], folder: Path) -> str:
     return done.stdout.decode(errors="replace")
 
 
-class _Told(SwarmError):
-    """What a verb refused."""
-
-    def __init__(self, document: dict[str, Any]) -> None:
-        super().__init__(str(document.get("message", "")), hint=str(document.get("hint", "")))
-        self.code = str(document.get("code", self.code))
+def _told(document: dict[str, Any]) -> SwarmError:
+    """The error that a verb told."""
+    error = SwarmError(str(document.get("message", "")), hint=str(document.get("hint", "")))
+    error.code = str(document.get("code", error.code))
+    return error
 
 
 def _run(words: Sequence[str], folder: Path, stdin: str) -> subprocess.CompletedProcess[bytes]:

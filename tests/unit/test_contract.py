@@ -196,6 +196,6 @@ def test_the_pure_modules_import_nothing_that_does_io(name: str) -> None:
         nodes = list(ast.walk(ast.parse(source.read())))
     imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
-    pure = {"swarmskill.model", "swarmskill.core.manifest"}
+    pure = {"swarmskill.config", "swarmskill.model", "swarmskill.core.manifest"}
     pure |= {f"swarmskill.validation.{other}" for other in ("scans", "credentials", "tails")}
     assert imported <= pure | {"__future__", "collections.abc", "re", "typing"}

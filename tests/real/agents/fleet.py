@@ -28,7 +28,7 @@ E = TypeVar("E", bound=Event)
 AGENTS = ("claude", "codex", "opencode", "gemini", "qwen", "acp:gemini --acp")
 """Every agent that has a program of its own, and one that is driven by ACP."""
 
-_LIMIT = 60.0
+_LIMIT = 150.0
 
 # Prices are the user's own: what a run costs is then known for every model.
 _SETTINGS = """\

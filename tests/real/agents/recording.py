@@ -8,7 +8,13 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+from tests.real.agents.installed import pins
+
 _WIDTH = 116
+_HEAD = """\
+What a real session said, as tests/real/agents/test_hosted.py wrote it down: {name} {version}, with a model that
+is a script and does what the skill says. Times, ids and commits are left out.
+"""
 _MASKS = (
     (re.compile(r" ?SWARM\[[^\]]*\]"), ""),
     (re.compile(r"\d{8}-\d{6}-[a-z]+-[a-z]+"), "RUN"),
@@ -28,6 +34,7 @@ def transcript(name: str, items: list[dict[str, Any]], folder: str, log: str) ->
     """The conversation of an assistant, and what `git log` says after it. `folder` is the user's repository."""
     prompt = "$swarm tasks.json" if name == "codex" else "/swarm tasks.json"
     told = [
+        _HEAD.format(name=name, version=pins()[name].version),
         f"> {prompt}",
         "",
         *(_claude(items) if name == "claude" else _codex(items)),

@@ -16,10 +16,12 @@ every_agent = pytest.mark.parametrize("agent", AGENTS)
 FORGETS = {"acp:gemini --acp"}
 """Does not find its own sessions again: the attempt that is to go on fails at once, and a new one is told everything."""
 
+HIDES_REFUSAL = {"codex", "acp:gemini --acp"}
+
 TELLS_COST = {"claude", "opencode"}
 """The others' costs come from the price table, as an estimate."""
 
-IDLE = {"opencode": "15s", "qwen": "10s", "gemini": "8s", "acp:gemini --acp": "8s"}
+IDLE = {"opencode": "30s", "qwen": "10s", "gemini": "8s", "acp:gemini --acp": "20s"}
 """Longer than it takes them to start on a busy machine."""
 
 
@@ -90,7 +92,8 @@ def test_troubles_of_the_service_rest_all_workers_and_count_against_no_task(agen
 
     assert ran.code == 0, ran.stdout + ran.stderr
     for name, (_, kind) in faults.items():
-        assert fleet.troubles(name)[0] == kind, name
+        # Over ACP Gemini tries again without a word: all that shows is the silence.
+        assert fleet.troubles(name)[0] == ("network" if agent in FORGETS else kind), name
         assert fleet.troubles(name)[-1] == "", name
         assert fleet.goes_on(name) == (agent not in FORGETS), name
     assert one_probe_at_a_time(fleet)
@@ -143,9 +146,9 @@ def test_full_context_refusal_and_denial(agent: str, fleet: Fleet) -> None:
     first, second = fleet.events(WorkerStarted, "full")
     handed_over = "The work of the attempt before is in your worktree" in fleet.folder.prompt("full-2").read_text()
     assert (first.worktree == second.worktree) == handed_over == bool(before)  # what did nothing hands nothing over
-    # Codex asks again, and then tells nothing of it: the checks decide.
-    assert fleet.troubles("refused") == ["" if agent == "codex" else "refused"]
-    assert rows(ran)["refused"]["outcome"] == ("rejected" if agent == "codex" else "failed")
+    # Some ask again and tell nothing of it: the checks decide.
+    assert fleet.troubles("refused") == ["" if agent in HIDES_REFUSAL else "refused"]
+    assert rows(ran)["refused"]["outcome"] == ("rejected" if agent in HIDES_REFUSAL else "failed")
     if agent == "codex":
         assert fleet.ends("denied")[0].report.denied == ()
     else:

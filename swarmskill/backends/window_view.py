@@ -38,6 +38,7 @@ class WindowView:
         self._left_out = False
         self._dead = False
         self._usage: Usage | None = None
+        self._model = ""
         _quieten(file)
         os.set_blocking(file, False)
         label = fields.get("label") or fields["name"]
@@ -122,13 +123,17 @@ class WindowView:
                 yield one_line(f"~ retrying: {problem.detail or problem.kind}", 200)
             case base.Failed(problem):
                 yield one_line(f"! failed: {problem.detail or problem.kind}", 200)
-            case base.Spent(usage):
-                self._usage = usage
+            case base.Spent(usage, model):
+                self._usage, self._model = usage, model or self._model
 
     def _used(self) -> str:
         if self._usage is None or not self._usage.tokens:
             return ""
-        cost = f", ${self._usage.cost_usd:.2f}" if self._usage.cost_usd is not None else ""
+        from swarmskill.agents.prices import cost_of
+
+        told = self._usage.cost_usd
+        price = cost_of(self._usage, self._model, {}) if told is None else told
+        cost = "" if price is None else f", {'~' if told is None else ''}${price:.2f}"
         return f"; its session has used {self._usage.tokens:,} tokens{cost}"
 
     def _say(self, *lines: str) -> None:

@@ -42,7 +42,6 @@ def test_a_person_reads_along_and_the_work_is_committed(
             "subject": "Write it",
             "description": "Write it.\n\n"
             + script(
-                {"text": "I will write the file now."},
                 {"write": f"{number}.txt", "content": "good\n"},
                 {"report": {"detail": "wrote it", "artifacts": [f"{number}.txt"], "files_changed": [f"{number}.txt"]}},
                 {"text": "The file is written."},

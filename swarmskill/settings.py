@@ -6,7 +6,6 @@ A flag beats a `SWARM_*` variable, which beats the repository's `swarm.toml` (or
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -45,6 +44,7 @@ from swarmskill.sources.fields import (
 )
 from swarmskill.sources.findings import Findings, found, show
 from swarmskill.sources.toml import read_table
+from swarmskill.sources.words import maybe_flag, maybe_number, maybe_seconds, split_words
 
 E = TypeVar("E", Schedule, OnFailure, OnExhaust, Land, Isolation, Mode)
 T = TypeVar("T")
@@ -364,42 +364,24 @@ _DECODERS: Final[dict[str, Decode]] = {
 }
 
 
-def _maybe_number(text: str) -> float | str:
-    if re.fullmatch(r"[0-9]{1,18}", text):
-        return int(text)
-    return float(text) if re.fullmatch(r"[0-9]{1,18}\.[0-9]{1,9}", text) else text
-
-
-def _maybe_seconds(text: str) -> float | str:
-    return float(text) if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", text) else text
-
-
-def _maybe_flag(text: str) -> bool | str:
-    return {"1": True, "true": True, "0": False, "false": False}.get(text.lower(), text)
-
-
-def _split(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
 _FROM_TEXT: Final[dict[str, Callable[[str], Any]]] = {
-    "max_workers": _maybe_number,
-    "max_retries": _maybe_number,
-    "max_file_bytes": _maybe_number,
-    "merge_batch": _maybe_number,
-    "timeout": _maybe_seconds,
-    "deadline": _maybe_seconds,
-    "grace": _maybe_seconds,
-    "idle_timeout": _maybe_seconds,
-    "max_cost": _maybe_number,
-    "max_tokens": _maybe_number,
-    "keep": _maybe_flag,
-    "keep_sessions": _maybe_flag,
-    "yolo": _maybe_flag,
-    "fresh": _maybe_flag,
-    "env": _split,
-    "secrets": _split,
-    "allow": _split,
+    "max_workers": maybe_number,
+    "max_retries": maybe_number,
+    "max_file_bytes": maybe_number,
+    "merge_batch": maybe_number,
+    "timeout": maybe_seconds,
+    "deadline": maybe_seconds,
+    "grace": maybe_seconds,
+    "idle_timeout": maybe_seconds,
+    "max_cost": maybe_number,
+    "max_tokens": maybe_number,
+    "keep": maybe_flag,
+    "keep_sessions": maybe_flag,
+    "yolo": maybe_flag,
+    "fresh": maybe_flag,
+    "env": split_words,
+    "secrets": split_words,
+    "allow": split_words,
 }
 """How the words of an option or a variable become what TOML would have given."""
 

@@ -90,14 +90,16 @@ def run(
         "keep_sessions": keep_sessions,
         "keep": keep,
     }
-    listed = load_task_list(tasks)
-    if bead_ids is not None:
-        from swarmskill.sources.choosing import choose_tasks
-
-        listed = choose_tasks(listed, [part.strip() for part in bead_ids.split(",") if part.strip()])
+    listed = _chosen(load_task_list(tasks), bead_ids)
     if dry_run:
         return _show_plan(listed, flags, base, as_json=json)
     return _go(listed, flags, base, wait=wait, detach=detach, as_json=json)
+
+
+def _chosen(listed: TaskList, ids: str | None) -> TaskList:
+    from swarmskill.sources.choosing import choose_tasks
+
+    return listed if ids is None else choose_tasks(listed, [part.strip() for part in ids.split(",") if part.strip()])
 
 
 def _go(listed: TaskList, flags: dict[str, Any], base: str, *, wait: bool, detach: bool, as_json: bool) -> int:

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import wait
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -41,7 +41,7 @@ from swarmskill.mayor.performer import ThreadedPerformer
 from swarmskill.mayor.refusals import explained
 from swarmskill.mayor.takeover import clear_locks, end_commands, leash, refuse_unexplained
 from swarmskill.mayor.watching import Watching
-from swarmskill.mayor.windows import spent_windows, tmux_of
+from swarmskill.mayor.windows import dismiss_spent, opened_windows, tmux_of
 from swarmskill.model import Task
 from swarmskill.places import RunFolder, attempt_key, worktrees_folder
 from swarmskill.repo.collecting import GcPause
@@ -157,11 +157,8 @@ def _drive(
         folded, _ = step(folded, event)
     config, session, head = folded.config, folded.session, folded.head
     handed = handed_out(folder) if config.backend in HOSTED else None
-    tmux = tmux_of(folder, config)
-    with leash(folder) as held, ExitStack() as stack:
-        backend = stack.enter_context(closing(ProcessBackend(folder.keeper)))
-        for windows in tmux:
-            stack.enter_context(closing(windows)).open()
+    keeper = ProcessBackend(folder.keeper)
+    with leash(folder) as held, closing(keeper) as backend, opened_windows(folder, config) as tmux:
         repository = replace(repository, git=replace(repository.git, leash=held))
         _prepare_repository(repository, folder.run_id, head)
         if state.head:
@@ -198,8 +195,7 @@ def _drive(
                 with _signals(mayor, session, watcher), _deadline(mayor, config, session, state):
                     state = mayor.run(performer, first)
             box.settle()
-        for windows in tmux:
-            windows.dismiss([name for task in state.tasks for name in spent_windows(state, task)])
+        dismiss_spent(tmux, state)
         if not config.keep:
             worktrees.release(worktrees.root / MERGED)
             worktrees.drain()

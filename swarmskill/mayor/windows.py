@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+
 from swarmskill.backends.tmux import TmuxBackend
 from swarmskill.config import TMUX, RunConfig
 from swarmskill.core.state import State
@@ -13,6 +16,22 @@ from swarmskill.places import RunFolder, attempt_key
 def tmux_of(folder: RunFolder, config: RunConfig) -> list[TmuxBackend]:
     """The backend of a run whose workers are in windows, not opened yet; none for any other run."""
     return [TmuxBackend(folder.windows)] if config.backend == TMUX else []
+
+
+@contextmanager
+def opened_windows(folder: RunFolder, config: RunConfig) -> Iterator[list[TmuxBackend]]:
+    """The same, opened for as long as the context lasts. Raises Refused."""
+    backends = tmux_of(folder, config)
+    with ExitStack() as stack:
+        for backend in backends:
+            stack.enter_context(closing(backend)).open()
+        yield backends
+
+
+def dismiss_spent(backends: list[TmuxBackend], state: State) -> None:
+    """Close the windows of all completed tasks."""
+    for backend in backends:
+        backend.dismiss([name for task in state.tasks for name in spent_windows(state, task)])
 
 
 def spent_windows(state: State, task_id: str) -> list[str]:

@@ -94,6 +94,11 @@ class RunFolder:
         return self.path / "keeper"
 
     @property
+    def windows(self) -> Path:
+        """Folder of what the run's tmux windows and its mayors tell each other."""
+        return self.path / "windows"
+
+    @property
     def handed(self) -> Path:
         """Folder of what was handed out to an assistant, and of what it handed back."""
         return self.path / "host"

@@ -21,6 +21,7 @@ VERBS: Final = {
     "tree": ("look", "Show the task graph as a tree"),
     "why": ("look", "Tell the story of one task"),
     "logs": ("follow", "Print what a task's worker printed"),
+    "attach": ("attach", "Look at a worker in its tmux window"),
     "events": ("follow", "Print the events of a run"),
     "cost": ("cost", "Show the tokens and the cost of a run"),
     "report": ("look", "Print the report of a run"),

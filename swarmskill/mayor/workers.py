@@ -111,6 +111,8 @@ class Workers:
             idle=config.idle_timeout,
             grace=config.grace,
             masked=secret_values(variables, config.secrets),
+            label=task.id if effect.attempt == 1 else f"{task.id} try {effect.attempt}",
+            agent=effect.agent,
         )
 
     def _place(self, effect: Spawn, key: str) -> tuple[Acquired, str]:

@@ -91,9 +91,9 @@ class Mailbox:
             self.outbox.put(file_name(order, message_id), data)
         return message
 
-    def received(self) -> list[Received]:
-        """All messages of the inbox in the order in which they came."""
-        return [self._open(one) for one in self.inbox.stored()]
+    def received(self, sender: str = "") -> list[Received]:
+        """All messages of the inbox in the order in which they came; of one sender, if it is named."""
+        return [self._open(one) for one in self.inbox.stored() if not sender or one.id.rpartition(".")[0] == sender]
 
     def get(self, wanted: str) -> Received:
         """The message whose id is `wanted`, or ends with it. Raises Refused if none or several do."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from swarmskill.mail.kinds import Accepted, Checkpoint, Failure, HelpRequest, Kind, Offering, Progress
+from swarmskill.mail.kinds import Accepted, Checkpoint, Failure, HelpRequest, Offering, Progress
 from swarmskill.mail.message import Message
 
 UNANSWERED: Final = (
@@ -32,23 +32,28 @@ class Reaction:
 
 def react(message: Message) -> Reaction:
     """What to do about one message to the mayor."""
-    sender, words = message.sender, message.title
+    sender, title = message.sender, _line(message.title)
     match message.body:
         case Accepted():
             return Reaction(doing="has accepted the task")
         case Progress(step=step, status=status, context_usage=used):
-            told = ": ".join(part for part in (step, status or words) if part) or "goes on"
+            told = ": ".join(part for part in (_line(step), _line(status) or title) if part) or "goes on"
             return Reaction(doing=told if used is None else f"{told} (context {used} %)")
         case HelpRequest(issue=issue, question=question):
-            asked = question or words
-            answer = f"answer within two minutes: swarm mail reply {message.id} 'TEXT'"
-            return Reaction(show=f"{sender} asks ({issue}): {asked}; {answer}", doing=f"asks: {asked}", open=True)
+            asked = _line(question) or title
+            answer = f"answer within two minutes with swarm mail reply {message.id} 'TEXT'"
+            return Reaction(show=f"{sender} asks ({issue}), {answer}: {asked}", doing=f"asks: {asked}", open=True)
         case Offering(summary=summary):
-            return Reaction(doing=f"says it is done: {summary or words}")
+            return Reaction(doing=f"says it is done: {_line(summary) or title}".removesuffix(": "))
         case Failure(failure=failure, reason=reason):
-            return Reaction(show=f"{sender} gives up ({failure}): {reason or words}", doing=f"gives up: {failure}")
+            said = f"{sender} gives up ({failure}): {_line(reason) or title}".removesuffix(": ")
+            return Reaction(show=said, doing=f"gives up: {failure}")
         case Checkpoint(reason=reason):
             return Reaction(show=f"{sender} leaves a checkpoint ({reason})", doing="leaves a checkpoint")
-    if message.kind is Kind.NOTE:
-        return Reaction(show=f"{sender} says: {words or message.text.strip()}")
-    return Reaction()
+    said = ": ".join(part for part in (title, _line(message.text)) if part)
+    return Reaction(show=f"{sender} says: {said}" if said else "")
+
+
+def _line(text: str) -> str:
+    """A worker's words on one line; whoever shows them takes secrets out, and cuts them only then."""
+    return " ".join(text.split())

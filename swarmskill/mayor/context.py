@@ -46,11 +46,15 @@ class RunContext:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Values that workers know and nothing of ours may show."""
-        seen = worker_environment(self.environment, allow=self.config.env, extra={})
-        return secret_values(seen, self.config.secrets)
+        return known_secrets(self.environment, self.config)
 
     def worker_variables(self, **named: str) -> dict[str, str]:
         """The whole environment of a process that works for this run, with `SWARM_*` values by name."""
         extra = {f"SWARM_{name.upper()}": value for name, value in named.items()}
         extra |= {"SWARM_RUN_ID": self.folder.run_id, "SWARM_REPO": str(self.repository.top)}
         return worker_environment(self.environment, allow=self.config.env, extra=extra)
+
+
+def known_secrets(environment: Mapping[str, str], config: RunConfig) -> tuple[str, ...]:
+    """Values in the mayor's environment that workers know and nothing of ours may show."""
+    return secret_values(worker_environment(environment, allow=config.env, extra={}), config.secrets)

@@ -9,22 +9,28 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from swarmskill.backends.base import CannotStart
 from swarmskill.config import TMUX, RunConfig
+from swarmskill.core.effects import Await, Spawn
+from swarmskill.core.progress import outstanding
 from swarmskill.core.state import State
-from swarmskill.mail.kinds import Checkpoint, Failure, FailureKind, Kind, Text
+from swarmskill.mail.kinds import COMPLETIONS, Checkpoint, Failure, Kind, Text
 from swarmskill.mail.leases import Leases
 from swarmskill.mail.mailbox import Owner, write_owner
 from swarmskill.mail.message import MAYOR, Message
-from swarmskill.mail.post import Carried, Post
+from swarmskill.mail.post import Post
 from swarmskill.mail.reactions import NUDGE, TERMINATE, UNANSWERED, react
+from swarmskill.mail.reminders import PATIENCE, Patience
+from swarmskill.mail.roster import workers_of
 from swarmskill.mail.watch import Watch
-from swarmskill.model import Claim, Problem, Task, Trouble, WorkerResult
-from swarmskill.places import RunFolder
+from swarmskill.mayor.last_word import shown
+from swarmskill.model import Task
+from swarmskill.places import RunFolder, attempt_key
 
 _ROUND = 2.0
 """Seconds after which all mailboxes are looked at, whatever was seen of them."""
@@ -32,73 +38,100 @@ _ROUND = 2.0
 _LEASE = 24 * 3600.0
 """Seconds for which a manifest is reserved; its release comes with the worker's end."""
 
+_MANIFEST = "manifest"
+"""Why the mayor reserves files for a worker."""
+
+_MOST_AT_ONCE = 100
+"""Rounds of one sender's mail that others wait for."""
+
 
 @dataclass(slots=True)
 class _Correspondent:
-    """A worker with a mailbox. `word` is what it said at its end, `nudged` that it was asked how far it is."""
+    """A worker with a mailbox, and whether it was asked how far it is."""
 
     task: str
-    word: Failure | Checkpoint | None = None
     nudged: bool = False
 
 
 class Courier:
-    """Carries the mail of one run on a thread of its own. `say` shows a line, `doing` what a task's worker does."""
+    """Carries the mail of one run on a thread of its own.
+
+    `living` are the workers that a mayor before has left, `say` shows a line, `doing` what a task's worker
+    does. A disk that cannot be written is told, and tried again: no worker is ended for its mail.
+    """
 
     def __init__(
         self,
         folder: RunFolder,
         config: RunConfig,
         tasks: frozenset[str],
+        living: frozenset[str],
         say: Callable[[str], object],
         doing: Callable[[str, str], object],
+        *,
+        patience: Patience = PATIENCE,
+        every: float = _ROUND,
     ) -> None:
         self._folder = folder
         self._config = config
+        self._living = living
         self._say = say
         self._doing = doing
+        self._every = every
         self._lock = threading.RLock()
-        self._post = Post(folder.mail, tasks)
+        # A worker that lives has no mailbox until it is begun; what is sent to it by then waits.
+        self._post = Post(folder.mail, tasks | living, patience=patience)
         self._leases = Leases(folder.mail)
-        self._watch = Watch()
         self._workers: dict[str, _Correspondent] = {}
+        self._release_left_over()
+        self._watch = Watch()
+        self._watched: dict[str, Path] = {}
+        self._told = False
+        self._trouble = ""
+        self._due_at = 0.0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
-        self._watch.add(MAYOR, self._post.outboxes[MAYOR])
         self._thread.start()
 
     def begin(self, worker: str, task: Task, worktree: Path) -> None:
-        """A worker is about to start, or lives already: it has a mailbox, and its manifest is reserved."""
+        """A worker is about to start, or lives already: it has a mailbox, and its manifest is reserved.
+
+        Raises CannotStart where no mailbox can be made.
+        """
         with self._lock:
             if worker in self._workers:
                 return
-            self._post.add(worker, task.id, worktree)
-            write_owner(
-                worktree,
-                Owner(name=worker, task=task.id, run_id=self._folder.run_id, run_folder=str(self._folder.path)),
-            )
+            owner = Owner(name=worker, task=task.id, run_id=self._folder.run_id, run_folder=str(self._folder.path))
+            try:
+                self._post.add(worker, task.id, worktree)
+                write_owner(worktree, owner)
+                self._reserve(worker, task)
+            except OSError as error:
+                self._post.remove(worker)
+                raise CannotStart(f"no mailbox can be made in {worktree}: {error.strerror or error}") from error
             self._workers[worker] = _Correspondent(task.id)
-            if task.files:
-                self._leases.reserve(worker, task.id, task.files, now=time.time(), ttl=_LEASE, reason="manifest")
-            self._watch.add(worker, self._post.outboxes[worker])
+        self._watch.wake()
 
     def end(self, worker: str) -> Failure | Checkpoint | None:
         """The worker has ended: its last mail is carried, and its mailbox closed. What it said at its end."""
         with self._lock:
-            if worker not in self._workers:
+            if self._workers.pop(worker, None) is None:
                 return None
-            self._take(self._post.carry([worker], now=time.monotonic()))
-            self._watch.remove(worker)
+            with self._told_trouble():
+                self._carry([worker])
+                self._drop_questions(worker)
             self._post.remove(worker)
-            self._leases.release(worker)
-            return self._workers.pop(worker).word
+            with self._told_trouble():
+                self._leases.release(worker)
+                return self._word(worker)
+        return None
 
     def terminate(self, worker: str) -> None:
         """Tell a worker that it is about to be ended."""
-        with self._lock:
+        with self._lock, self._told_trouble():
             if worker in self._workers:
                 self._tell(worker, Kind.TERMINATE, TERMINATE, f"terminate {worker}")
-                self._post.carry([MAYOR], now=time.monotonic())
+                self._carry([MAYOR])
 
     def close(self) -> None:
         """Carry no more."""
@@ -110,28 +143,46 @@ class Courier:
         with self._watch:
             names: set[str] = set()
             while not self._over.is_set():
-                with self._lock:
+                with self._lock, self._told_trouble():
+                    self._watch_outboxes()
                     self._round(names)
-                names = self._watch.wait(_ROUND)
+                names = self._watch.wait(self._every)
+
+    def _watch_outboxes(self) -> None:
+        """Done by the one thread that waits: a watch is not for several."""
+        outboxes = self._post.outboxes
+        for name in self._watched.keys() - outboxes.keys():
+            self._watch.remove(name)
+            del self._watched[name]
+        for name, path in outboxes.items():
+            if self._watched.get(name) != path:
+                self._watched[name] = path
+                with suppress(OSError):  # gone already; the rounds tell
+                    self._watch.add(name, path)
 
     def _round(self, names: set[str]) -> None:
+        self._carry(names or None)
+        if not self._told:
+            self._told = True
+            self._tell_again()
         now = time.monotonic()
-        carried = self._post.carry(names or None, now=now)
-        self._take(carried)
-        while carried.more:
-            carried = self._post.carry(names or None, now=now)
-            self._take(carried)
-        if not names:
+        if now >= self._due_at:  # not only where nothing came: there may be mail all the time
+            self._due_at = now + self._every
             self._remind(now)
             self._nudge()
 
-    def _take(self, carried: Carried) -> None:
-        for message in carried.messages:
-            self._react(message)
-        for refusal in carried.refused:
-            self._say(f"mail of {refusal.sender} was refused: {refusal.reason}")
-        for sender, count in carried.flooded.items():
-            self._say(f"{sender} sends too much mail: {count} messages were dropped")
+    def _carry(self, names: Iterable[str] | None) -> None:
+        """Bring the mail of these, all that there is by now, and react to what came for the mayor."""
+        for _ in range(_MOST_AT_ONCE):
+            carried = self._post.carry(names, now=time.monotonic())
+            for message in carried.messages:
+                self._react(message)
+            for refusal in carried.refused:
+                self._say(f"mail of {refusal.sender} was refused: {refusal.reason}")
+            for sender, count in carried.flooded.items():
+                self._say(f"{sender} sends too much mail: {count} messages were dropped")
+            if not carried.more:
+                return
 
     def _react(self, message: Message) -> None:
         reaction = react(message)
@@ -140,12 +191,29 @@ class Courier:
             self._say(reaction.show)
         if worker is not None and reaction.doing:
             self._doing(worker.task, reaction.doing)
-        if worker is not None and isinstance(message.body, Failure | Checkpoint):
-            worker.word = message.body
         if reaction.open:
             self._post.take(message)
         else:
             self._post.settle(message)
+
+    def _tell_again(self) -> None:
+        """Show the questions that wait since a mayor before, and forget those of workers that are gone."""
+        for message in self._questions():
+            if message.sender in self._living | self._workers.keys():
+                self._react(message)
+            else:
+                self._post.settle(message)
+
+    def _drop_questions(self, worker: str) -> None:
+        """Wait no longer for an answer to a worker that has ended."""
+        for message in self._questions():
+            if message.sender == worker:
+                self._say(f"{worker} ended before its question was answered")
+                self._post.settle(message)
+
+    def _questions(self) -> list[Message]:
+        """What workers asked and nobody has answered."""
+        return [one.message for one in self._post.pending if one.recipient == MAYOR]
 
     def _remind(self, now: float) -> None:
         due = self._post.due(now)
@@ -153,20 +221,24 @@ class Courier:
             if one.recipient == MAYOR:
                 self._say(f"{one.message.sender} still waits for an answer: swarm mail reply {one.message.id} 'TEXT'")
         for one in due.escalations:
-            if one.recipient == MAYOR and one.message.kind is Kind.HELP_REQUEST:
+            if one.recipient == MAYOR:
                 self._tell(one.message.sender, Kind.HELP_RESPONSE, UNANSWERED, f"unanswered {one.message.id}")
+                self._say(f"{one.message.sender} got no answer, and goes on by its best judgement")
                 self._post.settle(one.message)
+        if due.escalations:
+            self._carry([MAYOR])
 
     def _nudge(self) -> None:
         """Ask a worker how far it is when half of its idle limit is over."""
         if self._config.idle_timeout is None:
             return
         for name, worker in self._workers.items():
-            with suppress(OSError):
+            with suppress(FileNotFoundError):  # it has printed nothing yet
                 silent = time.time() - self._folder.log(name).stat().st_mtime
                 if silent > self._config.idle_timeout / 2 and not worker.nudged:
                     worker.nudged = True
                     self._tell(name, Kind.NUDGE, NUDGE, f"nudge {name}")
+                    self._carry([MAYOR])
 
     def _tell(self, worker: str, kind: Kind, words: str, key: str) -> None:
         known = self._workers.get(worker)
@@ -181,32 +253,65 @@ class Courier:
         )
         self._post.send(message, key)
 
+    def _word(self, worker: str) -> Failure | Checkpoint | None:
+        """The last that it said of its end, to whichever mayor."""
+        said = (one.message for one in reversed(self._post.mayor.received(worker)))
+        last = next((message.body for message in said if message.kind in COMPLETIONS), None)
+        return last if isinstance(last, Failure | Checkpoint) else None
+
+    def _reserve(self, worker: str, task: Task) -> None:
+        now = time.time()
+        if not task.files or any(one.holder == worker and one.reason == _MANIFEST for one in self._leases.active(now)):
+            return
+        granted = self._leases.reserve(worker, task.id, task.files, now=now, ttl=_LEASE, reason=_MANIFEST)
+        for clash in granted.conflicts:
+            self._say(f"{worker} may change {clash.path}, and {clash.lease.holder} has reserved {clash.other_path}")
+
+    def _release_left_over(self) -> None:
+        """Give up what workers have reserved that ended while there was no mayor."""
+        gone = workers_of(self._folder.mail).keys() - self._living
+        for holder in {lease.holder for lease in self._leases.active(time.time())} & gone:
+            self._leases.release(holder)
+
+    @contextmanager
+    def _told_trouble(self) -> Iterator[None]:
+        """Tell of a disk that cannot be written, once as long as it is the same."""
+        try:
+            yield
+            self._trouble = ""
+        except OSError as error:
+            if str(error) != self._trouble:
+                self._trouble = str(error)
+                self._say(f"mail cannot be carried: {error}")
+
 
 @contextmanager
 def carried_mail(
-    folder: RunFolder, state: State, say: Callable[[str], object], doing: Callable[[str, str], object]
+    folder: RunFolder,
+    state: State,
+    secrets: Sequence[str],
+    say: Callable[[str], object],
+    doing: Callable[[str, str], object],
 ) -> Iterator[Courier | None]:
-    """A courier for as long as the context lasts, if the run is a distributed one."""
+    """A courier for as long as the context lasts, if the run is a distributed one. It shows no `secrets`."""
     if state.config.backend != TMUX:
         yield None
         return
-    courier = Courier(folder, state.config, frozenset(state.tasks), say, doing)
+    courier = Courier(
+        folder,
+        state.config,
+        frozenset(state.tasks),
+        _living(state),
+        lambda line: say(shown(line, secrets)),
+        lambda task, words: doing(task, shown(words, secrets)),
+    )
     try:
         yield courier
     finally:
         courier.close()
 
 
-def last_word(word: Failure | Checkpoint | None) -> tuple[WorkerResult | None, Problem | None]:
-    """What an end without a result file means, by what the worker said: that it is blocked, or in which trouble."""
-    match word:
-        case Failure(failure=FailureKind.SPEC_IMPOSSIBLE, reason=reason):
-            return WorkerResult(status=Claim.BLOCKED, detail=reason or "the task cannot be done as it is written"), None
-        case Failure(failure=FailureKind.CONTEXT_HIGH, reason=reason):
-            return None, Problem(Trouble.CONTEXT_FULL, reason or "its context is full")
-        case Failure(failure=failure, reason=reason):
-            return None, Problem(Trouble.CRASHED, f"{failure}: {reason}" if reason else failure.value)
-        case Checkpoint(next_steps=steps, description=description):
-            told = "; ".join(part for part in (description, steps) if part)
-            return None, Problem(Trouble.CONTEXT_FULL, f"it left a checkpoint: {told or 'no words with it'}")
-    return None, None
+def _living(state: State) -> frozenset[str]:
+    """The workers that may be at work already when a mayor begins."""
+    effects = (effect for effect in outstanding(state) if isinstance(effect, Spawn | Await))
+    return frozenset(attempt_key(effect.task, effect.attempt) for effect in effects)

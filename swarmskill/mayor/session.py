@@ -33,7 +33,7 @@ from swarmskill.mayor.accounts import Accounts
 from swarmskill.mayor.assistant import handed_out
 from swarmskill.mayor.branch import RunBranch
 from swarmskill.mayor.commands import Commands
-from swarmskill.mayor.context import RunContext
+from swarmskill.mayor.context import RunContext, known_secrets
 from swarmskill.mayor.courier import carried_mail
 from swarmskill.mayor.isolation import CheckoutGuard
 from swarmskill.mayor.loop import WAKE, Mayor
@@ -163,7 +163,7 @@ def _drive(
         leash(folder) as held,
         closing(ProcessBackend(folder.keeper)) as backend,
         opened_windows(folder, config) as tmux,
-        carried_mail(folder, folded, watcher.say, accounts.note) as courier,
+        carried_mail(folder, folded, known_secrets(environment, config), watcher.say, accounts.note) as courier,
     ):
         repository = replace(repository, git=replace(repository.git, leash=held))
         _prepare_repository(repository, folder.run_id, head)

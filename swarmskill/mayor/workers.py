@@ -20,11 +20,10 @@ from swarmskill.config import RunConfig
 from swarmskill.core import events as ev
 from swarmskill.core.effects import Await, Kill, Spawn
 from swarmskill.core.state import State
-from swarmskill.mail.kinds import Checkpoint, Failure
 from swarmskill.mayor.accounts import model_for
 from swarmskill.mayor.context import RunContext
-from swarmskill.mayor.courier import last_word
-from swarmskill.model import Ending, Feedback, Problem, Task, WorkerEnd, WorkerResult
+from swarmskill.mayor.last_word import last_word
+from swarmskill.model import Ending, Feedback, Task, WorkerEnd, WorkerResult
 from swarmskill.places import RESULT_FILE, attempt_key
 from swarmskill.prompt import Again, BlockerSummary, render_prompt
 from swarmskill.repo.changes import diffstat, patch
@@ -63,6 +62,8 @@ class Workers:
                 self.run.courier.begin(key, task, acquired.path)
             started = self.run.workers.start(job)
         except (CannotStart, SetupFailed) as error:
+            if self.run.courier is not None:
+                self.run.courier.end(key)
             return _failed(effect, str(error))
         return _started(effect, started, acquired, base)
 
@@ -70,8 +71,9 @@ class Workers:
         """Once the worker has ended, hand `harvest` a function that makes its last event."""
         key, task = attempt_key(effect.task, effect.attempt), state.tasks[effect.task]
         self.run.guard.begin(key)
-        if self.run.courier is not None and Path(effect.worktree).is_dir():
-            self.run.courier.begin(key, state.graph.task(effect.task), Path(effect.worktree))
+        if self.run.courier is not None:
+            with suppress(CannotStart):  # its mailbox is gone, or its worktree: it works on without mail
+                self.run.courier.begin(key, state.graph.task(effect.task), Path(effect.worktree))
         model = model_for(state, effect.task)
         self.run.accounts.begin(effect.task, effect.attempt, task.agent, task.session_used, model)
         end = self.run.workers.end(key, Started(effect.pid, effect.identity))
@@ -211,8 +213,8 @@ class Workers:
             report = replace(report, session=self.run.handed.session(key))
         if self.run.courier is not None:
             word = self.run.courier.end(key)
-            if result is None and not problem and end.ending is Ending.EXITED:
-                result, trouble = self._last_word(word)
+            if result is None and not problem:
+                result, trouble = last_word(word, self.run.secrets)
                 report = replace(report, problem=report.problem or trouble)
         worker_end = WorkerEnd(
             ending=end.ending,
@@ -226,15 +228,6 @@ class Workers:
             report=report,
         )
         return ev.WorkerExited(at=time.time(), task=effect.task, attempt=effect.attempt, end=worker_end)
-
-    def _last_word(self, word: Failure | Checkpoint | None) -> tuple[WorkerResult | None, Problem | None]:
-        """What a worker said at its end by mail, its secrets taken out."""
-        result, problem = last_word(word)
-        secrets = self.run.secrets
-        return (
-            replace(result, detail=mask(result.detail, secrets)) if result else None,
-            replace(problem, detail=mask(problem.detail, secrets)) if problem else None,
-        )
 
     def _keep_result(self, claimed: Path, key: str, result: WorkerResult) -> WorkerResult:
         """Copy the result file into the run, and take the secrets out of both."""

@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from swarmskill.core.events import Event, WorkerExited, WorkerReported, WorkerStarted
+from swarmskill.errors import Refused
 from swarmskill.ledger import read_ledger
 from swarmskill.model import WorkerEnd
 from swarmskill.places import RunFolder, find_run
@@ -180,9 +181,12 @@ class Fleet:
         return [str(end.report.problem.kind) if end.report.problem else "" for end in self.ends(task_id)]
 
     def wait_for(self, happened: Callable[[], object]) -> None:
-        """Wait for something that the run does."""
+        """Wait for something that the run does, once it has begun."""
         deadline = time.monotonic() + _LIMIT
-        while not happened():
+        while True:
+            with suppress(Refused):  # there is no run yet
+                if happened():
+                    return
             assert time.monotonic() < deadline, "it did not happen"
             time.sleep(0.05)
 

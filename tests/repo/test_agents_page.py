@@ -22,8 +22,10 @@ def test_every_agent_has_a_column_with_its_pinned_version() -> None:
 def test_every_row_is_compared_by_a_test_that_runs_for_every_agent() -> None:
     rows = [cells[0] for cells in table(PAGE.read_text(encoding="utf-8"))[2:]]
     assert [row for row in rows if f'"{row}"' not in MATRIX] == []
-    assert re.findall(r"^(?!@every_agent|@slow_agents).*\ndef (test_\w+)", MATRIX, re.MULTILINE) == []
+    assert re.findall(r"^(?!@every_agent|@slow_with).*\ndef (test_\w+)", MATRIX, re.MULTILINE) == []
     assert "skip" not in MATRIX and "xfail" not in MATRIX
+    slow = set(re.findall(r'"([^"]+)"', " ".join(re.findall(r"^@slow_with.*", MATRIX, re.MULTILINE))))
+    assert slow.isdisjoint({"claude", "codex", "gemini"})
 
 
 def test_no_cell_is_without_an_observation() -> None:

@@ -32,9 +32,6 @@ T = TypeVar("T", bound=Callable[..., Any])
 AGENTS = ("claude", "codex", "opencode", "gemini", "qwen", "acp:gemini --acp")
 """Every agent that has a program of its own, and one that is driven by ACP."""
 
-SLOW_AGENTS = ("opencode", "qwen", "acp:gemini --acp")
-"""They wait long by themselves before they give up on a connection."""
-
 _LIMIT = 150.0
 
 # Prices are the user's own: what a run costs is then known for every model.
@@ -78,16 +75,19 @@ def done(name: str) -> tuple[Any, ...]:
     return {"write": f"{name}.txt", "content": "good\n"}, {"report": report}, {"text": f"{name} is done"}
 
 
-def slow_agents(test: T) -> T:
-    """Marks a test that takes a minute or more with slow agents: for these it runs where SWARM_SLOW_AGENTS=1 is set."""
+def slow_with(*agents: str) -> Callable[[T], T]:
+    """Marks a test that takes a minute or more with some agents: for these it runs only where SWARM_SLOW_AGENTS=1 is set."""
 
-    @wraps(test)
-    def wrapped(*given: Any, agent: str, **named: Any) -> Any:
-        if agent in SLOW_AGENTS and os.environ.get("SWARM_SLOW_AGENTS") != "1":
-            pytest.skip("takes a minute or more: set SWARM_SLOW_AGENTS=1")
-        return test(*given, agent=agent, **named)
+    def mark(test: T) -> T:
+        @wraps(test)
+        def wrapped(*given: Any, agent: str, **named: Any) -> Any:
+            if agent in agents and os.environ.get("SWARM_SLOW_AGENTS") != "1":
+                pytest.skip("takes a minute or more: set SWARM_SLOW_AGENTS=1")
+            return test(*given, agent=agent, **named)
 
-    return cast("T", wrapped)
+        return cast("T", wrapped)
+
+    return mark
 
 
 @dataclass(frozen=True, slots=True)

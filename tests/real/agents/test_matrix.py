@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from swarmskill.core.events import Event, GateRested, WorkerExited, WorkerReported, WorkerStarted
-from tests.real.agents.fleet import AGENTS, Fleet, done, half, rows, slow_agents, task
+from tests.real.agents.fleet import AGENTS, Fleet, done, half, rows, slow_with, task
 from tests.real.harness import Project, Ran
 from tests.scripted_model import Fault, ScriptedModel, script
 
@@ -79,9 +79,8 @@ def test_failed_check_is_retried(agent: str, fleet: Fleet, seen: Seen) -> None:
 
 
 @every_agent
-def test_limits_of_the_service_rest_all_workers_and_count_against_no_task(
-    agent: str, fleet: Fleet, seen: Seen
-) -> None:
+@slow_with("acp:gemini --acp")
+def test_limits_of_the_service_rest_all_workers_and_count_against_no_task(agent: str, fleet: Fleet, seen: Seen) -> None:
     faults = {"a": (429, "limit, 429"), "b": (503, "overload, 503")}
     # Together in a fresh home opencode's workers would meet trouble of another kind.
     workers = "1" if agent == "opencode" else "2"
@@ -91,7 +90,7 @@ def test_limits_of_the_service_rest_all_workers_and_count_against_no_task(
 
 
 @every_agent
-@slow_agents
+@slow_with("opencode", "qwen", "acp:gemini --acp")
 def test_broken_connections_rest_all_workers_and_count_against_no_task(agent: str, fleet: Fleet, seen: Seen) -> None:
     faults = {"c": ("drop", "connection dropped"), "d": ("hang", "silent model")}
     workers = "1" if agent == "opencode" else "2"
@@ -101,7 +100,7 @@ def test_broken_connections_rest_all_workers_and_count_against_no_task(agent: st
 
 
 @every_agent
-@slow_agents
+@slow_with("opencode", "qwen", "acp:gemini --acp")
 def test_a_service_that_is_not_there_is_waited_for(agent: str, fleet: Fleet, seen: Seen) -> None:
     fleet.model.fail(Fault("drop"))
     with fleet.under_way(agent, [task("a")], "--idle-timeout", IDLE.get(agent, "5s"), *retries(agent)) as run:

@@ -34,6 +34,7 @@ from swarmskill.mayor.assistant import handed_out
 from swarmskill.mayor.branch import RunBranch
 from swarmskill.mayor.commands import Commands
 from swarmskill.mayor.context import RunContext
+from swarmskill.mayor.courier import carried_mail
 from swarmskill.mayor.isolation import CheckoutGuard
 from swarmskill.mayor.loop import WAKE, Mayor
 from swarmskill.mayor.merging import MERGED
@@ -157,8 +158,13 @@ def _drive(
         folded, _ = step(folded, event)
     config, session, head = folded.config, folded.session, folded.head
     handed = handed_out(folder) if config.backend in HOSTED else None
-    keeper = ProcessBackend(folder.keeper)
-    with leash(folder) as held, closing(keeper) as backend, opened_windows(folder, config) as tmux:
+    accounts = watcher.accounts = Accounts(folder, config.prices)
+    with (
+        leash(folder) as held,
+        closing(ProcessBackend(folder.keeper)) as backend,
+        opened_windows(folder, config) as tmux,
+        carried_mail(folder, folded, watcher.say, accounts.note) as courier,
+    ):
         repository = replace(repository, git=replace(repository.git, leash=held))
         _prepare_repository(repository, folder.run_id, head)
         if state.head:
@@ -169,7 +175,6 @@ def _drive(
         commands = Commands(backend, time.time_ns() if handed else session, config.grace, config.secrets)
         worktrees = _worktrees(folder, repository, config, state, commands, environment)
         no_gc = GcPause(repository.common_dir)
-        accounts = watcher.accounts = Accounts(folder, config.prices)
         run = RunContext(
             folder,
             config,
@@ -184,22 +189,30 @@ def _drive(
             branch=RunBranch(repository, folder.run_id, head, watcher.say),
             no_gc=no_gc,
             accounts=accounts,
+            courier=courier,
         )
-        box = RequestBox(folder)
-        enough = partial(_is_with_assistant, handed) if handed else lambda _: False
-        mayor = Mayor(book=ledger, watcher=watcher, requests=box.take, state=state, enough=enough)
-        with closing(ThreadedPerformer(run, mayor.receive)) as performer:
-            if handed is not None:
-                state = mayor.run(performer, first)
-            else:
-                with _signals(mayor, session, watcher), _deadline(mayor, config, session, state):
-                    state = mayor.run(performer, first)
-            box.settle()
+        state = _run_mayor(run, ledger, state, session, first, watcher)
         dismiss_spent(tmux, state)
         if not config.keep:
             worktrees.release(worktrees.root / MERGED)
             worktrees.drain()
             worktrees.prune()
+    return state
+
+
+def _run_mayor(
+    run: RunContext, ledger: Ledger, state: State, session: int, first: Sequence[Event], watcher: Watching
+) -> State:
+    box, handed = RequestBox(run.folder), run.handed
+    enough = partial(_is_with_assistant, handed) if handed else lambda _: False
+    mayor = Mayor(book=ledger, watcher=watcher, requests=box.take, state=state, enough=enough)
+    with closing(ThreadedPerformer(run, mayor.receive)) as performer:
+        if handed is not None:
+            state = mayor.run(performer, first)
+        else:
+            with _signals(mayor, session, watcher), _deadline(mayor, run.config, session, state):
+                state = mayor.run(performer, first)
+        box.settle()
     return state
 
 

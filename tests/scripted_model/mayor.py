@@ -1,14 +1,17 @@
 """The obedient mayor: after a user's SWARM[Tool,Tool] it does what the skill says, with `swarm next` and `swarm done`.
 
 The first command is the one that stands in the skill's text, with the tools of the brackets. Then it makes each
-assignment's `call` as it is told, waits as its tools do, and runs each assignment's `done` when its worker has ended.
-It knows nothing but the conversation, so it goes on wherever that ends.
+assignment's `call` as it is told, waits with its tool for that if it has one, and runs `done` as it was last told to.
+When nothing has come in time it says `done` of a worker that ended without a result, as far as its host told so. Whoever
+writes SWARM[Tool,Tool wait=3] makes it wait 3 seconds in each `done`. It knows nothing but the conversation, so it goes on
+wherever that ends.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,7 +19,8 @@ from typing import Any, Final
 from tests.scripted_model import tools
 from tests.scripted_model.conversation import Block, Call, CallKind, Conversation, Json, Role, Say, Turn
 
-_ASKED: Final = re.compile(r"\bSWARM\[([^\]]*)\]")
+_ASKED: Final = re.compile(r"\bSWARM\[([^\] ]*)(?: wait=(\d+))?\]")
+_DONE: Final = re.compile(r'(?:"done":"|again: )(swarm done .+?)(?=[";\n]|$)', re.M)
 _FIRST: Final = re.compile(r"^ *(swarm next tasks\.json .*?--tools) \S+$", re.M)
 _AGENT_ID: Final = re.compile(r"agent_?id\W{1,6}([0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-z]{8,40})", re.I)
 _OVER: Final = re.compile(r"The run is (?:over|stopped)[^\n\"]*")
@@ -24,7 +28,7 @@ _OVER: Final = re.compile(r"The run is (?:over|stopped)[^\n\"]*")
 
 @dataclass
 class _Worker:
-    """An assignment, as far as the conversation tells: `called` when its call was made, `told` when it was ended."""
+    """An assignment, as far as the conversation tells: `called` when its call was made, `told` when it came back."""
 
     row: Json
     at: int
@@ -38,9 +42,10 @@ class _Worker:
         given = self.row["call"]["input"]
         return str(given.get("prompt") or given.get("message") or given.get("content"))
 
-    def done(self, worker: str) -> str:
-        """Its `done` command, with the id in it."""
-        return str(self.row["done"]).replace("--worker ID", f"--worker {worker}")
+    @property
+    def task(self) -> str:
+        """The id of its task, as a word of a command."""
+        return shlex.quote(self.row["task"])
 
 
 def is_mayor(conversation: Conversation) -> bool:
@@ -68,10 +73,11 @@ def lead(conversation: Conversation) -> tuple[Block, ...]:
         return (Say(f"DONE {over[-1]}"),)
     out = [one for one in workers if not one.told]
     ended = [one for one in out if _has_ended(turns, one)]
-    if ended:
-        address = min((a for a in ended[0].addresses if _AGENT_ID.fullmatch(f"agent_id: {a}")), default="ID")
-        return (tools.shell(conversation.tools, ended[0].done(address)),)
-    return (_wait(conversation, turns, out),)
+    if ended and any("nothing has come from" in text for text in news):
+        return (tools.shell(conversation.tools, f"swarm done {ended[0].task}"),)
+    if not ended and (wait := _wait(conversation, out)):
+        return (wait,)
+    return (tools.shell(conversation.tools, _done(turns, workers)),)
 
 
 def strings(turn: Turn) -> Iterator[str]:

@@ -54,11 +54,14 @@ def test_graph_to_commits(agent: str, fleet: Fleet, seen: Seen) -> None:
         assert end.result is not None
         assert end.result.detail == f"wrote {name}.txt"
         assert row["tokens"] == end.report.usage.tokens > 0
-        assert row["cost_usd"] > 0
-    assert ran.document["cost_usd"] == pytest.approx(sum(row["cost_usd"] for row in rows(ran).values()))
+        assert row["cost_usd"] is None or row["cost_usd"] > 0
+    costs = [row["cost_usd"] for row in rows(ran).values() if row["cost_usd"]]
+    assert (ran.document["cost_usd"] or 0) == pytest.approx(sum(costs))
+    assert len(costs) in (0, 5)
     assert ran.document["tokens"] == sum(row["tokens"] for row in rows(ran).values())
     seen("five tasks to commits", "yes")
-    seen("cost", "estimated" if fleet.ends("e")[-1].report.usage.estimated else "told")
+    estimated = fleet.ends("e")[-1].report.usage.estimated
+    seen("cost", "unknown" if not costs else "estimated" if estimated else "told")
 
 
 @every_agent

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from swarmskill.model import Check
 
@@ -14,6 +15,19 @@ class Schedule(StrEnum):
 
     ROLLING = "rolling"
     WAVE = "wave"
+
+
+TMUX: Final = "tmux"
+"""The backend of distributed mode."""
+
+
+class Mode(StrEnum):
+    """Where the workers are."""
+
+    LOCAL = "local"
+    """Without a terminal, below the run's keeper."""
+    DISTRIBUTED = "distributed"
+    """Each in a tmux window of its own."""
 
 
 class OnFailure(StrEnum):
@@ -111,6 +125,7 @@ class RunConfig:
     `grace` is the time from TERM to KILL. `max_cost` (US dollars) and `max_tokens` limit the run.
     `max_retries` caps the retries of a task over all kinds of failure; None leaves the caps per kind.
     `branch` is the user's branch to land on, "" with a detached HEAD.
+    With `keep_sessions` the tmux windows of completed tasks stay, too.
     `env` names the variables of the mayor's environment that workers may see; None means all
     but those that are never passed on. At most `merge_batch` accepted attempts are checked together
     on their way to the run branch; with 1 the checks pass on each single commit.
@@ -146,3 +161,9 @@ class RunConfig:
     keep: bool = False
     isolation: Isolation = Isolation.EVIDENCE
     merge_batch: int = 8
+    keep_sessions: bool = False
+
+    @property
+    def mode(self) -> Mode:
+        """Where the workers are, as the backend tells."""
+        return Mode.DISTRIBUTED if self.backend == TMUX else Mode.LOCAL

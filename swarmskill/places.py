@@ -84,9 +84,19 @@ class RunFolder:
         return self.path / "requests"
 
     @property
+    def mail(self) -> Path:
+        """Folder of the mayor's mailbox and all that the carrier keeps; also of what workers share."""
+        return self.path / "mail"
+
+    @property
     def keeper(self) -> Path:
         """Folder of the keeper process: its socket's address, its log and the ends it saw."""
         return self.path / "keeper"
+
+    @property
+    def windows(self) -> Path:
+        """Folder of what the run's tmux windows and its mayors tell each other."""
+        return self.path / "windows"
 
     @property
     def handed(self) -> Path:

@@ -97,8 +97,9 @@ def render_prompt(
     feedback: Feedback | None = None,
     previous_diff: str = "",
     again: Again = Again.NOT,
+    mail: bool = False,
 ) -> str:
-    """The whole prompt for one attempt.
+    """The whole prompt for one attempt. With `mail` the worker has a mailbox, and is told how to use it.
 
     `feedback` tells why the attempt before was not taken. `previous_diff` is the path of a file with
     that attempt's diff, which the worker can read, or "".
@@ -125,6 +126,7 @@ def render_prompt(
         "manifest": _manifest(task),
         "blockers": "\n\n".join(map(_blocker, blockers)) or "This task waited for no other.",
         "checks": _checks(task.checks),
+        "mail": _mail_page() if mail else "",
         **_forms(task, result_file),
     }
     return fill(load_template("worker"), values)
@@ -138,6 +140,12 @@ def render_summary_request(report: str) -> str:
         + _fence(report, "markdown")
         + "\n"
     )
+
+
+@cache
+def _mail_page() -> str:
+    text = (skills_folder() / "swarm" / "references" / "agent-mail.md").read_text(encoding="utf-8")
+    return re.sub(r"\A# ", "## ", text).strip()
 
 
 @cache

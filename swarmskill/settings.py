@@ -6,7 +6,6 @@ A flag beats a `SWARM_*` variable, which beats the repository's `swarm.toml` (or
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,9 +16,11 @@ from typing import Any, Final, TypeVar
 from swarmskill.agents.pool import parse_pool
 from swarmskill.agents.registry import check_agent_name
 from swarmskill.config import (
+    TMUX,
     AgentOptions,
     Isolation,
     Land,
+    Mode,
     OnExhaust,
     OnFailure,
     Price,
@@ -43,8 +44,9 @@ from swarmskill.sources.fields import (
 )
 from swarmskill.sources.findings import Findings, found, show
 from swarmskill.sources.toml import read_table
+from swarmskill.sources.words import maybe_flag, maybe_number, maybe_seconds, split_words
 
-E = TypeVar("E", Schedule, OnFailure, OnExhaust, Land, Isolation)
+E = TypeVar("E", Schedule, OnFailure, OnExhaust, Land, Isolation, Mode)
 T = TypeVar("T")
 Decode = Callable[[Any, str, Findings], Any]
 
@@ -143,10 +145,24 @@ def run_config(settings: Mapping[str, Setting], *, branch: str, cross_cutting: t
     values = {name: setting.value for name, setting in settings.items()}
     checks = (*values.pop("cross_cutting", ()), *cross_cutting)
     pool = values.pop("agent", (Share("command"),))
+    if "mode" in settings:
+        values["backend"] = _backend_of(values.pop("mode"), settings)
     config = RunConfig(**values, pool=pool, branch=branch, cross_cutting=checks)
     if config.land is Land.WAVE and config.schedule is not Schedule.WAVE:
         raise UsageError("--land wave needs --schedule wave", hint="a rolling run has no waves; use --land end")
     return config
+
+
+def _backend_of(mode: Mode, settings: Mapping[str, Setting]) -> str:
+    """The backend of the mode; raises UsageError if another one is set in a place that is as strong."""
+    backend = TMUX if mode is Mode.DISTRIBUTED else "process"
+    other = settings.get("backend")
+    if other and other.value != backend:
+        raise UsageError(
+            f"{settings['mode'].origin} says mode {mode}, but {other.origin} says backend {other.value}",
+            hint=f"mode {mode} has the backend {backend}: remove one of the two",
+        )
+    return backend
 
 
 def _decode(source: Source, name: str, raw: Any, place: str, findings: Findings) -> Any:
@@ -187,9 +203,9 @@ def _choice(kind: type[E]) -> Decode:
 
 
 def _backend(value: Any, place: str, findings: Findings) -> str | None:
-    if value == "process":
-        return "process"
-    findings.problem(place, f"no backend is called {show(value)}", "write process")
+    if value in _BACKENDS:
+        return str(value)
+    findings.problem(place, f"no backend is called {show(value)}", "write " + " or ".join(_BACKENDS))
     return None
 
 
@@ -305,6 +321,7 @@ def _words(value: Any, place: str, findings: Findings) -> tuple[str, ...] | None
     return _lines(value, place, findings)
 
 
+_BACKENDS: Final = ("process", TMUX)
 _MOST_MONEY: Final = 1e9
 
 _AGENT: Final[dict[str, Decode]] = {"command": _words, "args": _words, "model": decode_line, "max_workers": _number(1)}
@@ -325,7 +342,9 @@ _DECODERS: Final[dict[str, Decode]] = {
     "agents": _agents,
     "agent_cmd": _command,
     "model": decode_line,
+    "mode": _choice(Mode),
     "backend": _backend,
+    "keep_sessions": decode_flag,
     "land": _choice(Land),
     "env": _lines,
     "secrets": _lines,
@@ -345,41 +364,24 @@ _DECODERS: Final[dict[str, Decode]] = {
 }
 
 
-def _maybe_number(text: str) -> float | str:
-    if re.fullmatch(r"[0-9]{1,18}", text):
-        return int(text)
-    return float(text) if re.fullmatch(r"[0-9]{1,18}\.[0-9]{1,9}", text) else text
-
-
-def _maybe_seconds(text: str) -> float | str:
-    return float(text) if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", text) else text
-
-
-def _maybe_flag(text: str) -> bool | str:
-    return {"1": True, "true": True, "0": False, "false": False}.get(text.lower(), text)
-
-
-def _split(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
 _FROM_TEXT: Final[dict[str, Callable[[str], Any]]] = {
-    "max_workers": _maybe_number,
-    "max_retries": _maybe_number,
-    "max_file_bytes": _maybe_number,
-    "merge_batch": _maybe_number,
-    "timeout": _maybe_seconds,
-    "deadline": _maybe_seconds,
-    "grace": _maybe_seconds,
-    "idle_timeout": _maybe_seconds,
-    "max_cost": _maybe_number,
-    "max_tokens": _maybe_number,
-    "keep": _maybe_flag,
-    "yolo": _maybe_flag,
-    "fresh": _maybe_flag,
-    "env": _split,
-    "secrets": _split,
-    "allow": _split,
+    "max_workers": maybe_number,
+    "max_retries": maybe_number,
+    "max_file_bytes": maybe_number,
+    "merge_batch": maybe_number,
+    "timeout": maybe_seconds,
+    "deadline": maybe_seconds,
+    "grace": maybe_seconds,
+    "idle_timeout": maybe_seconds,
+    "max_cost": maybe_number,
+    "max_tokens": maybe_number,
+    "keep": maybe_flag,
+    "keep_sessions": maybe_flag,
+    "yolo": maybe_flag,
+    "fresh": maybe_flag,
+    "env": split_words,
+    "secrets": split_words,
+    "allow": split_words,
 }
 """How the words of an option or a variable become what TOML would have given."""
 

@@ -24,6 +24,9 @@ NECESSARY = (
 )
 """What a program needs to work at all: passed on whatever the allow-list says."""
 
+SESSION_VARIABLES = ("CLAUDE_CODE_SESSION_ID", "CODEX_THREAD_ID", "QWEN_CODE_SESSION_ID")
+"""In which assistants tell what they start which conversation it is; opencode and Gemini tell nothing."""
+
 _NEVER = re.compile(
     # Git's own would point the worker at another repository.
     r"GIT_.*"
@@ -35,11 +38,13 @@ _NEVER = re.compile(
     # refuse to start, or write into its mail. Settings and keys of the same prefix are the user's.
     r"|CLAUDECODE|CLAUDE_PID|CLAUDE_SESSION_ID|CLAUDE_PROJECT_DIR|CLAUDE_PLUGIN_\w+|CLAUDE_SKILL_DIR|CLAUDE_ENV_FILE"
     r"|CLAUDE_CODE_(?:\w+_)?(?:SESSION|SESSION_ID|ENTRYPOINT|AGENT_ID|AGENT_NAME|TEAM_NAME|TASK_LIST_ID|SSE_PORT)"
+    r"|CLAUDE_CODE_SESSION_ATTENDED|CLAUDE_CODE_EXECPATH"
     r"|CLAUDE_CODE_(?:MESSAGING|CHILD|PARENT)_\w+"
     r"|AI_AGENT|AGENT"
     r"|CODEX_(?:\w+_)?(?:SESSION_ID|THREAD_ID|SESSION)|CODEX_SANDBOX\w*|CODEX_CI|CODEX_MANAGED_BY_\w+"
-    r"|CODEX_INTERNAL_\w+"
+    r"|CODEX_INTERNAL_\w+|CODEX_TOOL_CALL_ID"
     r"|OPENCODE|OPENCODE_(?:PID|SESSION_ID|RUN_ID|CALLER|SERVER_\w+)"
+    r"|QWEN_CODE_(?:SESSION_ID|AGENT_ID|PROMPT_ID|LAUNCHER_PID|PROJECT_DIR|MODEL_IDENTITY|PRIVATE_\w+)"
     r"|GEMINI_CLI|QWEN_CODE|CURSOR_AGENT|CURSOR_TRACE_ID"
 )
 

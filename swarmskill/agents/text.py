@@ -56,10 +56,15 @@ def count(value: Any) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
+def visible(line: str) -> str:
+    """The line as a terminal would show it, its spacing kept, and nothing in it that could steer the terminal."""
+    shown = _ESCAPES.sub("", line.rstrip("\r\n")).rpartition("\r")[2]
+    return _CONTROLS.sub(" ", shown.expandtabs()).rstrip()
+
+
 def one_line(words: str, most: int = ACTION_LENGTH) -> str:
     """The text as a terminal would show its last line's end, on one line, shortened to `most` characters."""
-    visible = _ESCAPES.sub("", words.rstrip("\r\n")).rpartition("\r")[2]
-    plain = " ".join(_CONTROLS.sub(" ", visible).split())
+    plain = " ".join(visible(words).split())
     return plain if len(plain) <= most else plain[: most - 1].rstrip() + "…"
 
 

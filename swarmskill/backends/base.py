@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from swarmskill.model import Ending
 
@@ -21,7 +21,8 @@ class Job:
     anything it started), the whole group gets TERM, after `grace` more KILL. A job that `survives`
     goes on when the mayor dies, any other is killed then. The log keeps its first half and its last
     half when the output is longer than `log_limit` bytes, and `***` where any of the values in
-    `masked` was printed.
+    `masked` was printed. `label` and `agent` are for who shows the job to a person: what its work is called,
+    and the agent whose stream it prints.
     """
 
     name: str
@@ -36,6 +37,27 @@ class Job:
     survives: bool = True
     log_limit: int = 50_000_000
     masked: tuple[str, ...] = field(default=(), repr=False)
+    label: str = ""
+    agent: str = ""
+
+    def fields(self) -> dict[str, Any]:
+        """The job as JSON can carry it, for the process that is to hold it."""
+        return {
+            "name": self.name,
+            "argv": self.argv,
+            "cwd": str(self.cwd),
+            "env": dict(self.env),
+            "log": str(self.log.absolute()),
+            "stdin": str(self.stdin.absolute()) if self.stdin else None,
+            "timeout": self.timeout,
+            "idle": self.idle,
+            "grace": self.grace,
+            "survives": self.survives,
+            "log_limit": self.log_limit,
+            "masked": self.masked,
+            "label": self.label,
+            "agent": self.agent,
+        }
 
 
 @dataclass(frozen=True, slots=True)

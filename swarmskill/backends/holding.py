@@ -38,9 +38,19 @@ _READS_AT_END = 32
 
 
 class Holding:
-    """Starts, watches and ends jobs. `over` are the ends that are journalled but not yet told."""
+    """Starts, watches and ends jobs. `over` are the ends that are journalled but not yet told.
 
-    def __init__(self, journal: Journal, timers: Timers, selector: selectors.BaseSelector, base: int) -> None:
+    `echo` is given all that jobs print, their secrets taken out.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        timers: Timers,
+        selector: selectors.BaseSelector,
+        base: int,
+        echo: Callable[[bytes], object] | None = None,
+    ) -> None:
         self.jobs: dict[str, Held] = {}
         self.over: list[tuple[Message, set[Any]]] = []
         self._journal = journal
@@ -48,12 +58,13 @@ class Holding:
         self._selector = selector
         self._spawner = Spawner()
         self._next_mark = base
+        self._echo = echo
         self._families = Families()
 
     def start(self, fields: Mapping[str, Any]) -> Held:
         """Start a job that is neither running nor ended. Raises Unstartable."""
         try:
-            log = JobLog(fields["log"], fields["log_limit"], fields["masked"])
+            log = JobLog(fields["log"], fields["log_limit"], fields["masked"], self._echo)
         except OSError as error:
             raise Unstartable(f"the log cannot be written: {error}") from None
         self._next_mark += 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from swarmskill.backends.masking import Masker
 
@@ -21,15 +21,19 @@ _LEAST_SLACK = 1 << 16
 class JobLog:
     """Appends to one log file, and goes on after what an earlier process of the job wrote.
 
-    None of the values in `masked` gets into the file, nor any that is cut in two by two writes.
+    None of the values in `masked` gets into the file, nor any that is cut in two by two writes. `echo` is
+    given all that is written, before anything is left out of it.
 
     Raises OSError if the file cannot be opened, never later: a full disk costs output, not the job.
     """
 
-    __slots__ = ("_file", "_head", "_limit", "_masker", "_noticed", "_omitted", "_size", "_slack", "_tail")
+    __slots__ = ("_echo", "_file", "_head", "_limit", "_masker", "_noticed", "_omitted", "_size", "_slack", "_tail")
 
-    def __init__(self, path: str, limit: int, masked: Sequence[str] = ()) -> None:
+    def __init__(
+        self, path: str, limit: int, masked: Sequence[str] = (), echo: Callable[[bytes], object] | None = None
+    ) -> None:
         self._file = _open(path)
+        self._echo = echo
         self._masker = Masker(masked) if masked else None
         self._limit = limit
         self._head = limit // 2
@@ -44,6 +48,8 @@ class JobLog:
         self._write(self._masker.feed(data) if self._masker else data)
 
     def _write(self, data: bytes) -> None:
+        if self._echo:
+            self._echo(data)
         try:
             while data:
                 written = os.write(self._file, data)

@@ -4,6 +4,7 @@
     keeper   a keeper began; `base` is what the marks of its jobs have in common
     started  name, pid, identity, mark, at
     ended    name, pid, identity, ending, exit_code, started_at, ended_at
+    refused  name, reason: it could not be started; only where a keeper has one job (see `windows`)
     left     the keeper ended with no job left
 
 An end is on the disk before anybody is told of it. A start need not be: what a power cut takes,
@@ -45,6 +46,10 @@ class Journal:
         """A job runs."""
         self._pending.append({"kind": "started", **start})
 
+    def refused(self, name: str, reason: str) -> None:
+        """A job cannot be started."""
+        self._pending.append({"kind": "refused", "name": name, "reason": reason})
+
     def ended(self, end: Message) -> None:
         """A job is over."""
         self.ends[str(end["name"])] = end
@@ -68,6 +73,10 @@ class Journal:
             self._unwritten = self._unwritten[os.write(self._file, self._unwritten) :]
         if durable:
             (os.fdatasync if hasattr(os, "fdatasync") else os.fsync)(self._file)
+
+    def close(self) -> None:
+        """Let go of the file; what was not committed is lost."""
+        os.close(self._file)
 
     def _load(self) -> None:
         with open(self._file, "rb", closefd=False) as file:

@@ -27,8 +27,9 @@ from typing import Any
 from swarmskill.backends.held import Held
 from swarmskill.backends.holding import Holding
 from swarmskill.backends.journal import MARK_BITS, Journal
-from swarmskill.backends.processes import LINUX, Process, family, identity, is_alive, kill_tree, mark_of, table
+from swarmskill.backends.processes import identity
 from swarmskill.backends.spawn import Unstartable
+from swarmskill.backends.survivors import become_subreaper, end_survivors
 from swarmskill.backends.timers import Timer, Timers
 from swarmskill.backends.visitor import Visitor
 from swarmskill.backends.wire import (
@@ -43,7 +44,6 @@ from swarmskill.backends.wire import (
 
 IDLE_LIMIT = 1.0
 _JOURNAL_RETRY = 1.0
-_SET_CHILD_SUBREAPER = 36
 
 
 class Keeper:
@@ -219,36 +219,6 @@ class Keeper:
         except OSError:
             pass
         self._done = True
-
-
-def end_survivors(journal: Journal) -> None:
-    """KILL the jobs that a keeper which died left behind, so that no two ever work in one worktree."""
-    if not journal.open and not journal.bases:
-        return
-    bases = {base >> MARK_BITS for base in journal.bases}
-    known = {int(str(start["pid"])): str(start["identity"]) for start in journal.open.values()}
-
-    def survivors() -> list[Process]:
-        processes = table()
-        return family(
-            processes,
-            [
-                process
-                for pid, process in processes.items()
-                if (pid in known and is_alive(pid, known[pid])) or mark_of(pid) >> MARK_BITS in bases
-            ],
-        )
-
-    if not kill_tree(survivors):
-        print("some processes of an earlier keeper cannot be killed", file=sys.stderr, flush=True)
-
-
-def become_subreaper() -> None:
-    """Make orphaned descendants our children (Linux)."""
-    if LINUX:
-        import ctypes
-
-        ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _detach(folder: str) -> bool:

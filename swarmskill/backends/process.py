@@ -54,7 +54,7 @@ class ProcessBackend:
 
         Raises CannotStart, and Refused if there is no keeper any more and none can be started.
         """
-        reply = self._ask({"do": "start", "job": _fields(job)})
+        reply = self._ask({"do": "start", "job": job.fields()})
         if reply["is"] == "cannot_start":
             raise CannotStart(str(reply["reason"]))
         return Started(_number(reply["pid"]), str(reply["identity"]))
@@ -212,23 +212,6 @@ class ProcessBackend:
             self._replies.clear()
         for reply in replies:
             reply.set_exception(ConnectionError("the keeper is gone"))
-
-
-def _fields(job: Job) -> dict[str, Any]:
-    return {
-        "name": job.name,
-        "argv": job.argv,
-        "cwd": str(job.cwd),
-        "env": dict(job.env),
-        "log": str(job.log.absolute()),
-        "stdin": str(job.stdin.absolute()) if job.stdin else None,
-        "timeout": job.timeout,
-        "idle": job.idle,
-        "grace": job.grace,
-        "survives": job.survives,
-        "log_limit": job.log_limit,
-        "masked": job.masked,
-    }
 
 
 def _lose(future: Future[JobEnd], key: Key) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from importlib import import_module
 from typing import Final
 
 import typer
+
+from swarmskill.cli.group import add_verb
 
 VERBS: Final = {
     "run": ("run", "Run a task list: workers, checks, commits"),
@@ -20,6 +21,7 @@ VERBS: Final = {
     "tree": ("look", "Show the task graph as a tree"),
     "why": ("look", "Tell the story of one task"),
     "logs": ("follow", "Print what a task's worker printed"),
+    "attach": ("attach", "Look at a worker in its tmux window"),
     "events": ("follow", "Print the events of a run"),
     "cost": ("cost", "Show the tokens and the cost of a run"),
     "report": ("look", "Print the report of a run"),
@@ -27,6 +29,8 @@ VERBS: Final = {
     "kill": ("steer", "Kill the workers of a run at once"),
     "resume": ("steer", "Go on with a run"),
     "retry": ("steer", "Try a task again"),
+    "mail": ("mail", "Send, read and answer mail between workers and mayor"),
+    "kv": ("kv", "Share values among the workers of a run"),
     "limit": ("steer", "Change what a run may use"),
     "doctor": ("doctor", "Tell which agents can work here, and all settings"),
     "install": ("install", "Bring the skill to your coding assistants"),
@@ -49,11 +53,11 @@ def application(first_word: str = "") -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     app.callback()(lambda: None)  # or one verb alone would be no verb but the whole command
-    from swarmskill.cli.help import Verb
-
     asked = {first_word: VERBS[first_word]} if first_word in VERBS else VERBS
     for verb, (module, words) in asked.items():
-        function = getattr(import_module(f"swarmskill.cli.{module}"), verb)
-        text, _, example = inspect.cleandoc(function.__doc__ or "").partition("\n\nExample: ")
-        app.command(verb, help=text, short_help=words, epilog=f"Example: {example}", cls=Verb)(function)
+        found = getattr(import_module(f"swarmskill.cli.{module}"), verb)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=verb, short_help=words)
+        else:
+            add_verb(app, verb, found, words)
     return app

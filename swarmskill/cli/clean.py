@@ -17,11 +17,12 @@ def clean(
     everything: Annotated[bool, typer.Option("--all", help="Remove those of all tasks, done or not.")] = False,
     json: JsonOption = False,
 ) -> int:
-    """Remove the worktrees and kept branches of integrated attempts; say what is kept and why.
+    """Remove the worktrees and kept branches of integrated attempts, and the tmux windows; say what is kept and why.
 
     Example: swarm clean --task 3
     """
     from swarmskill.mayor.cleaning import clean_run
+    from swarmskill.mayor.windows import end_windows
     from swarmskill.repo.repository import Repository
 
     recalled = recall(run)
@@ -31,6 +32,7 @@ def clean(
         check_task(recalled.state, task_id)
     named = frozenset(recalled.state.tasks) if everything else frozenset(task or ())
     cleaned = clean_run(Repository.open(Path.cwd()), recalled.state, named)
+    end_windows(recalled.folder, recalled.state, cleaned)
     if json:
         print_json({"run_id": recalled.folder.run_id, "removed": cleaned.removed, "kept": cleaned.kept})
         return 0

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from swarmskill.cli.options import print_json, print_text
@@ -24,8 +25,25 @@ ViewOf = Callable[["RunFolder"], "View"]
 """The view that shall watch the run of that folder."""
 
 
-def detach(drive: Callable[[ViewOf], int], *, as_json: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A run that goes on without us, and the process that drives it."""
+
+    run_id: str
+    mayor: int
+
+
+def detach(drive: Callable[[ViewOf], int], *, as_json: bool, follow: tuple[str, ...] = ()) -> int:
     """Let `drive` go on in a session of its own; return when its run has begun, having told the run's id.
+
+    `follow` are commands, the run's id left open, by which more than its end can be seen.
+    """
+    begun = leave(drive)
+    return begun if isinstance(begun, int) else _tell_begun(begun, follow, as_json=as_json)
+
+
+def leave(drive: Callable[[ViewOf], int]) -> Begun | int:
+    """Let `drive` go on in a session of its own; return when its run has begun.
 
     What goes wrong before that is told by that process itself, where the caller reads it, and its exit
     code is returned. From the first event in the ledger on, all it says goes to the run's `mayor.log`.
@@ -46,7 +64,7 @@ def detach(drive: Callable[[ViewOf], int], *, as_json: bool) -> int:
         said = _read_all(reader)
         if said:
             raise Interrupted(f"interrupted; run {said} is stopping", hint=f"swarm status {said}") from None
-    return _tell_begun(said, mayor, as_json=as_json) if said else _exit_code(mayor)
+    return Begun(said, mayor) if said else _exit_code(mayor)
 
 
 class _LoggedView(PlainView):
@@ -88,12 +106,15 @@ def _read_all(pipe: int) -> str:
     return data.decode()
 
 
-def _tell_begun(run_id: str, mayor: int, *, as_json: bool) -> int:
+def _tell_begun(begun: Begun, follow: tuple[str, ...], *, as_json: bool) -> int:
+    ways = [way.format(begun.run_id) for way in follow]
     if as_json:
-        print_json({"run_id": run_id, "pid": mayor})
+        print_json({"run_id": begun.run_id, "pid": begun.mayor, **({"follow": ways} if ways else {})})
     else:
-        print_text(run_id)
-        print(f"wait for it: swarm wait {run_id}", file=sys.stderr)
+        print_text(begun.run_id)
+        for way in ways:
+            print(f"look at it: {way}", file=sys.stderr)
+        print(f"wait for it: swarm wait {begun.run_id}", file=sys.stderr)
     return 0
 
 

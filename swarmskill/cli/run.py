@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,7 @@ from swarmskill.cli.options import (
     print_json,
     print_text,
 )
-from swarmskill.config import RunConfig
+from swarmskill.config import Mode, RunConfig
 from swarmskill.errors import Interrupted, Refused
 
 if TYPE_CHECKING:
@@ -56,6 +55,10 @@ def run(
     on_failure: opt.OnFailureOption = None,
     base: opt.BaseOption = "HEAD",
     land: opt.LandOption = None,
+    mode: opt.ModeOption = None,
+    wait: opt.WaitOption = False,
+    keep_sessions: opt.KeepSessionsOption = None,
+    bead_ids: opt.BeadIdsOption = None,
     keep: opt.KeepOption = None,
     dry_run: opt.DryRunOption = False,
     detach: DetachOption = False,
@@ -83,17 +86,44 @@ def run(
         "timeout": timeout,
         "deadline": deadline,
         "land": land,
+        "mode": mode,
+        "keep_sessions": keep_sessions,
         "keep": keep,
     }
-    listed = load_task_list(tasks)
+    listed = _chosen(load_task_list(tasks), bead_ids)
     if dry_run:
         return _show_plan(listed, flags, base, as_json=json)
-    go = partial(run_tasks, listed, flags, base=base, start=Path.cwd())
-    if detach:
-        from swarmskill.cli.detach import detach as leave
+    return _go(listed, flags, base, wait=wait, detach=detach, as_json=json)
 
-        return leave(lambda view_of: go(as_json=False, view_of=view_of), as_json=json)
-    return go(as_json=json)
+
+def _chosen(listed: TaskList, ids: str | None) -> TaskList:
+    from swarmskill.sources.choosing import choose_tasks
+
+    return listed if ids is None else choose_tasks(listed, [part.strip() for part in ids.split(",") if part.strip()])
+
+
+def _go(listed: TaskList, flags: dict[str, Any], base: str, *, wait: bool, detach: bool, as_json: bool) -> int:
+    """Run the list here, or in a process of its own that this one waits for or not."""
+    from swarmskill.cli import distributed
+    from swarmskill.cli.detach import detach as leave
+
+    apart, start = False, Path.cwd()
+    ready = prepare(listed, flags, base, start)
+    if ready.config.mode is Mode.DISTRIBUTED:
+        apart = distributed.passes_preflight(
+            ready.repository, listed, tuple(share.agent for share in ready.config.pool)
+        )
+        flags = flags if apart else {**flags, "mode": Mode.LOCAL}
+
+    def go(view_of: ViewOf | None = None) -> int:
+        return run_tasks(listed, flags, base=base, start=start, as_json=as_json and not view_of, view_of=view_of)
+
+    if apart and wait and not detach and flags["timeout"]:
+        flags, timeout = distributed.without_timeout(flags)
+        return distributed.begin_and_wait(go, timeout, as_json=as_json)
+    if apart and (detach or not wait):
+        return distributed.begin(go, as_json=as_json)
+    return leave(go, as_json=as_json) if detach else go()
 
 
 def _show_plan(listed: TaskList, flags: Mapping[str, Any], base: str, *, as_json: bool) -> int:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from swarmskill.cli.options import AGENTS, LIMITS
-from swarmskill.config import Land, OnExhaust, OnFailure, Schedule
+from swarmskill.config import Land, Mode, OnExhaust, OnFailure, Schedule
 
 Tasks = Annotated[str, typer.Argument(metavar="TASKS", help="Task file, JSON or YAML; - reads standard input.")]
 AgentOption = Annotated[
@@ -73,5 +73,20 @@ ScheduleOption = Annotated[Schedule | None, typer.Option(help="Start when ready,
 OnFailureOption = Annotated[OnFailure | None, typer.Option(help="When a task fails. [best-effort]")]
 BaseOption = Annotated[str, typer.Option(metavar="COMMIT", help="Commit to start from. [HEAD]", show_default=False)]
 LandOption = Annotated[Land | None, typer.Option(help="When to move your branch to the run branch. [end]")]
+ModeOption = Annotated[
+    Mode | None, typer.Option(help="Workers in the background, or each in a tmux window of its own. [local]")
+]
+WaitOption = Annotated[
+    bool,
+    typer.Option(
+        "--wait", help="In distributed mode, return when the run is over, or --timeout is: then nothing is ended."
+    ),
+]
+KeepSessionsOption = Annotated[
+    bool | None, typer.Option("--keep-sessions", help="Keep the tmux windows of completed tasks.")
+]
+BeadIdsOption = Annotated[
+    str | None, typer.Option("--bead-ids", metavar="IDS", help="Run only these tasks of the list: 1,3,7.")
+]
 KeepOption = Annotated[bool | None, typer.Option("--keep", help="Keep every worktree.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the plan and start nothing.")]

@@ -42,7 +42,7 @@ def wait(
     from swarmskill.repo.locate import locate
 
     folder = find_run(locate(Path.cwd()).common_dir, run)
-    released = _wait_released(folder, timeout)
+    released = wait_released(folder, timeout)
     recalled = recall(folder.run_id)
     state = recalled.state
     if recalled.hosted and state.stage is not Stage.OVER:
@@ -54,7 +54,7 @@ def wait(
     return tell_end(folder, state, as_json=json)
 
 
-def _wait_released(folder: RunFolder, timeout: float | None) -> bool:
+def wait_released(folder: RunFolder, timeout: float | None) -> bool:
     """Wait until no mayor holds the run; False if the time is over before."""
     from swarmskill.ledger import read_holder
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from swarmskill.agents.account import Account
 from swarmskill.agents.registry import find_agent
+from swarmskill.agents.text import one_line
 from swarmskill.config import Price
 from swarmskill.core.events import WorkerReported
 from swarmskill.core.graph import bits
@@ -119,6 +120,13 @@ class Accounts:
             for one in self._open.values():
                 one.read()
             return [report for one in self._open.values() if (report := one.news(now))]
+
+    def note(self, task: str, action: str) -> None:
+        """What the task's worker said of itself goes for what it does, until its output tells more."""
+        with self._lock:
+            for one in self._open.values():
+                if one.task == task:
+                    one.account.last_action = one_line(action)
 
     def progress(self) -> dict[str, Progress]:
         """What each worker is doing, by task id."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
+from swarmskill.agents.environment import SESSION_VARIABLES
 from swarmskill.backends.ancestry import Caller, find_caller
 from swarmskill.backends.handed import HandedOut
 from swarmskill.backends.host import Way, find_way
@@ -15,9 +16,6 @@ from swarmskill.codec import dump_json, load_json
 from swarmskill.errors import Refused
 from swarmskill.places import RunFolder
 from swarmskill.writing import replace_file
-
-_SESSIONS = ("CLAUDE_CODE_SESSION_ID", "CODEX_THREAD_ID", "CODEX_SESSION_ID", "GEMINI_SESSION_ID", "QWEN_SESSION_ID")
-"""Variables in which assistants tell what they start which session it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +49,7 @@ class Assistant:
 def this_assistant(environment: Mapping[str, str], way: Way, tools: tuple[str, ...]) -> Assistant:
     """The assistant that called this command."""
     caller = find_caller()
-    session = next((environment[name] for name in _SESSIONS if environment.get(name)), "")
+    session = next((environment[name] for name in SESSION_VARIABLES if environment.get(name)), "")
     return Assistant(
         session=session, pid=caller.pid, identity=caller.identity, way=way.name, form=way.form, tools=tools
     )

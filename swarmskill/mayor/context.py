@@ -12,6 +12,7 @@ from swarmskill.config import RunConfig
 from swarmskill.mayor.accounts import Accounts
 from swarmskill.mayor.branch import RunBranch
 from swarmskill.mayor.commands import Commands
+from swarmskill.mayor.courier import Courier
 from swarmskill.mayor.isolation import CheckoutGuard
 from swarmskill.places import RunFolder
 from swarmskill.repo.collecting import GcPause
@@ -24,7 +25,7 @@ class RunContext:
     """One run's folder, repository, processes and worktrees.
 
     `backend` holds the mayor's own commands, `workers` the workers; `handed` is the latter where an assistant
-    runs them, else None. `environment` is the mayor's own.
+    runs them, else None. `courier` carries the mail of a distributed run. `environment` is the mayor's own.
     """
 
     folder: RunFolder
@@ -40,6 +41,7 @@ class RunContext:
     branch: RunBranch
     no_gc: GcPause
     accounts: Accounts
+    courier: Courier | None = None
 
     @property
     def secrets(self) -> tuple[str, ...]:

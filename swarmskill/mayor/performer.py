@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from swarmskill.backends.tmux import TmuxBackend
 from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
 from swarmskill.core.state import State
@@ -23,6 +24,7 @@ from swarmskill.mayor.judging import Judge
 from swarmskill.mayor.merging import Merger
 from swarmskill.mayor.reporting import write_report
 from swarmskill.mayor.summary import summarise
+from swarmskill.mayor.windows import spent_windows
 from swarmskill.mayor.workers import Workers
 from swarmskill.repo.land import land
 from swarmskill.views.commands import branch_name
@@ -76,7 +78,9 @@ class ThreadedPerformer:
                 raise AssertionError(f"no performer for {effect!r}")
 
     def recorded(self, event: ev.Event, state: State) -> None:
-        """Give the worktree of an integrated attempt back to the pool, now that the ledger has it."""
+        """Give the worktree of an integrated attempt back to the pool, and close its window: the ledger has it."""
+        if isinstance(event, ev.Integrated) and isinstance(self._run.workers, TmuxBackend):
+            self._submit(self._harvesting, partial(self._run.workers.dismiss, spent_windows(state, event.task)))
         if isinstance(event, ev.Integrated) and not self._run.config.keep:
             worker = state.tasks[event.task].worker
             if worker is not None and state.tasks[event.task].attempt == event.attempt:
@@ -95,6 +99,7 @@ class ThreadedPerformer:
         for lane in lanes:
             lane.shutdown(wait=False, cancel_futures=True)
         self._run.backend.close()  # whoever waits for a job gives up
+        self._run.workers.close()
         for lane in lanes:
             lane.shutdown(wait=True)
 

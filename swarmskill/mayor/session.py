@@ -20,6 +20,7 @@ from swarmskill.backends.handed import HandedOut
 from swarmskill.backends.host import HOSTED
 from swarmskill.backends.process import ProcessBackend
 from swarmskill.backends.processes import identity
+from swarmskill.backends.tmux import TmuxBackend
 from swarmskill.config import RunConfig
 from swarmskill.core.effects import Await
 from swarmskill.core.events import Event, LimitsChanged, RunResumed, RunStarted, StopRequested
@@ -33,6 +34,7 @@ from swarmskill.mayor.assistant import handed_out
 from swarmskill.mayor.branch import RunBranch
 from swarmskill.mayor.commands import Commands
 from swarmskill.mayor.context import RunContext
+from swarmskill.mayor.courier import carried_mail
 from swarmskill.mayor.isolation import CheckoutGuard
 from swarmskill.mayor.loop import WAKE, Mayor
 from swarmskill.mayor.merging import MERGED
@@ -40,6 +42,7 @@ from swarmskill.mayor.performer import ThreadedPerformer
 from swarmskill.mayor.refusals import explained
 from swarmskill.mayor.takeover import clear_locks, end_commands, leash, refuse_unexplained
 from swarmskill.mayor.watching import Watching
+from swarmskill.mayor.windows import dismiss_spent, opened_windows, tmux_of
 from swarmskill.model import Task
 from swarmskill.places import RunFolder, attempt_key, worktrees_folder
 from swarmskill.repo.collecting import GcPause
@@ -126,16 +129,18 @@ def step_run(
 def kill_left_over(folder: RunFolder, state: State, *, force: bool) -> int:
     """End the workers of a run whose mayor is gone; returns how many there were. The next mayor hears of it."""
     with Ledger(folder, _this_process()):
-        backend = ProcessBackend(folder.keeper)
-        backend.open()
-        try:
-            running = backend.running()
-            ends = [backend.end(name, started) for name, started in running.items()]
-            for name in running:
-                backend.kill(name, force=force)
-            wait(ends, timeout=state.config.grace + _KILL_MARGIN)
-        finally:
-            backend.close()
+        backends: list[ProcessBackend | TmuxBackend] = [ProcessBackend(folder.keeper), *tmux_of(folder, state.config)]
+        return sum(_end_all(backend, state.config.grace, force=force) for backend in backends)
+
+
+def _end_all(backend: ProcessBackend | TmuxBackend, grace: float, *, force: bool) -> int:
+    backend.open()
+    with closing(backend):
+        running = backend.running()
+        ends = [backend.end(name, started) for name, started in running.items()]
+        for name in running:
+            backend.kill(name, force=force)
+        wait(ends, timeout=grace + _KILL_MARGIN)
     return len(running)
 
 
@@ -153,7 +158,13 @@ def _drive(
         folded, _ = step(folded, event)
     config, session, head = folded.config, folded.session, folded.head
     handed = handed_out(folder) if config.backend in HOSTED else None
-    with leash(folder) as held, closing(ProcessBackend(folder.keeper)) as backend:
+    accounts = watcher.accounts = Accounts(folder, config.prices)
+    with (
+        leash(folder) as held,
+        closing(ProcessBackend(folder.keeper)) as backend,
+        opened_windows(folder, config) as tmux,
+        carried_mail(folder, folded, watcher.say, accounts.note) as courier,
+    ):
         repository = replace(repository, git=replace(repository.git, leash=held))
         _prepare_repository(repository, folder.run_id, head)
         if state.head:
@@ -164,14 +175,13 @@ def _drive(
         commands = Commands(backend, time.time_ns() if handed else session, config.grace, config.secrets)
         worktrees = _worktrees(folder, repository, config, state, commands, environment)
         no_gc = GcPause(repository.common_dir)
-        accounts = watcher.accounts = Accounts(folder, config.prices)
         run = RunContext(
             folder,
             config,
             repository,
             worktrees,
             backend,
-            handed or backend,
+            handed or (tmux[0] if tmux else backend),
             handed,
             commands,
             environment,
@@ -179,21 +189,30 @@ def _drive(
             branch=RunBranch(repository, folder.run_id, head, watcher.say),
             no_gc=no_gc,
             accounts=accounts,
+            courier=courier,
         )
-        box = RequestBox(folder)
-        enough = partial(_is_with_assistant, handed) if handed else lambda _: False
-        mayor = Mayor(book=ledger, watcher=watcher, requests=box.take, state=state, enough=enough)
-        with closing(ThreadedPerformer(run, mayor.receive)) as performer:
-            if handed is not None:
-                state = mayor.run(performer, first)
-            else:
-                with _signals(mayor, session, watcher), _deadline(mayor, config, session, state):
-                    state = mayor.run(performer, first)
-            box.settle()
+        state = _run_mayor(run, ledger, state, session, first, watcher)
+        dismiss_spent(tmux, state)
         if not config.keep:
             worktrees.release(worktrees.root / MERGED)
             worktrees.drain()
             worktrees.prune()
+    return state
+
+
+def _run_mayor(
+    run: RunContext, ledger: Ledger, state: State, session: int, first: Sequence[Event], watcher: Watching
+) -> State:
+    box, handed = RequestBox(run.folder), run.handed
+    enough = partial(_is_with_assistant, handed) if handed else lambda _: False
+    mayor = Mayor(book=ledger, watcher=watcher, requests=box.take, state=state, enough=enough)
+    with closing(ThreadedPerformer(run, mayor.receive)) as performer:
+        if handed is not None:
+            state = mayor.run(performer, first)
+        else:
+            with _signals(mayor, session, watcher), _deadline(mayor, run.config, session, state):
+                state = mayor.run(performer, first)
+        box.settle()
     return state
 
 

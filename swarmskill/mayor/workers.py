@@ -20,9 +20,11 @@ from swarmskill.config import RunConfig
 from swarmskill.core import events as ev
 from swarmskill.core.effects import Await, Kill, Spawn
 from swarmskill.core.state import State
+from swarmskill.mail.kinds import Checkpoint, Failure
 from swarmskill.mayor.accounts import model_for
 from swarmskill.mayor.context import RunContext
-from swarmskill.model import Ending, Feedback, Task, WorkerEnd, WorkerResult
+from swarmskill.mayor.courier import last_word
+from swarmskill.model import Ending, Feedback, Problem, Task, WorkerEnd, WorkerResult
 from swarmskill.places import RESULT_FILE, attempt_key
 from swarmskill.prompt import Again, BlockerSummary, render_prompt
 from swarmskill.repo.changes import diffstat, patch
@@ -57,6 +59,8 @@ class Workers:
             job = self._job(effect, task, acquired.path, prompt, model_for(state, effect.task))
             self._note_assignment(key, acquired.path, base)
             self.run.guard.begin(key)
+            if self.run.courier is not None:
+                self.run.courier.begin(key, task, acquired.path)
             started = self.run.workers.start(job)
         except (CannotStart, SetupFailed) as error:
             return _failed(effect, str(error))
@@ -66,6 +70,8 @@ class Workers:
         """Once the worker has ended, hand `harvest` a function that makes its last event."""
         key, task = attempt_key(effect.task, effect.attempt), state.tasks[effect.task]
         self.run.guard.begin(key)
+        if self.run.courier is not None and Path(effect.worktree).is_dir():
+            self.run.courier.begin(key, state.graph.task(effect.task), Path(effect.worktree))
         model = model_for(state, effect.task)
         self.run.accounts.begin(effect.task, effect.attempt, task.agent, task.session_used, model)
         end = self.run.workers.end(key, Started(effect.pid, effect.identity))
@@ -73,7 +79,10 @@ class Workers:
 
     def kill(self, effect: Kill) -> None:
         """End a worker; its Await is answered when it is gone."""
-        self.run.workers.kill(attempt_key(effect.task, effect.attempt), force=effect.force)
+        key = attempt_key(effect.task, effect.attempt)
+        if self.run.courier is not None and not effect.force:
+            self.run.courier.terminate(key)
+        self.run.workers.kill(key, force=effect.force)
 
     def _job(self, effect: Spawn, task: Task, worktree: Path, prompt: Path, model: str) -> Job:
         key = attempt_key(effect.task, effect.attempt)
@@ -111,6 +120,8 @@ class Workers:
             idle=config.idle_timeout,
             grace=config.grace,
             masked=secret_values(variables, config.secrets),
+            label=task.id if effect.attempt == 1 else f"{task.id} try {effect.attempt}",
+            agent=effect.agent,
         )
 
     def _place(self, effect: Spawn, key: str) -> tuple[Acquired, str]:
@@ -138,6 +149,7 @@ class Workers:
             feedback=effect.feedback,
             previous_diff="" if effect.worktree else self._previous_diff(key, effect.feedback),
             again=self._again(effect),
+            mail=self.run.courier is not None,
         )
         path = self.run.folder.prompt(key)
         replace_file(path, text.encode("utf-8", "replace"))
@@ -184,6 +196,8 @@ class Workers:
         except JobLost as error:
             self.run.guard.end(key, self.run.worktrees.root, None)
             self.run.accounts.drop(effect.task, effect.attempt)
+            if self.run.courier is not None:
+                self.run.courier.end(key)
             return ev.WorkerLost(at=time.time(), task=effect.task, attempt=effect.attempt, reason=str(error))
         claimed = Path(effect.worktree) / RESULT_FILE
         result, problem = read_result(claimed, effect.task)
@@ -195,6 +209,11 @@ class Workers:
         report = self.run.accounts.end(effect.task, effect.attempt, end.ending, end.exit_code)
         if self.run.handed is not None:
             report = replace(report, session=self.run.handed.session(key))
+        if self.run.courier is not None:
+            word = self.run.courier.end(key)
+            if result is None and not problem and end.ending is Ending.EXITED:
+                result, trouble = self._last_word(word)
+                report = replace(report, problem=report.problem or trouble)
         worker_end = WorkerEnd(
             ending=end.ending,
             exit_code=end.exit_code,
@@ -207,6 +226,15 @@ class Workers:
             report=report,
         )
         return ev.WorkerExited(at=time.time(), task=effect.task, attempt=effect.attempt, end=worker_end)
+
+    def _last_word(self, word: Failure | Checkpoint | None) -> tuple[WorkerResult | None, Problem | None]:
+        """What a worker said at its end by mail, its secrets taken out."""
+        result, problem = last_word(word)
+        secrets = self.run.secrets
+        return (
+            replace(result, detail=mask(result.detail, secrets)) if result else None,
+            replace(problem, detail=mask(problem.detail, secrets)) if problem else None,
+        )
 
     def _keep_result(self, claimed: Path, key: str, result: WorkerResult) -> WorkerResult:
         """Copy the result file into the run, and take the secrets out of both."""

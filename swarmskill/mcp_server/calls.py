@@ -13,12 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from swarmskill.agents.environment import SESSION_VARIABLES
 from swarmskill.codec import load_json
 from swarmskill.errors import InternalError, Refused, SwarmError, UsageError
-
-_SESSIONS = ("CLAUDE_CODE_SESSION_ID", "CODEX_THREAD_ID", "CODEX_SESSION_ID", "GEMINI_SESSION_ID", "QWEN_SESSION_ID")
-"""Variables of an assistant's session. The server outlives sessions, so its own are soon those of another one."""
-
 
 _NAME_IT = "give the absolute path of a checkout as repository"
 
@@ -72,7 +69,8 @@ def _told(document: dict[str, Any]) -> SwarmError:
 
 
 def _run(words: Sequence[str], folder: Path, stdin: str) -> subprocess.CompletedProcess[bytes]:
-    environment = {name: value for name, value in os.environ.items() if name not in _SESSIONS}
+    # The server outlives conversations: what it was told of one is soon that of another.
+    environment = {name: value for name, value in os.environ.items() if name not in SESSION_VARIABLES}
     return subprocess.run(
         # -P: the folder is the user's, whose files must not be taken for modules.
         [sys.executable, "-P", "-m", "swarmskill", *words],

@@ -8,6 +8,7 @@ would cost more to read than any honest file.
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 from dataclasses import dataclass
 from functools import reduce
@@ -18,6 +19,7 @@ from typing import Any, TypeAlias
 from swarmskill.errors import InputError
 from swarmskill.sources import syntax
 from swarmskill.sources.findings import STDIN, Findings, found, pointer, printable, show
+from swarmskill.sources.folder import read_folder
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 100
@@ -39,22 +41,29 @@ class Document:
 
 
 def read_document(path: str) -> Document:
-    """Read a JSON or YAML file; "-" is standard input.
+    """Read a JSON or YAML file, or a folder with a file for each task; "-" is standard input.
 
     Files that end in .json, .yaml or .yml are what they say; others are JSON if they begin with
     `[` or `{`, else YAML. Raises InputError.
     """
     source = STDIN if path == "-" else printable(path)
+    if path != "-" and os.path.isdir(path):
+        return _inspected(Document(source, read_folder(Path(path))))
     text = _decode(_read(path, source), source)
     if not text.strip():
         raise InputError(
             "the file is empty", source=source, hint='write a list of tasks: [{"id": 1, "subject": "..."}]'
         )
     root = syntax.parse_json(text, source) if _is_json(path, text) else syntax.parse_yaml(text, source, MAX_NODES)
-    findings = Findings(source)
-    _inspect(root, findings)
+    return _inspected(Document(source, root))
+
+
+def _inspected(document: Document) -> Document:
+    """The document, if nothing in it is what is refused everywhere. Raises InputError."""
+    findings = Findings(document.source)
+    _inspect(document.root, findings)
     findings.refuse()
-    return Document(source, root)
+    return document
 
 
 def _read(path: str, source: str) -> bytes:
@@ -66,8 +75,6 @@ def _read(path: str, source: str) -> bytes:
                 data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise InputError("there is no such file", source=source, hint=_nearest_file(Path(path))) from None
-    except IsADirectoryError:
-        raise InputError("is a folder", source=source, hint=f"name the file in it: {source}/tasks.json") from None
     except PermissionError:
         raise InputError("you may not read it", source=source, hint=f"chmod u+r {source}") from None
     except (OSError, ValueError) as error:

@@ -21,6 +21,11 @@ def logs(task_id: str, run: str = "") -> str:
     return _swarm("logs", task_id, run=run)
 
 
+def attach(task_id: str = "", run: str = "") -> str:
+    """Look at a worker in its window, or at all of them."""
+    return _swarm("attach", *([task_id] if task_id else []), run=run)
+
+
 def why(task_id: str, run: str = "") -> str:
     """Tell a task's story."""
     return _swarm("why", task_id, run=run)

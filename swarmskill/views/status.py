@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from swarmskill.config import Mode
 from swarmskill.core.state import Stage, State, Stop, TaskState
 from swarmskill.model import Outcome, Phase
 from swarmskill.views import commands
@@ -89,13 +90,15 @@ def _landing(state: State, look: Look) -> str:
 
 
 def _next(state: State, outcome: RunOutcome) -> list[tuple[str, str]]:
-    """What to do with a run that nobody works on."""
+    """What to do next: with a run that nobody works on, and with workers that have windows."""
     found = []
     if outcome in (RunOutcome.STOPPED, RunOutcome.INTERRUPTED):
         found.append(("go on", going_on(state)))
     failed = [task_id for task_id in ordered(state) if _failed(state.tasks[task_id])]
     if failed:
         found.append(("why", commands.why(failed[0])))
+    if state.config.mode is Mode.DISTRIBUTED and (failed or state.busy):
+        found.append(("look", commands.attach(run=state.run_id)))
     if outcome is not RunOutcome.RUNNING and state.head not in (state.base, state.landed):
         found.append(("land", state.landing_hint or commands.land(state.run_id)))
     return found

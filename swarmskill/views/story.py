@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from swarmskill.config import Mode
 from swarmskill.core.events import AttemptEvent, Event, WorkerReported
 from swarmskill.core.state import State
 from swarmskill.model import Outcome, Phase
@@ -207,6 +208,8 @@ def _next(
     if attempts:
         yield commands.logs(task_id, run), "what the worker printed"
         yield from _look_commands(attempts[-1])
+    if attempts and state.config.mode is Mode.DISTRIBUTED and task.outcome is not Outcome.COMPLETED:
+        yield commands.attach(task_id, run), "the worker's window"
     if task.commit:
         yield commands.show(task.commit), "what was committed"
     if len(chain) > 1 and task.phase in (Phase.WAITING, Phase.ENDED):

@@ -242,6 +242,7 @@ def test_unreadable_list(user: User) -> None:
     said = user.swarm("run", "folder.json")
     assert (said.code, said.err) == (
         2,
-        "error: folder.json: is a folder\n hint: name the file in it: folder.json/tasks.json\n",
+        "error: folder.json: is a folder without a file for each task (1.json, 2.json, …)\n"
+        " hint: name the file with the list: folder.json/tasks.json\n",
     )
     assert Path(user.top / "folder.json").is_dir()

@@ -105,14 +105,17 @@ _keeper_folder: list[Path] = []
 
 def _kill_family(*, workers: bool, keeper: bool) -> None:
     from swarmskill.backends.processes import descendants, table
+    from swarmskill.backends.windows import WindowFiles
     from swarmskill.backends.wire import read_address
 
     for folder in _keeper_folder[-1:]:
         pid = read_address(str(folder)).get("pid")
-        if not isinstance(pid, int):
-            continue
-        below = descendants(table(), {pid}) if workers else []
-        for victim in ([pid] if keeper else []) + [process.pid for process in below]:
+        holders = [pid] if isinstance(pid, int) else []
+        windows = WindowFiles(str(folder.parent / "windows"))
+        stories = [windows.story(key) for key in windows.jobs()]
+        holders += [story.keeper["pid"] for story in stories if story and story.is_held]
+        below = descendants(table(), set(holders)) if workers and holders else []
+        for victim in (holders if keeper else []) + [process.pid for process in below]:
             try:
                 os.kill(victim, signal.SIGKILL)
             except ProcessLookupError:
@@ -179,7 +182,7 @@ def _wrap_git(armed: _Armed) -> None:
 
 
 def _wrap_seams(armed: _Armed) -> None:
-    from swarmskill.backends import process
+    from swarmskill.backends import process, tmux
     from swarmskill.mayor import branch, judging, merging, performer, reporting, session, workers
     from swarmskill.repo import integrate, land, snapshot, worktree
     from swarmskill.requests import RequestBox
@@ -188,6 +191,7 @@ def _wrap_seams(armed: _Armed) -> None:
     for owner, names in (
         (worktree.Worktrees, "acquire release adopt drain prune"),
         (process.ProcessBackend, "open start find end close"),
+        (tmux.TmuxBackend, "open start find end dismiss close _begin"),
         (session, "_prepare_repository _worktrees"),
         (RequestBox, "take settle"),
     ):

@@ -54,6 +54,8 @@ class Scene:
     tasks: dict[str, tuple[str, ...]] = field(default_factory=lambda: dict(DIAMOND))
     nap: float = 0.05
     slow_git: bool = False
+    windows: bool = False
+    """Whether the workers are in tmux windows."""
     check: str = "sh check.sh"
     """Run on each merged result."""
 
@@ -98,12 +100,14 @@ class Scene:
             "GIT_CONFIG_NOSYSTEM": "1",
             "PYTHONPATH": str(ROOT),
             "LC_ALL": "C.UTF-8",
+            **({"SWARM_MODE": "distributed", "SWARM_TIMEOUT": "60"} if self.windows else {}),
         }
 
     @property
     def words(self) -> list[str]:
         """The command that starts the run."""
-        return ["run", str(self.side / "tasks.json"), "--max-workers", "3", "--timeout", "60s"]
+        how = ["--wait"] if self.windows else ["--timeout", "60s"]
+        return ["run", str(self.side / "tasks.json"), "--max-workers", "3", *how]
 
     @property
     def run(self) -> RunFolder:

@@ -28,6 +28,8 @@ class Storm:
     seed: str
     zygote: Zygote
     make_scene: Callable[..., Scene]
+    windows: bool = False
+    """Whether the workers are in tmux windows."""
     deaths: Counter[str] = field(default_factory=Counter)
     runs: int = 0
 
@@ -35,7 +37,7 @@ class Storm:
         """Go on until so many faults have hit."""
         random = Random(self.seed)
         while self.deaths.total() < deaths:
-            scene = self.make_scene(nap=random.choice((0, 0.02, 0.1)))
+            scene = self.make_scene(nap=random.choice((0, 0.02, 0.1)), windows=self.windows)
             story: list[str] = []
             try:
                 self._run(scene, random, story, deaths)

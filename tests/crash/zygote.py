@@ -19,7 +19,7 @@ from tests.crash.faults import Fault, arm
 def preload() -> None:
     """Import all that a mayor imports on its way."""
     for module in pkgutil.walk_packages(swarmskill.__path__, "swarmskill."):
-        if not any(part in module.name for part in ("__main__", ".demo", "keeper")):
+        if not any(part in module.name for part in ("__main__", ".demo", "keeper", "tmux_worker")):
             importlib.import_module(module.name)
 
 

@@ -474,7 +474,10 @@ def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     error = refuse(tmp_path)
-    assert (error.problem, error.hint) == ("is a folder", f"name the file in it: {tmp_path}/tasks.json")
+    assert (error.problem, error.hint) == (
+        "is a folder without a file for each task (1.json, 2.json, …)",
+        f"name the file with the list: {tmp_path}/tasks.json",
+    )
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

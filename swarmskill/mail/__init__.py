@@ -1,0 +1,1 @@
+"""File-based agent mail: messages, mailboxes, the carrier, leases on files, values that workers share."""

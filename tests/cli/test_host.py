@@ -595,7 +595,7 @@ def test_a_worker_past_its_time_has_come(user: User, ada: Assistant) -> None:
 
 def test_a_wait_ends_when_the_worker_is_taken_away(user: User, ada: Assistant) -> None:
     first = rows(ada.next(user.tasks(todo("a"), todo("b")), "--tools", TOOLS))
-    waits = [user.start("done", "a", "b", "--wait", "100", **ADA) for _ in range(2)]
+    waits = [user.start("done", "a", "--wait", "100", **ADA) for _ in range(2)]
     ada.work(first["a"])
     for waiting in waits:
         assert user.finish(waiting).out.startswith("a completed as HASH; still out: b;"), "both that waited for it"

@@ -51,13 +51,13 @@ def host(name: str, model: ScriptedModel, tmp_path: Path) -> dict[str, str]:
 
 
 def call(
-    name: str, tools: str, project: Project, environment: dict[str, str], *more: str
+    name: str, tools: str, project: Project, environment: dict[str, str], *more: str, wait: int = 0
 ) -> subprocess.CompletedProcess[str]:
     argv = [word.replace("workspace-write", "danger-full-access") for word in PROGRAMS[name].argv(project.top)]
     sign = "$" if name == "codex" else "/"
     return subprocess.run(
         [str(require(name)), argv[1], *more, *argv[2:]], cwd=project.top, env=environment,
-        input=f"{sign}swarm tasks.json SWARM[{tools} wait=3]", capture_output=True, text=True, timeout=120, check=False,
+        input=f"{sign}swarm tasks.json SWARM[{tools}{f' wait={wait}' if wait else ''}]", capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
 
 
@@ -92,7 +92,7 @@ def test_from_the_prompt_to_the_commits(
     silent["validation"] = {"files_exist": ["two"]}
     wrong = todo("three", worker_script("three", "wrong\n"), worker_script("three", attempt=2), blockedBy=["one"])
     given(project, todo("one"), silent, wrong)
-    done = call(name, tools, project, environment, *more)
+    done = call(name, tools, project, environment, *more, wait=3)
     assert done.returncode == 0, done.stdout + done.stderr
     assert sorted(log(project)) == ["Start", "Write Two.2 b", "Write one", "Write three"], done.stdout + done.stderr
     told = swarm("status", "--json", folder=project.top, environment=environment).stdout
@@ -204,7 +204,7 @@ def test_when_the_assistant_is_killed_another_goes_on(model: ScriptedModel, proj
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     ) as first:  # fmt: skip
         assert first.stdin is not None
-        first.stdin.write("/swarm tasks.json SWARM[Agent,SendMessage wait=3]")
+        first.stdin.write("/swarm tasks.json SWARM[Agent,SendMessage]")
         first.stdin.close()
         ledgers = project.top / ".git" / "swarm" / "runs"
         deadline = time.monotonic() + 60

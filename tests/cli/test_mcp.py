@@ -231,7 +231,10 @@ def test_an_assistant_spawns_the_workers_itself(user: User) -> None:
         assert (await assistant.ask("done", tasks=["one"]))["tasks"] == {"one": "completed"}, "said twice, done once"
         [row] = (await assistant.ask("next", tools=["Agent", "SendMessage"]))["assignments"]
         (user.top / row["worktree"] / "two").write_text("2\n")
-        ended = await assistant.ask("done", tasks=["two"], attempt=1, result=claim("two"))
+        nothing = await assistant.ask("done", tasks=["two"], wait_seconds=1, workers=["two=w-7"])
+        assert nothing["next"].startswith("nothing has come from two in 1 s; again: swarm done two --wait 1;")
+        (user.top / row["worktree"] / ".swarm" / "result.json").write_text(claim("two"))
+        ended = await assistant.ask("done", tasks=["two"], wait_seconds=50)
         assert ended["next"].endswith("The run is over: 2 completed. Landed on main.")
 
     play(user, story)

@@ -86,8 +86,9 @@ _WIDE: Final = (
     (
         _any_of(
             r"econnrefused|econnreset|enotfound|etimedout|eai_again|ehostunreach|enetunreach|epipe",
-            r"connection (?:refused|reset|error|closed|failed)|waiting for network|network error|dns error",
-            r"stream (?:disconnected|closed|ended without)|fetch failed|socket hang up|unable to connect|timed? ?out",
+            r"connection (?:was )?(?:refused|reset|error|closed|failed)|waiting for network|network error|dns error",
+            r"stream (?:disconnected|closed|ended without)|fetch failed|socket hang up|timed? ?out",
+            r"(?:unable to|cannot) connect",
             r"error sending request|(?:^|error: ?)terminated\b",
         ),
         Trouble.NETWORK,

@@ -2,9 +2,10 @@
 
 Nothing is started here. A job is handed out by a file that tells since when, and it has ended when
 another file tells how. So every command may be the one that learns of it, and any may be killed.
-    host/KEY.out.json   when it was handed out, its time limit, to which session of the assistant
-    host/KEY.shown.json when the assistant was told of it
-    host/KEY.end.json   how it ended
+    host/KEY.out.json    when it was handed out, its time limit, to which session of the assistant
+    host/KEY.shown.json  when the assistant was told of it
+    host/KEY.worker.json its worker's address in the assistant, where that gives it one
+    host/KEY.end.json    how it ended
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,28 @@ _BETWEEN = " / "
 
 LOST = "lost"
 """The ending of a worker whose assistant is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A job that is out, as far as a look at files tells: cheap enough to look again and again.
+
+    `over` is when its time is, in seconds since the epoch.
+    """
+
+    result: Path
+    end: Path
+    over: float | None
+
+    def left_result(self) -> bool:
+        """Whether its worker's result is there. An empty file is one that is being written."""
+        with suppress(OSError):
+            return self.result.stat().st_size > 0
+        return False
+
+    def has_come(self) -> bool:
+        """Whether there is anything to be waited for no more: a result, an end that was told, or no time left."""
+        return self.left_result() or self.end.exists() or (self.over is not None and time.time() > self.over)
 
 
 class HandedOut:
@@ -102,10 +126,20 @@ class HandedOut:
         """Whether the job is still with the assistant, as far as this command knows."""
         return name in self._waiting
 
-    def tell_end(self, name: str, ending: Ending | str, worker: str = "") -> None:
-        """Write down how a job ended, unless that is written already. `worker` is its address in the assistant."""
+    def expect(self, name: str) -> Expected:
+        """What tells that the job, which was handed out, has come back."""
+        out = self._read(f"{name}.out")
+        over = None if out.get("timeout") is None else out["at"] + out["timeout"]
+        return Expected(Path(out.get("result", "")), self._folder / f"{name}.end.json", over)
+
+    def tell_worker(self, name: str, worker: str) -> None:
+        """Write down by which address the assistant knows a job's worker."""
+        self._write(f"{name}.worker", {"worker": worker})
+
+    def tell_end(self, name: str, ending: Ending | str) -> None:
+        """Write down how a job ended, unless that is written already."""
         if not self._read(f"{name}.end"):
-            self._write(f"{name}.end", {"ending": str(ending), "at": time.time(), "worker": worker})
+            self._write(f"{name}.end", {"ending": str(ending), "at": time.time()})
 
     def has_ended(self, name: str) -> bool:
         """Whether the job's end was told."""
@@ -115,8 +149,12 @@ class HandedOut:
         """By what the worker of an ended job can be reached again, "" if it cannot: assistant and address."""
         if session := str(self._read(f"{name}.out").get("session", "")):
             return session
-        told = str(self._read(f"{name}.end").get("worker", "")) or (self._named(name) if self._named else "")
+        told = self.worker(name) or (self._named(name) if self._named else "")
         return f"{self._assistant}{_BETWEEN}{told}" if told and self._reachable else ""
+
+    def worker(self, name: str) -> str:
+        """The address that the assistant told for a job's worker, "" if it did not."""
+        return str(self._read(f"{name}.worker").get("worker", ""))
 
     def was_shown(self, name: str) -> bool:
         """Whether the assistant was told of the job."""

@@ -33,7 +33,8 @@ class Way:
 
     `needs` are groups of tool names; the assistant must have one of each. `before` is made once. `message`
     reaches a worker that has ended or works; None if nothing does, and then a retry is a new worker.
-    `named` if workers are addressed by the names that we give them. `at_once` limits the workers.
+    `named` if workers are addressed by the names that we give them. `at_once` limits the workers. `patience` is
+    how long `swarm done` waits for them, in seconds, 0 if there is nobody to wait for.
     """
 
     name: str
@@ -46,9 +47,19 @@ class Way:
     named: bool = False
     cleanup: str = ""
     at_once: int | None = None
+    patience: int = 100
 
 
 _AGENT = ("Agent", "Task")
+
+_AT_ONCE = "Then run `done`, in this same turn: it waits until one has left its result. Go on as it says."
+"""Not after a message that one has ended: that begins a new turn, in which Claude Code permits no more what the skill
+permits. Its shell calls are cut after 120 s."""
+
+_AFTER = "Then call wait_agent until one has ended, and run `done`. Go on as it says, in this same turn."
+"""Codex's shell calls are cut after 10 s; its own tool waits longer."""
+
+_SHORT = 8
 
 WAYS: Final = (
     Way(
@@ -56,7 +67,8 @@ WAYS: Final = (
         form="Codex, second generation",
         needs=(("spawn_agent",), ("wait_agent",), ("followup_task", "send_message", "list_agents")),
         spawn=Call(tools=("spawn_agent",), input={"task_name": "{plain}", "fork_turns": "none", "message": "{order}"}),
-        wait="Call wait_agent until each has ended; run a worker's `done` when it has.",
+        wait=_AFTER,
+        patience=_SHORT,
         message=Call(tools=("followup_task", "send_message"), input={"target": "{id}", "message": "{order}"}),
         named=True,
     ),
@@ -65,7 +77,8 @@ WAYS: Final = (
         form="Codex, first generation",
         needs=(("spawn_agent",), ("wait_agent", "wait")),
         spawn=Call(tools=("spawn_agent",), input={"message": "{order}"}),
-        wait="Call wait_agent with the ids that spawn_agent gave; run a worker's `done` with its id when it has ended.",
+        wait="The ID of each is what spawn_agent gave. " + _AFTER,
+        patience=_SHORT,
         message=Call(tools=("send_input",), input={"target": "{id}", "message": "{order}"}),
         cleanup="close_agent each worker whose task is over",
     ),
@@ -84,7 +97,7 @@ WAYS: Final = (
                 "prompt": "{order}",
             },
         ),
-        wait="Messages arrive by themselves; run a worker's `done` when it says that it has ended.",
+        wait=_AT_ONCE,
         message=Call(tools=("SendMessage",), input={"type": "message", "recipient": "{id}", "content": "{order}"}),
         named=True,
         cleanup="SendMessage a shutdown_request to each worker, then TeamDelete",
@@ -97,7 +110,7 @@ WAYS: Final = (
             tools=_AGENT,
             input={"description": "{worker}", "name": "{worker}", "prompt": "{order}", "run_in_background": True},
         ),
-        wait="You are told when each has ended; run its `done` then.",
+        wait=_AT_ONCE,
         message=Call(tools=("SendMessage",), input={"to": "{id}", "summary": "go on", "message": "{order}"}),
         named=True,
     ),
@@ -106,14 +119,15 @@ WAYS: Final = (
         form="background tasks",
         needs=(_AGENT,),
         spawn=Call(tools=_AGENT, input={"description": "{worker}", "prompt": "{order}", "run_in_background": True}),
-        wait="You are told when each has ended (or ask TaskOutput); run its `done` then.",
+        wait=_AT_ONCE,
     ),
     Way(
         name="inline",
         form="the assistant itself",
         needs=(),
-        wait="Do the assignments yourself, one after the other; run `done` after each.",
+        wait="Do the assignment yourself, then run `done`.",
         at_once=1,
+        patience=0,
     ),
 )
 """Best first."""

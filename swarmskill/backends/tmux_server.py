@@ -34,6 +34,7 @@ set -g mouse on
 set -g status-left "[#S] "
 set -g status-right ""
 setw -g remain-on-exit on
+setw -gq remain-on-exit-format ""
 setw -g automatic-rename off
 setw -g allow-rename off
 """

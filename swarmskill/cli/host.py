@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from swarmskill.cli.options import JsonOption, RunOption, check_task, print_json_line, print_text
+from swarmskill.cli.wait import STILL_RUNNING
 from swarmskill.config import Schedule
 from swarmskill.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from swarmskill.mayor.hosting import HostedRun, Position
 
@@ -66,32 +67,56 @@ def done(
     result: Annotated[
         str, typer.Option(metavar="FILE", help="The result, if the worker could not write it, or -.")
     ] = "",
-    worker: Annotated[str, typer.Option(metavar="ID", help="The worker's id, to reach it again for a retry.")] = "",
+    worker: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TASK=ID", help="A worker's id, to reach it again for a retry; repeatable."),
+    ] = None,
+    wait: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", min=0, help="Wait until one has left its result; take back those that have."),
+    ] = None,
     run: RunOption = "",
     json: JsonOption = False,
 ) -> int:
     """Take back what workers did: their files are checked and committed. Tells in one line what is next.
 
-    Example: swarm done 3 --attempt 1
+    With --wait the workers need not have ended. The exit code is 124 if none has left its result in that time.
+
+    Example: swarm done 1 2 3 --wait 100
     """
-    from swarmskill.mayor.hosting import Ended, find_hosted, take_back
+    from swarmskill.mayor.hosting import find_hosted
+    from swarmskill.mayor.taking import Ended, take_back
     from swarmskill.repo.repository import Repository
     from swarmskill.views.outcome import word
 
-    if len(tasks) > 1 and (attempt or result or worker):
-        raise UsageError("--attempt, --result and --worker are about one task", hint="swarm done TASK --attempt N")
+    if len(tasks) > 1 and (attempt or result):
+        raise UsageError("--attempt and --result are about one task", hint="swarm done TASK --attempt N")
+    if result and wait is not None:
+        raise UsageError("--result is there already: nothing is to be waited for", hint="leave --wait out")
+    workers = dict(_worker_ids(tasks, worker or []))
     hosted = find_hosted(Repository.open(Path.cwd()), run, dict(os.environ))
     before = hosted.read()
     for task_id in tasks:
         check_task(before, task_id)
     answer = _read_result(result) if result else None
-    state, line = take_back(hosted, [Ended(task_id, attempt, worker, answer) for task_id in tasks])
+    ends = [Ended(task_id, attempt, workers.get(task_id, ""), answer) for task_id in dict.fromkeys(tasks)]
+    taken = take_back(hosted, ends, wait)
     if json:
-        fates = {task_id: word(state.tasks[task_id]) for task_id in tasks}
-        _print_compact({"run_id": state.run_id, "tasks": fates, "next": line})
+        fates = {end.task: word(taken.state.tasks[end.task]) for end in ends}
+        _print_compact({"run_id": taken.state.run_id, "tasks": fates, "next": taken.line})
     else:
-        print_text(line)
-    return 0
+        print_text(taken.line)
+    return 0 if taken.came else STILL_RUNNING
+
+
+def _worker_ids(tasks: Sequence[str], given: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Task and worker's id of each `TASK=ID`, or of an `ID` where only one task is spoken of."""
+    for words in given:
+        named = [task for task in tasks if words.startswith(f"{task}=")]
+        if not named and len(tasks) > 1:
+            raise UsageError(f"--worker {words} is of no task that was named", hint="write --worker TASK=ID")
+        task = max(named, key=len, default=tasks[0])
+        yield task, words.removeprefix(f"{task}=")
 
 
 def _begin(

@@ -65,13 +65,14 @@ def resume(
 
     Example: swarm resume --max-cost 5
     """
+    limits = _limits(max_cost, max_tokens)
     recalled = recall(run)
     if recalled.hosted:
         raise UsageError(
             f"an assistant runs the workers of run {recalled.folder.run_id}: it has to go on",
             hint=f"there: swarm next --resume --run {recalled.folder.run_id}",
         )
-    return _drive(recalled.folder, detached=detach, as_json=json, limits=_limits(max_cost, max_tokens))
+    return _drive(recalled.folder, detached=detach, as_json=json, limits=limits)
 
 
 def limit(

@@ -55,6 +55,11 @@ def this_assistant(environment: Mapping[str, str], way: Way, tools: tuple[str, .
     )
 
 
+def comer_to(owner: Assistant, environment: Mapping[str, str]) -> Assistant:
+    """The assistant that called this command, which comes to a run of this owner."""
+    return this_assistant(environment, find_way(owner.way, owner.form), owner.tools)
+
+
 def read_assistant(folder: RunFolder) -> Assistant | None:
     """The assistant that a run belongs to."""
     with suppress(OSError, ValueError, TypeError):

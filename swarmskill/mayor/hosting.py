@@ -1,4 +1,4 @@
-"""A run whose workers an assistant runs, one step at a time: what `swarm next`, `swarm done` and their like do."""
+"""A run whose workers an assistant runs, one step at a time: what `swarm next` and its like do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from swarmskill.core.transitions import fold
 from swarmskill.errors import Refused, SwarmError, UsageError
 from swarmskill.ledger import read_ledger
 from swarmskill.mayor.assistant import (
-    Assistant,
+    comer_to,
     handed_out,
     plain_name,
     read_assistant,
@@ -35,8 +35,7 @@ from swarmskill.places import RESULT_FILE, RunFolder, attempt_key, find_run, las
 from swarmskill.repo.repository import Repository
 from swarmskill.runid import new_run_id
 from swarmskill.views.base import SilentView
-from swarmskill.views.handout import Handed, done_line, handout_document
-from swarmskill.writing import replace_file
+from swarmskill.views.handout import DoneCommand, Handed, handout_document
 
 _BEFORE = "before"
 """Stands for the call that is made once, among what the assistant was shown."""
@@ -58,6 +57,11 @@ class HostedRun:
         """Record these events, do all that can be done now. Raises RunLocked, LedgerDamaged or Refused."""
         return step_run(self.folder, self.repository, Watching(SilentView()), self.environment, first)
 
+    def done_command(self, seconds: float) -> DoneCommand:
+        """How its assistant takes workers back, waiting that long."""
+        newest = run_ids(self.repository.common_dir)[-1] == self.folder.run_id
+        return DoneCommand(seconds, "" if newest else self.folder.run_id)
+
     @property
     def tended(self) -> bool:
         """Whether its assistant is there."""
@@ -72,19 +76,6 @@ class Position:
     state: State
     choice: Choice
     note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A worker has ended: that of `attempt`, or the one that is out for 0.
-
-    `worker` is its address in the assistant, `result` what it answered, if it could not write that itself.
-    """
-
-    task: str
-    attempt: int = 0
-    worker: str = ""
-    result: bytes | None = None
 
 
 def find_hosted(repository: Repository, wanted: str, environment: Mapping[str, str]) -> HostedRun:
@@ -117,7 +108,7 @@ def find_same(repository: Repository, tasks: Sequence[Task], environment: Mappin
     state, owner = fold(events), read_assistant(found.folder)
     if state.stage is not Stage.OVER or state.open:
         return found
-    return found if owner is not None and owner.is_same(_comer(owner, environment)) else None
+    return found if owner is not None and owner.is_same(comer_to(owner, environment)) else None
 
 
 def begin(
@@ -158,23 +149,6 @@ def go_on(
     return Position(run.step(), choice, note)
 
 
-def take_back(run: HostedRun, ends: Sequence[Ended]) -> tuple[State, str]:
-    """Judge and integrate what these workers left; returns how the run stands, and in a line what is next.
-
-    Raises KeyError on an unknown task, UsageError on an attempt that is to come, Refused if the run belongs
-    to another assistant that is there.
-    """
-    before, owner = run.read(), read_assistant(run.folder)
-    if owner is not None:
-        refuse_stranger(run.folder, owner, _comer(owner, run.environment))
-    handed = handed_out(run.folder)
-    for end in ends:
-        _take_one(handed, before, end)
-    state = run.step()
-    line = done_line(state, [end.task for end in ends], _out(handed, state))
-    return state, line
-
-
 def hand_out(run: HostedRun, position: Position) -> dict[str, Any]:
     """What to tell the assistant: `swarm next --json`. Call `mark_shown` when it was told."""
     state, choice = position.state, position.choice
@@ -186,14 +160,13 @@ def hand_out(run: HostedRun, position: Position) -> dict[str, Any]:
     before = None
     if choice.way.before is not None and not out.was_shown(_BEFORE):
         before = filled(choice.way.before, tools, {"team": _team(state)})
-    newest = run_ids(run.repository.common_dir)[-1] == run.folder.run_id
     return handout_document(
         state,
         list(_handed(out, state, choice.way, tools, run.repository)),
         using=using,
         wait=choice.way.wait,
         before=before,
-        run_option="" if newest else f" --run {run.folder.run_id}",
+        done=run.done_command(choice.way.patience),
     )
 
 
@@ -223,31 +196,6 @@ def _as_hosted(task: Task) -> Task:
     return replace(task, agent="", run=(), description=(task.description or task.subject) + run)
 
 
-def _take_one(handed: HandedOut, state: State, end: Ended) -> None:
-    task = state.tasks[end.task]
-    if end.attempt > task.attempt:
-        raise UsageError(
-            f"task {end.task} has had {task.attempt} attempts, not {end.attempt}", hint="ask: swarm next --json"
-        )
-    key = attempt_key(end.task, task.attempt)
-    # Without a number the same word said twice must not end the retry, of which the assistant knows nothing yet.
-    meant = end.attempt == task.attempt or (not end.attempt and handed.was_shown(key))
-    if task.phase is not Phase.RUNNING or task.worker is None or not meant or handed.has_ended(key):
-        return
-    if end.result is not None:
-        replace_file(Path(task.worker.worktree) / RESULT_FILE, end.result)
-    handed.tell_end(key, Ending.EXITED, end.worker)
-
-
-def _out(handed: HandedOut, state: State) -> list[str]:
-    """Tasks of which the assistant knows that it has to run them."""
-    return sorted(
-        task_id
-        for task_id, task in state.tasks.items()
-        if task.phase is Phase.RUNNING and handed.was_shown(attempt_key(task_id, task.attempt))
-    )
-
-
 def _claim(
     run: HostedRun, state: State, tools: tuple[str, ...], backend: str, *, take_over: bool
 ) -> tuple[Choice, str]:
@@ -255,7 +203,7 @@ def _claim(
     owner = read_assistant(run.folder)
     if owner is None:
         return _become_owner(run, choose_way(tools, backend), tools), ""
-    comer = _comer(owner, run.environment)
+    comer = comer_to(owner, run.environment)
     same, alive = owner.is_same(comer), owner.alive
     if not take_over and not same:
         refuse_stranger(run.folder, owner, comer)
@@ -268,10 +216,6 @@ def _claim(
         return (choice if choice.way.form == owner.form else _become_owner(run, choice, known)), ""
     _give_up_workers(run, state)
     return _become_owner(run, choice, known), f"run {state.run_id} is taken over from {owner.name}"
-
-
-def _comer(owner: Assistant, environment: Mapping[str, str]) -> Assistant:
-    return this_assistant(environment, find_way(owner.way, owner.form), owner.tools)
 
 
 def _become_owner(run: HostedRun, choice: Choice, tools: tuple[str, ...]) -> Choice:
@@ -293,7 +237,7 @@ def _handed(out: HandedOut, state: State, way: Way, tools: tuple[str, ...], repo
         task = state.tasks[spec.id]
         if task.phase is not Phase.RUNNING or task.worker is None:
             continue
-        name = worker_name(safe_key(spec.id), task.attempt)
+        name, key = worker_name(safe_key(spec.id), task.attempt), attempt_key(spec.id, task.attempt)
         reached = out.address(task.session) if out.reaches(task.session) else ""
         order = f"You are {name}. Read {task.worker.worktree}/{PROMPT_FILE} and do what it says."
         if reached:
@@ -302,13 +246,12 @@ def _handed(out: HandedOut, state: State, way: Way, tools: tuple[str, ...], repo
         values = {"worker": name, "plain": plain_name(name), "order": order, "id": reached, "team": _team(state)}
         yield Handed(
             task=spec.id,
-            attempt=task.attempt,
             worker=reached or name,
             worktree=os.path.relpath(task.worker.worktree, repository.top),
             timeout=spec.timeout or state.config.timeout,
             call=filled(template, tools, values) if template else None,
-            again=out.was_shown(attempt_key(spec.id, task.attempt)),
-            known=" --worker ID" if way.message is not None and not way.named and not reached else "",
+            again=out.was_shown(key),
+            nameless=way.message is not None and not (way.named or reached or out.worker(key)),
         )
 
 

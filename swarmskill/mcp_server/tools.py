@@ -29,9 +29,9 @@ _BEAT = 5.0
 _INSTRUCTIONS = """\
 swarm runs a list of coding tasks with dependencies: a worker and a git worktree for each; what passes is committed.
 Workers that run by themselves: plan, start, then wait again and again until the run is over.
-Workers that you spawn with your own tools: next, make its calls, done for each that ended, next, and so on.
+Workers that you spawn with your own tools: next, make its calls, done as it says, next, and so on, in one turn.
 Where an answer says `swarm VERB`, use the tool VERB; `swarm resume RUN` is start with resume, `swarm why TASK` is \
-status with task."""
+status with task, `--wait` is wait_seconds (50 at most), `--worker` is workers."""
 
 _Tools = dict[str, Callable[..., Awaitable[str]]]
 _Tasks = Annotated[str, Field(description="Task file, JSON or YAML")]
@@ -126,13 +126,15 @@ async def done(
     tasks: Annotated[Sequence[str], Field(min_length=1, description="Ids of tasks whose workers have ended")],
     attempt: Annotated[int, Field(ge=0, description="As the assignment says; of one task only")] = 0,
     result: Annotated[str, Field(description="The worker's result JSON, if it could not write its file")] = "",
-    worker: Annotated[str, Field(description="The worker's id in your tools, to reach it again")] = "",
+    workers: Annotated[Sequence[str], Field(description="TASK=ID: worker's id in your tools, to reach it again")] = (),
+    wait_seconds: Annotated[int, Field(ge=0, le=LONGEST_WAIT, description="Wait for the first result")] = 0,
     run: _Run = "",
     repository: _Repository = "",
 ) -> str:
     """Take back what workers did: it is checked and committed. Says what is next. May be called twice."""
-    given = {"attempt": attempt, "worker": worker, "run": run, "result": "-" if result else ""}
-    return _text(await _ask(ctx, ["done", *_options(given), "--", *tasks], repository, stdin=result))
+    given = {"attempt": attempt, "run": run, "result": "-" if result else "", "wait": wait_seconds}
+    flags = [*_options(given), *(f"--worker={one}" for one in workers)]
+    return _text(await _ask(ctx, ["done", *flags, "--", *tasks], repository, stdin=result))
 
 
 async def stop(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,21 +19,50 @@ from swarmskill.views.reasons import feedback_text, why_ended
 class Handed:
     """One worker that is out. `call` is the tool call that spawns it or speaks to it, None if the assistant is it.
 
-    `known` is how the assistant has to name it when it has ended, as an option of `swarm done`.
+    `nameless` if the assistant has to tell by which id it knows the worker.
     """
 
     task: str
-    attempt: int
     worker: str
     worktree: str
     timeout: float
     call: Mapping[str, Any] | None
     again: bool
-    known: str = ""
+    nameless: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DoneCommand:
+    """How the assistant takes back workers of a run. `seconds` is how long it waits, `run` is "" for the newest run."""
+
+    seconds: float
+    run: str = ""
+
+    def waiting(self, tasks: Iterable[str], nameless: Iterable[str] = ()) -> str:
+        """The command that takes back what came of these, as soon as something did."""
+        words = [*map(shlex.quote, tasks), *(f"--worker {shlex.quote(task)}=ID" for task in nameless)]
+        return " ".join(["swarm done", *words, *([f"--wait {self.seconds:g}"] if self.seconds else []), *self._run()])
+
+    def ended(self, task: str) -> str:
+        """The command for a worker that has ended, with or without a result."""
+        return " ".join(["swarm done", shlex.quote(task), *self._run()])
+
+    def _run(self) -> list[str]:
+        return [f"--run {self.run}"] if self.run else []
+
+
+ANY = "TASK"
+"""Stands for a task that the assistant knows."""
 
 
 def handout_document(
-    state: State, handed: Iterable[Handed], *, using: str, wait: str, before: Mapping[str, Any] | None, run_option: str
+    state: State,
+    handed: Iterable[Handed],
+    *,
+    using: str,
+    wait: str,
+    before: Mapping[str, Any] | None,
+    done: DoneCommand,
 ) -> dict[str, Any]:
     """`swarm next --json`. `prompt` and `result` are paths in each worktree; `timeout` is in seconds."""
     handed = list(handed)
@@ -42,7 +71,8 @@ def handout_document(
         document |= {"prompt": ".swarm/prompt.md", "result": RESULT_FILE}
         if before is not None:
             document["before"] = before
-        document["assignments"] = [_row(one, run_option) for one in handed]
+        document["assignments"] = [_row(one) for one in handed]
+        document["done"] = done.waiting([one.task for one in handed], [one.task for one in handed if one.nameless])
     document["next"] = next_line(state, handed, wait)
     return document
 
@@ -52,7 +82,9 @@ def handout_text(document: Mapping[str, Any]) -> str:
     lines = [f"run {document['run_id']}, using {document['using']}"]
     for row in document.get("assignments", ()):
         note = " (handed out before)" if row.get("again") else ""
-        lines += [f"  {row['worker']}{note}: task {row['task']} in {row['worktree']}", f"    then: {row['done']}"]
+        lines.append(f"  {row['worker']}{note}: task {row['task']} in {row['worktree']}")
+    if "done" in document:
+        lines.append(f"done: {document['done']}")
     return "\n".join([*lines, document["next"]])
 
 
@@ -90,7 +122,7 @@ def over_line(state: State) -> str:
     return told if all_completed(state) else told + " See: swarm report"
 
 
-def done_line(state: State, tasks: Iterable[str], out: Iterable[str]) -> str:
+def done_line(state: State, tasks: Iterable[str], out: Iterable[str], done: DoneCommand) -> str:
     """What became of these tasks, and what is next, in one line."""
     told = [_became(state, task) for task in tasks]
     waiting = list(out)
@@ -98,10 +130,20 @@ def done_line(state: State, tasks: Iterable[str], out: Iterable[str]) -> str:
     if ready:
         told.append("next: swarm next --json")
     elif waiting:
-        told.append("still out: " + ", ".join(waiting))
+        again = f"; again: {done.waiting(waiting)}" if done.seconds else ""
+        told.append(f"still out: {', '.join(waiting)}{again}")
     else:
         told.append(over_line(state))
     return "; ".join(told)
+
+
+def nothing_line(tasks: Sequence[str], waited: float, done: DoneCommand) -> str:
+    """What to do when none of these tasks' workers has left a result in so many seconds."""
+    ended = done.ended(tasks[0] if len(tasks) == 1 else ANY)
+    return (
+        f"nothing has come from {', '.join(tasks)} in {waited:g} s; again: {done.waiting(tasks)}; "
+        f"for one that has ended without a result: {ended}"
+    )
 
 
 def _became(state: State, task_id: str) -> str:
@@ -115,12 +157,11 @@ def _became(state: State, task_id: str) -> str:
     return f"{task_id} is {task.phase}"
 
 
-def _row(one: Handed, run_option: str) -> dict[str, Any]:
-    done = f"swarm done {shlex.quote(one.task)} --attempt {one.attempt}{one.known}{run_option}"
+def _row(one: Handed) -> dict[str, Any]:
     row: dict[str, Any] = {"task": one.task, "worker": one.worker, "worktree": one.worktree}
     row["timeout"] = round(one.timeout)
     if one.again:
         row["again"] = True
     if one.call is not None:
         row["call"] = one.call
-    return row | {"done": done}
+    return row

@@ -205,3 +205,15 @@ def end_left_overs(user: User) -> None:
         holder = user.top / ".git" / "swarm" / "runs" / folder / "holder.json"
         if holder.exists():
             user.swarm("kill", folder)
+    for windows in (user.top / ".git").glob("swarm/runs/*/windows"):
+        end_windows(windows)
+
+
+def end_windows(folder: Path) -> None:
+    """End the tmux server of a run, and what is left of its workers."""
+    from swarmskill.backends.tmux import TmuxBackend
+
+    backend = TmuxBackend(folder)
+    for name in backend.running():
+        backend.kill(name, force=True)
+    backend.server.end()

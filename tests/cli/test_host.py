@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shlex
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from swarmskill.backends.handed import HandedOut
 from tests.cli.conftest import Said, User, task, waits
 
 TOOLS = "Agent,SendMessage,Bash"
@@ -94,8 +96,10 @@ def test_wave_by_wave_from_the_list_to_the_commits(user: User, ada: Assistant) -
     assert first["using"].startswith("team (named agents); not subagent (Codex, second generation): no ")
     assert (
         first["next"]
-        == "Make the 2 `call`s, all in one message. You are told when each has ended; run its `done` then."
+        == "Make the 2 `call`s, all in one message. Then run `done`, in this same turn: it waits until one has left its "
+        "result. Go on as it says."
     )
+    assert first["done"] == "swarm done a b --wait 100"
     row = rows(first)["a"]
     prompt = f"{user.top}/{row['worktree']}/.swarm/prompt.md"
     assert row == {
@@ -112,12 +116,11 @@ def test_wave_by_wave_from_the_list_to_the_commits(user: User, ada: Assistant) -
                 "run_in_background": True,
             },
         },
-        "done": "swarm done a --attempt 1",
     }
     assert "# You are worker-a" in Path(prompt).read_text()
     for one in rows(first).values():
         ada.work(one)
-    assert ada.done("a") == f"a completed as {user.git('rev-parse', '--short=12', 'HEAD') and 'HASH'}; still out: b"
+    assert ada.done("a") == "a completed as HASH; still out: b; again: swarm done b --wait 100"
     assert ada.done("b").endswith("next: swarm next --json")
     second = ada.next()
     assert list(rows(second)) == ["c"] and second["using"] == "team (named agents)"
@@ -136,7 +139,7 @@ def test_next_says_the_same_as_often_as_it_is_asked(user: User, ada: Assistant) 
         assert again["run_id"] == first["run_id"]
         assert [row.pop("again") for row in again["assignments"]] == [True, True]
         assert again["assignments"] == first["assignments"]
-        assert again["next"].startswith("Out already: worker-a, worker-b (call those that you have not). You are told")
+        assert again["next"].startswith("Out already: worker-a, worker-b (call those that you have not). Then run `done`")
     assert len(user.runs()) == 1
 
 
@@ -155,8 +158,10 @@ def test_done_said_twice_does_not_end_the_retry(user: User, ada: Assistant) -> N
     assert line == "a is tried again: files_exist failed: a does not exist; next: swarm next --json"
     assert [ada.done(*words) for words in (["a"], ["a", "--attempt", "1"])] == [line, line]
     second = rows(ada.next())["a"]
-    assert second["done"] == "swarm done a --attempt 2" and "again" not in second
-    assert ada.done("a", "--attempt", "1") == "a is tried again: files_exist failed: a does not exist; still out: a"
+    assert "again" not in second
+    assert ada.done("a", "--attempt", "1") == (
+        "a is tried again: files_exist failed: a does not exist; still out: a; again: swarm done a --wait 100"
+    )
     ada.work(second)
     assert ada.done("a", "--attempt", "2").startswith("a completed as")
 
@@ -187,7 +192,7 @@ def test_a_result_that_cannot_be_read_is_refused(user: User, ada: Assistant) -> 
     assert (said.code, said.err) == (
         2, "error: cannot read the result nowhere.json: No such file or directory\n hint: name a file, or -\n",
     )  # fmt: skip
-    assert rows(ada.next())["a"]["done"].endswith("--attempt 1")
+    assert rows(ada.next())["a"]["again"] is True
 
 
 def test_a_worker_without_a_result_is_asked_again_where_it_can_be_reached(user: User, ada: Assistant) -> None:
@@ -223,14 +228,20 @@ def test_a_worker_that_cannot_be_reached_is_followed_by_a_new_one(user: User, ad
 
 def test_a_worker_is_reached_by_the_id_that_the_assistant_told(user: User, ada: Assistant) -> None:
     tools = "multi_agent_v1.spawn_agent,multi_agent_v1.wait_agent,multi_agent_v1.send_input"
-    row = rows(ada.next(user.tasks(todo("a")), "--tools", tools))["a"]
+    first = ada.next(user.tasks(todo("a"), todo("b=c")), "--tools", tools)
+    row = rows(first)["a"]
     assert row["call"]["tool"] == "multi_agent_v1.spawn_agent" and list(row["call"]["input"]) == ["message"]
-    assert row["done"] == "swarm done a --attempt 1 --worker ID"
+    assert first["done"] == "swarm done a b=c --worker a=ID --worker b=c=ID --wait 8"
+    words = ["a", "b=c", "--worker", "a=019a-77", "--worker", "b=c=019b-1", "--wait"]
+    assert ada.says("done", *words, "0").code == 124
+    assert ada.next()["done"] == "swarm done a b=c --wait 8", "it was told"
     ada.work(row, file=None)
-    ada.done("a", "--attempt", "1", "--worker", "019a-77")
-    row = rows(ada.next())["a"]
+    assert ada.done(*words, "60").endswith("a does not exist; next: swarm next --json")
+    second = ada.next()
+    row = rows(second)["a"]
     assert (row["call"]["tool"], row["call"]["input"]["target"]) == ("multi_agent_v1.send_input", "019a-77")
-    assert (row["worker"], row["done"]) == ("019a-77", "swarm done a --attempt 2")
+    assert (row["worker"], second["done"]) == ("019a-77", "swarm done a b=c --wait 8")
+    assert ada.says("done", "a", "b=c", "--worker", "019a-77").code == 2
 
 
 def test_codex_second_generation_is_addressed_by_the_name_that_it_takes(user: User, ada: Assistant) -> None:
@@ -268,7 +279,7 @@ def test_a_worker_past_its_time_is_tried_again_unless_it_left_its_result(user: U
     ada.work(first["b"], result=False)
     user.until(lambda: time.time() > (user.folder_of() / "host" / "b-1.out.json").stat().st_mtime + 1.1)
     second = rows(ada.next())
-    assert list(second) == ["b"] and second["b"]["done"] == "swarm done b --attempt 2"
+    assert list(second) == ["b"] and "again" not in second["b"]
     assert "timed out" in Path(user.top / second["b"]["worktree"], ".swarm", "prompt.md").read_text()
 
 
@@ -355,7 +366,7 @@ def test_a_run_whose_assistant_is_gone_is_taken_over_by_the_next(user: User, ses
     assert said.err == "run RUN is taken over from ada\n"
     second = rows(said.document)
     assert list(second) == ["b"] and second["b"]["call"]["tool"] == "Agent"
-    assert "again" not in second["b"] and second["b"]["done"] == "swarm done b --attempt 2"
+    assert "again" not in second["b"] and second["b"]["worktree"].endswith("/b-2")
     new.work(second["b"])
     new.done("b")
     new.work(rows(new.next())["c"])
@@ -394,11 +405,12 @@ def test_killed_at_any_moment_nothing_is_lost_and_nothing_done_twice(user: User,
         if "assignments" not in document:
             break
         for row in document["assignments"]:
-            if (row["task"], row["done"]) not in worked:
-                worked.add((row["task"], row["done"]))
+            attempt = row["worktree"].rpartition("-")[2]
+            if (row["task"], attempt) not in worked:
+                worked.add((row["task"], attempt))
                 ada.work(row)
-            interrupted("done", row["task"], "--attempt", row["done"].split()[4])
-            ada.done(row["task"], "--attempt", row["done"].split()[4])
+            interrupted("done", row["task"], "--wait", "60")
+            ada.done(row["task"], "--attempt", attempt)
     assert document["next"] == "The run is over: 3 completed. Landed on main."
     assert document["run_id"] == first["run_id"]
     assert sorted(subjects(user)) == ["Do a", "Do b", "Do c", "start"]
@@ -451,9 +463,10 @@ def test_without_agent_tools_the_assistant_does_one_at_a_time(user: User, ada: A
     document = ada.next(user.tasks(todo("a"), todo("b")))
     row = rows(document)["a"]
     assert list(rows(document)) == ["a"] and "call" not in row
-    assert document["next"] == "Do the assignments yourself, one after the other; run `done` after each."
+    assert document["next"] == "Do the assignment yourself, then run `done`."
+    assert document["done"] == "swarm done a"
     ada.work(row)
-    ada.done("a")
+    assert ada.done("a") == "a completed as HASH; next: swarm next --json"
     ada.work(rows(ada.next())["b"])
     assert ada.done("b").endswith("The run is over: 2 completed. Landed on main.")
 
@@ -473,8 +486,9 @@ def test_a_task_with_a_command_tells_it_to_the_worker(user: User, ada: Assistant
 
 
 def test_ids_with_blanks_can_be_pasted(user: User, ada: Assistant) -> None:
-    row = rows(ada.next(user.tasks({**todo("a"), "id": "the a/b task"}), "--tools", TOOLS))["the a/b task"]
-    assert row["done"] == "swarm done 'the a/b task' --attempt 1"
+    document = ada.next(user.tasks({**todo("a"), "id": "the a/b task"}), "--tools", TOOLS)
+    row = rows(document)["the a/b task"]
+    assert document["done"] == "swarm done 'the a/b task' --wait 100"
     assert row["call"]["input"]["name"].startswith("worker-the-a-b-task-")
 
 
@@ -483,7 +497,13 @@ def test_an_older_run_is_named_in_what_is_to_be_called(user: User, ada: Assistan
     older = user.runs()[0]
     ada.next(user.tasks(todo("b")), "--tools", TOOLS)
     document = ada.next("--run", older)
-    assert rows(document)["a"]["done"] == f"swarm done a --attempt 1 --run {older}"
+    assert document["done"] == f"swarm done a --wait 100 --run {older}"
+    said = ada.says("done", "a", "--wait", "0.1", "--run", older)
+    assert (said.code, said.out) == (
+        124,
+        "nothing has come from a in 0.1 s; again: swarm done a --wait 0.1 --run RUN; "
+        "for one that has ended without a result: swarm done a --run RUN\n",
+    )
 
 
 def test_a_list_that_is_done_is_not_begun_again_unless_it_is_asked_for(user: User, ada: Assistant) -> None:
@@ -500,9 +520,112 @@ def test_it_is_told_to_a_person_as_well(user: User, ada: Assistant) -> None:
     said = ada.says("next", user.tasks(todo("a")), "--tools", TOOLS)
     assert said.lines[1:] == [
         "  worker-a: task a in .swarm/worktrees/RUN/a-1",
-        "    then: swarm done a --attempt 1",
-        "Make its `call`. You are told when each has ended; run its `done` then.",
+        "done: swarm done a --wait 100",
+        "Make its `call`. Then run `done`, in this same turn: it waits until one has left its result. Go on as it says.",
     ]
+
+
+# Waiting
+
+
+def test_done_waits_for_the_first_result_and_leaves_the_others_out(user: User, ada: Assistant) -> None:
+    first = rows(ada.next(user.tasks(*map(todo, "abc")), "--tools", TOOLS))
+    waiting = user.start("done", "a", "b", "c", "--wait", "100", **ADA)
+    ada.work(first["b"])
+    said = user.finish(waiting)
+    assert (said.code, said.out) == (0, "b completed as HASH; still out: a, c; again: swarm done a c --wait 100\n")
+    ada.work(first["a"])
+    ada.work(first["c"])
+    assert ada.done("a", "b", "c", "--wait", "100") == (
+        "a completed as HASH; b completed as HASH; c completed as HASH; The run is over: 3 completed. Landed on main."
+    )
+    assert ada.done("a", "b", "c", "--wait", "100").endswith("Landed on main."), "there is nobody to wait for"
+
+
+def test_a_result_is_the_last_word_whether_the_worker_has_ended_or_not(user: User, ada: Assistant) -> None:
+    """It may be seen at any moment of being written: an empty file is not taken yet, nor one under another name."""
+    row = rows(ada.next(user.tasks(todo("a")), "--tools", TOOLS))["a"]
+    ada.work(row, result=False)
+    result = user.top / row["worktree"] / ".swarm" / "result.json"
+    result.touch()
+    result.with_name("result.json.part").write_text(claim("a"))
+    assert ada.says("done", "a", "--wait", "0.5").code == 124
+    result.with_name("result.json.part").rename(result)
+    assert ada.done("a", "--wait", "60").startswith("a completed as")
+
+
+def test_when_nothing_has_come_it_says_what_to_do(user: User, ada: Assistant) -> None:
+    first = rows(ada.next(user.tasks(todo("a"), todo("b")), "--tools", TOOLS))
+    began = time.monotonic()
+    said = ada.says("done", "a", "b", "--wait", "0.4")
+    assert time.monotonic() - began > 0.4
+    assert (said.code, said.out) == (
+        124,
+        "nothing has come from a, b in 0.4 s; again: swarm done a b --wait 0.4; "
+        "for one that has ended without a result: swarm done TASK\n",
+    )
+    document = ada.says("done", "a", "--wait", "0", "--json")
+    assert (document.code, document.document["tasks"]) == (124, {"a": "running"})
+    assert ada.done("a").startswith("a is tried again: claim failed: the worker ended without writing its result file")
+    assert ada.done("b", "--wait", "100") == "next: swarm next --json", "another worker is to be started first"
+    ada.work(rows(ada.next())["a"])
+    assert ada.done("a", "b", "--wait", "60").startswith("a completed as HASH; still out: b;")
+    ada.work(first["b"])
+    assert ada.done("a", "b", "--wait", "60").startswith("a completed as HASH; b completed as HASH; The run is over")
+
+
+def test_a_retry_is_waited_for_however_often_the_first_attempt_came(user: User, ada: Assistant) -> None:
+    ada.work(rows(ada.next(user.tasks(todo("a")), "--tools", TOOLS))["a"], file=None)
+    line = ada.done("a", "--wait", "60")
+    assert line == "a is tried again: files_exist failed: a does not exist; next: swarm next --json"
+    assert ada.done("a", "--wait", "60") == line
+    row = rows(ada.next())["a"]
+    assert ada.says("done", "a", "--wait", "0.3").code == 124
+    assert ada.done("a", "--attempt", "1", "--wait", "60").startswith("a is tried again"), "that one has ended"
+    ada.work(row)
+    assert ada.done("a", "--wait", "60").startswith("a completed as")
+
+
+def test_a_worker_past_its_time_has_come(user: User, ada: Assistant) -> None:
+    ada.next(user.tasks(todo("a"), todo("b", timeout="3s")), "--tools", TOOLS)
+    line = ada.done("a", "b", "--wait", "100")
+    assert line.startswith("b is tried again: ") and "timed out" in line
+    assert line.endswith("; next: swarm next --json")
+
+
+def test_a_wait_ends_when_the_worker_is_taken_away(user: User, ada: Assistant) -> None:
+    first = rows(ada.next(user.tasks(todo("a"), todo("b")), "--tools", TOOLS))
+    waits = [user.start("done", "a", "--wait", "100", **ADA) for _ in range(2)]
+    ada.work(first["a"])
+    for waiting in waits:
+        assert user.finish(waiting).out.startswith("a completed as HASH; still out: b;"), "both that waited for it"
+    waiting = user.start("done", "b", "--wait", "100", **ADA)
+    user.swarm("kill")
+    said = user.finish(waiting)
+    assert said.code == 0 and "The run is stopped" in said.out
+
+
+def test_a_wait_costs_next_to_nothing(user: User, ada: Assistant) -> None:
+    """Looking for six workers five times in a second takes less than a hundredth of a processor."""
+    ada.next(user.tasks(*map(todo, "abcdef")), "--tools", TOOLS, "--max-workers", "6")
+    handed = HandedOut(user.folder_of() / "host", "ada", named=None, reachable=False)
+    expected = [handed.expect(f"{name}-1") for name in "abcdef"]
+    began = time.process_time()
+    for _ in range(5 * 20):
+        assert not any(one.has_come() for one in expected)
+    assert (time.process_time() - began) / 20 < 0.01
+
+
+def test_another_assistant_does_not_wait_either(user: User, ada: Assistant) -> None:
+    ada.next(user.tasks(todo("a")), "--tools", TOOLS)
+    said = Assistant(user, BEN).says("done", "a", "--wait", "100")
+    assert (said.code, said.err.split("\n")[0]) == (1, "error: run RUN belongs to another assistant (ada)")
+
+
+def test_a_result_that_is_handed_over_is_not_waited_for(user: User, ada: Assistant) -> None:
+    ada.next(user.tasks(todo("a")), "--tools", TOOLS)
+    said = ada.says("done", "a", "--result", "-", "--wait", "100", stdin=claim("a"))
+    assert (said.code, said.err.split("\n")[0]) == (2, "error: --result is there already: nothing is to be waited for")
 
 
 # Steering
@@ -539,7 +662,7 @@ def test_a_kill_takes_the_workers_back(user: User, ada: Assistant, words: list[s
     assert user.swarm("status").out.splitlines()[0].startswith("run       RUN  stopped")
     assert "stopped" in ada.done("a")
     resumed = rows(ada.next("--resume"))
-    assert [row["done"].split()[4] for row in resumed.values()] == ["2", "2"]
+    assert [row["worktree"].rpartition("-")[2] for row in resumed.values()] == ["2", "2"]
     for row in resumed.values():
         ada.work(row)
     assert ada.done("a", "b").endswith("The run is over: 2 completed. Landed on main.")
@@ -572,21 +695,25 @@ def test_waiting_for_a_run_of_an_assistant_is_no_use(user: User, ada: Assistant)
 # What it costs the assistant
 
 
-def test_a_wave_of_six_costs_the_assistant_little(user: User, ada: Assistant) -> None:
+@pytest.mark.parametrize("at_once", [1, 3], ids=["one by one", "three at a time"])
+def test_a_wave_of_six_costs_the_assistant_little(user: User, ada: Assistant, at_once: int) -> None:
     """Characters / 4 of all that is said in a wave: the answer of `next`, the calls, what `done` is told and answers."""
     names = [f"task-{number}" for number in range(1, 7)]
-    command = f"swarm next tasks.json --json --tools {TOOLS}"
     listed = user.tasks(*map(todo, names))
     answer = ada.says("next", listed, "--tools", TOOLS, "--json", "--max-workers", "6")
-    said = [command, answer.raw.decode()]
-    for row in answer.document["assignments"]:
-        said.append(json.dumps(row["call"]["input"]))
-        ada.work(row)
-    for row in answer.document["assignments"]:
-        done = ada.says(*row["done"].split()[1:])
-        said += [row["done"], done.raw.decode()]
+    said = [f"swarm next tasks.json --json --tools {TOOLS}", answer.raw.decode()]
+    given = answer.document["assignments"]
+    said += [json.dumps(row["call"]["input"]) for row in given]
+    command = answer.document["done"]
+    while given:
+        for row in given[:at_once]:
+            ada.work(row)
+        given = given[at_once:]
+        done = ada.says(*shlex.split(command)[1:])
+        said += [command, done.raw.decode()]
+        command = done.out.strip().partition("; again: ")[2]
     assert "The run is over: 6 completed" in done.out
     # The folder that the tests run in is longer than a repository's path is; what names it counts as one of 40 characters.
     text = "\n".join(said).replace(str(user.top), "/srv/projects/some-team/web-application1")
     print(len(text) / 4, [len(part) for part in said])
-    assert len(text) / 4 < 1500
+    assert len(text) / 4 < 1300

@@ -150,7 +150,7 @@ def test_a_run_goes_from_start_to_report(user: User) -> None:
         }
         assert still["counts"]["in_progress"] == 1
         [(passed, total, message)] = assistant.seen
-        assert (5 <= passed <= 6, total, message) == (True, 6, "1 completed, 1 in progress, 1 failed")
+        assert (5 <= passed < 60, total, message) == (True, 6, "1 completed, 1 in progress, 1 failed")
         looked = await assistant.ask("status", run=run)
         assert looked["counts"] == {"completed": 1, "in_progress": 1, "failed": 1}
         assert [row["id"] for row in looked["tasks"]] == ["bad", "slow"]
@@ -231,7 +231,10 @@ def test_an_assistant_spawns_the_workers_itself(user: User) -> None:
         assert (await assistant.ask("done", tasks=["one"]))["tasks"] == {"one": "completed"}, "said twice, done once"
         [row] = (await assistant.ask("next", tools=["Agent", "SendMessage"]))["assignments"]
         (user.top / row["worktree"] / "two").write_text("2\n")
-        ended = await assistant.ask("done", tasks=["two"], attempt=1, result=claim("two"))
+        nothing = await assistant.ask("done", tasks=["two"], wait_seconds=1, workers=["two=w-7"])
+        assert nothing["next"].startswith("nothing has come from two in 1 s; again: swarm done two --wait 1;")
+        (user.top / row["worktree"] / ".swarm" / "result.json").write_text(claim("two"))
+        ended = await assistant.ask("done", tasks=["two"], wait_seconds=50)
         assert ended["next"].endswith("The run is over: 2 completed. Landed on main.")
 
     play(user, story)

@@ -1,34 +1,33 @@
-"""references/agents.md: its table has every agent and every test of the matrix, so that CI proves each cell."""
+"""references/agents.md: each cell of its table is compared with what a live test sees, for every agent."""
 
 from __future__ import annotations
 
 import re
 import tomllib
-from pathlib import Path
 
+from tests.real.agents.cells import NOT_SEEN, PAGE, ROOT, table
 from tests.real.agents.fleet import AGENTS, program_of
 
-ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "tests" / "real" / "agents"
+MATRIX = (FOLDER / "test_matrix.py").read_text(encoding="utf-8")
 
 
-def table() -> list[list[str]]:
-    """The rows of the first table of the page, the header being the first."""
-    text = (ROOT / "references" / "agents.md").read_text(encoding="utf-8")
-    lines = text.split("## What each does")[1].split("\n\n1. ")[0].splitlines()
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
-    return [rows[0], *rows[2:]]
-
-
-def test_every_agent_has_a_row_with_its_pinned_version() -> None:
+def test_every_agent_has_a_column_with_its_pinned_version() -> None:
     versions = tomllib.loads((FOLDER / "versions.toml").read_text(encoding="utf-8"))
-    assert [(row[0].strip("`"), row[1]) for row in table()[1:]] == [
-        (agent, versions[program_of(agent)]["version"]) for agent in AGENTS
-    ]
+    header, first, *_ = table(PAGE.read_text(encoding="utf-8"))
+    assert header[1:] == [f"`{agent}`" for agent in AGENTS]
+    assert first == ["version", *(versions[program_of(agent)]["version"] for agent in AGENTS)]
 
 
-def test_every_column_is_a_test_that_runs_for_every_agent() -> None:
-    source = (FOLDER / "test_matrix.py").read_text(encoding="utf-8")
-    tests = re.findall(r"^@every_agent\n(?:@.*\n)*def test_(\w+)\(", source, re.MULTILINE)
-    assert table()[0][2:] == [name.replace("_", " ") for name in tests]
-    assert "skip" not in source and "xfail" not in source
+def test_every_row_is_compared_by_a_test_that_runs_for_every_agent() -> None:
+    rows = [cells[0] for cells in table(PAGE.read_text(encoding="utf-8"))[2:]]
+    assert [row for row in rows if f'"{row}"' not in MATRIX] == []
+    assert re.findall(r"^(?!@every_agent|@slow_with).*\ndef (test_\w+)", MATRIX, re.MULTILINE) == []
+    assert "skip" not in MATRIX and "xfail" not in MATRIX
+    slow = set(re.findall(r'"([^"]+)"', " ".join(re.findall(r"^@slow_with.*", MATRIX, re.MULTILINE))))
+    assert slow.isdisjoint({"claude", "codex", "gemini"})
+
+
+def test_no_cell_is_without_an_observation() -> None:
+    rows = table(PAGE.read_text(encoding="utf-8"))[1:]
+    assert [cells[0] for cells in rows if NOT_SEEN in cells or "" in cells] == []

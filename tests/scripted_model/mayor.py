@@ -1,14 +1,17 @@
 """The obedient mayor: after a user's SWARM[Tool,Tool] it does what the skill says, with `swarm next` and `swarm done`.
 
 The first command is the one that stands in the skill's text, with the tools of the brackets. Then it makes each
-assignment's `call` as it is told, waits as its tools do, and runs each assignment's `done` when its worker has ended.
-It knows nothing but the conversation, so it goes on wherever that ends.
+assignment's `call` as it is told, waits with its tool for that if it has one, and runs `done` as it was last told to.
+When nothing has come in time it says `done` of a worker that ended without a result, as far as its host told so. Whoever
+writes SWARM[Tool,Tool wait=3] makes it wait 3 seconds in each `done`. It knows nothing but the conversation, so it goes on
+wherever that ends.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,7 +19,9 @@ from typing import Any, Final
 from tests.scripted_model import tools
 from tests.scripted_model.conversation import Block, Call, CallKind, Conversation, Json, Role, Say, Turn
 
-_ASKED: Final = re.compile(r"\bSWARM\[([^\]]*)\]")
+_ASKED: Final = re.compile(r"\bSWARM\[([^\] ]*)(?: wait=(\d+))?\]")
+_AGAIN: Final = re.compile(r"again: (swarm done [^;\n]+)")
+_FATE: Final = r"(?:^|; ){} (?:completed as|is tried again|\w+:)"
 _FIRST: Final = re.compile(r"^ *(swarm next tasks\.json .*?--tools) \S+$", re.M)
 _AGENT_ID: Final = re.compile(r"agent_?id\W{1,6}([0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-z]{8,40})", re.I)
 _OVER: Final = re.compile(r"The run is (?:over|stopped)[^\n\"]*")
@@ -24,7 +29,7 @@ _OVER: Final = re.compile(r"The run is (?:over|stopped)[^\n\"]*")
 
 @dataclass
 class _Worker:
-    """An assignment, as far as the conversation tells: `called` when its call was made, `told` when it was ended."""
+    """An assignment, as far as the conversation tells: `called` when its call was made, `told` when it came back."""
 
     row: Json
     at: int
@@ -38,9 +43,10 @@ class _Worker:
         given = self.row["call"]["input"]
         return str(given.get("prompt") or given.get("message") or given.get("content"))
 
-    def done(self, worker: str) -> str:
-        """Its `done` command, with the id in it."""
-        return str(self.row["done"]).replace("--worker ID", f"--worker {worker}")
+    @property
+    def task(self) -> str:
+        """The id of its task, as a word of a command."""
+        return shlex.quote(self.row["task"])
 
 
 def is_mayor(conversation: Conversation) -> bool:
@@ -68,10 +74,11 @@ def lead(conversation: Conversation) -> tuple[Block, ...]:
         return (Say(f"DONE {over[-1]}"),)
     out = [one for one in workers if not one.told]
     ended = [one for one in out if _has_ended(turns, one)]
-    if ended:
-        address = min((a for a in ended[0].addresses if _AGENT_ID.fullmatch(f"agent_id: {a}")), default="ID")
-        return (tools.shell(conversation.tools, ended[0].done(address)),)
-    return (_wait(conversation, turns, out),)
+    if ended and any("nothing has come from" in text for text in news):
+        return (tools.shell(conversation.tools, f"swarm done {ended[0].task}"),)
+    if not ended and (wait := _wait(conversation, out)):
+        return (wait,)
+    return (tools.shell(conversation.tools, _done(turns, workers)),)
 
 
 def strings(turn: Turn) -> Iterator[str]:
@@ -109,20 +116,22 @@ def _first_command(turns: tuple[Turn, ...]) -> str:
 
 def _workers(turns: tuple[Turn, ...]) -> Iterator[_Worker]:
     """The workers of every answer of `swarm next`, with what became of them."""
-    found: dict[tuple[str, str], _Worker] = {}
+    found: dict[tuple[str, int], _Worker] = {}
     for index, turn in enumerate(turns):
-        if turn.role is Role.TOOL:
-            for row in _rows(turn):
-                found.setdefault((row["task"], row["done"]), _Worker(row, index))
+        for document in _documents(turn):
+            for row in document.get("assignments", ()):
+                if not row.get("again") and "call" in row:
+                    found.setdefault((row["task"], index), _Worker(row, index))
     for one in found.values():
         given = one.row["call"]["input"]
         one.addresses = {one.row["worker"], given.get("task_name") or given.get("target") or one.row["worker"]}
+        fate = re.compile(_FATE.format(re.escape(one.row["task"])), re.M)
         for index, turn in enumerate(turns[one.at + 1 :], one.at + 1):
             if turn.role is Role.ASSISTANT:
-                said = list(_spoken(turn))
-                if one.called < 0 and any(one.order in text for text in said):
+                if one.called < 0 and any(one.order in text for text in _spoken(turn)):
                     one.called = index
-                one.told = one.told or any(one.done("").split(" --worker")[0] in text for text in said)
+            elif one.called >= 0:
+                one.told = one.told or any(fate.search(text) for text in strings(turn))
     _pair(turns, list(found.values()))
     yield from found.values()
 
@@ -150,16 +159,32 @@ def _pair(turns: tuple[Turn, ...], workers: list[_Worker]) -> None:
             one.addresses.add(address)
 
 
-def _rows(turn: Turn) -> Iterator[Json]:
-    for text in strings(turn):
+def _documents(turn: Turn) -> Iterator[Json]:
+    """The answers of `swarm next` in a turn."""
+    for text in strings(turn) if turn.role is Role.TOOL else ():
         position = text.find('{"run_id":')
         if position < 0:
             continue
         try:
-            document = json.JSONDecoder().raw_decode(text[position:])[0]
+            yield json.JSONDecoder().raw_decode(text[position:])[0]
         except ValueError:
             continue
-        yield from (row for row in document.get("assignments", ()) if not row.get("again") and "call" in row)
+
+
+def _done(turns: tuple[Turn, ...], workers: list[_Worker]) -> str:
+    """The `swarm done` that was told of last, with the ids of the workers in it."""
+    told = next(command for turn in reversed(turns) for command in _told(turn))
+    for one in workers:
+        address = min((a for a in one.addresses if _AGENT_ID.fullmatch(f"agent_id: {a}")), default="ID")
+        told = told.replace(f"--worker {one.task}=ID", f"--worker {one.task}={address}")
+    seconds = next((found[2] for turn in turns if (found := _ASKED.search(turn.text))), None)
+    return re.sub(r"--wait \S+", f"--wait {seconds}", told) if seconds else told
+
+
+def _told(turn: Turn) -> Iterator[str]:
+    yield from (document["done"] for document in _documents(turn) if "done" in document)
+    if turn.role is Role.TOOL:
+        yield from (found[1] for text in strings(turn) for found in _AGAIN.finditer(text))
 
 
 def _calls(conversation: Conversation, turns: tuple[Turn, ...], fresh: list[_Worker]) -> tuple[Block, ...]:
@@ -185,7 +210,7 @@ def _has_ended(turns: tuple[Turn, ...], one: _Worker) -> bool:
     """Whether a message of the host tells that the worker ended, after it was called."""
     for turn in turns[one.called + 1 :]:
         text = "\n".join(strings(turn))
-        if turn.role is Role.ASSISTANT or not re.search(r"complet|ended|idle|fail|final", text, re.I):
+        if turn.role is Role.ASSISTANT or '{"run_id":' in text or not re.search(r"complet|ended|idle|fail|final", text, re.I):
             continue
         if "launched successfully" in text or '"agent_id"' in text:
             continue  # the answer to a spawn
@@ -194,12 +219,12 @@ def _has_ended(turns: tuple[Turn, ...], one: _Worker) -> bool:
     return False
 
 
-def _wait(conversation: Conversation, turns: tuple[Turn, ...], out: list[_Worker]) -> Block:
-    """How the host's tools wait for any of these."""
+def _wait(conversation: Conversation, out: list[_Worker]) -> Block | None:
+    """How the host's tools wait for any of these, if it has one for that."""
     space = out[0].row["call"]["tool"].rpartition(".")[0] if out else ""
     waiting = f"{space}.wait_agent"
     if not space:
-        return Say("The workers are at work.")
+        return None
     targets = [address for one in out for address in one.addresses if _AGENT_ID.fullmatch(f"agent_id: {address}")]
     if waiting in conversation.tools or not targets:
         return Call(waiting, {"timeout_ms": 60000})

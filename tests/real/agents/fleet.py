@@ -9,12 +9,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import psutil
+import pytest
 
 from swarmskill.core.events import Event, WorkerExited, WorkerReported, WorkerStarted
+from swarmskill.errors import Refused
 from swarmskill.ledger import read_ledger
 from swarmskill.model import WorkerEnd
 from swarmskill.places import RunFolder, find_run
@@ -24,6 +27,7 @@ from tests.real.harness import Project, Ran
 from tests.scripted_model import Request, ScriptedModel, script
 
 E = TypeVar("E", bound=Event)
+T = TypeVar("T", bound=Callable[..., Any])
 
 AGENTS = ("claude", "codex", "opencode", "gemini", "qwen", "acp:gemini --acp")
 """Every agent that has a program of its own, and one that is driven by ACP."""
@@ -37,6 +41,7 @@ grace = 2
 "gpt-*" = { input = 10, cached = 1, output = 20 }
 "gemini-*" = { input = 10, cached = 1, output = 20 }
 "fake-model" = { input = 10, cached = 1, output = 20 }
+"scripted" = { input = 10, cached = 1, output = 20 }
 """
 
 
@@ -70,6 +75,21 @@ def done(name: str) -> tuple[Any, ...]:
     return {"write": f"{name}.txt", "content": "good\n"}, {"report": report}, {"text": f"{name} is done"}
 
 
+def slow_with(*agents: str) -> Callable[[T], T]:
+    """Marks a test that takes a minute or more with some agents: for these it runs only where SWARM_SLOW_AGENTS=1 is set."""
+
+    def mark(test: T) -> T:
+        @wraps(test)
+        def wrapped(*given: Any, agent: str, **named: Any) -> Any:
+            if agent in agents and os.environ.get("SWARM_SLOW_AGENTS") != "1":
+                pytest.skip("takes a minute or more: set SWARM_SLOW_AGENTS=1")
+            return test(*given, agent=agent, **named)
+
+        return cast("T", wrapped)
+
+    return mark
+
+
 @dataclass(frozen=True, slots=True)
 class Fleet:
     """A project, a home in which some programs ask the model, each under its name as label."""
@@ -97,9 +117,9 @@ class Fleet:
         """Run the tasks to the end. The document is on standard output."""
         return self._checked(self.project.swarm(*self._words(agent, tasks, *options), timeout=_LIMIT))
 
-    def resume(self) -> Ran:
+    def resume(self, *options: str) -> Ran:
         """Go on with the run."""
-        return self._checked(self.project.swarm("resume", "--json", timeout=_LIMIT))
+        return self._checked(self.project.swarm("resume", "--json", *options, timeout=_LIMIT))
 
     @contextmanager
     def under_way(self, agent: str, tasks: list[dict[str, Any]], *options: str) -> Iterator[subprocess.Popen[str]]:
@@ -143,19 +163,30 @@ class Fleet:
         """How many conversations a task took."""
         return len({end.report.session for end in self.ends(task_id)})
 
-    def goes_on(self, task_id: str) -> bool:
-        """Whether the last attempt of a task went on with the conversation of those before."""
-        told = self.folder.prompt(f"{task_id}-{len(self.ends(task_id))}").read_text(encoding="utf-8")
-        return told.startswith("# Attempt ")
+    def prompt(self, task_id: str) -> str:
+        """What the last worker of a task was told."""
+        return self.folder.prompt(f"{task_id}-{len(self.ends(task_id))}").read_text(encoding="utf-8")
+
+    def session(self, task_id: str) -> str:
+        """In which conversation the last worker of a task did its work, for the table."""
+        if not self.prompt(task_id).startswith("# Attempt "):
+            return "new session"
+        # Gemini goes on in a copy of the conversation, which has an id of its own.
+        first, last = self.ends(task_id)[0].report.session, self.ends(task_id)[-1].report.session
+        assert last
+        return "same session" if first in ("", last) else "copy of the session"
 
     def troubles(self, task_id: str) -> list[str]:
         """What kept each worker of a task from its work, "" for nothing."""
         return [str(end.report.problem.kind) if end.report.problem else "" for end in self.ends(task_id)]
 
     def wait_for(self, happened: Callable[[], object]) -> None:
-        """Wait for something that the run does."""
+        """Wait for something that the run does, once it has begun."""
         deadline = time.monotonic() + _LIMIT
-        while not happened():
+        while True:
+            with suppress(Refused):  # there is no run yet
+                if happened():
+                    return
             assert time.monotonic() < deadline, "it did not happen"
             time.sleep(0.05)
 

@@ -13,7 +13,8 @@ from tests.real.agents.installed import pins
 _WIDTH = 116
 _HEAD = """\
 What a real session said, as tests/real/agents/test_hosted.py wrote it down: {name} {version}, with a model that
-is a script and does what the skill says. Times, ids and commits are left out.
+is a script and does what the skill says. Left out are times, ids, commits, and what is told of workers that ended:
+nothing waits for that.
 """
 _MASKS = (
     (re.compile(r" ?SWARM\[[^\]]*\]"), ""),
@@ -57,9 +58,6 @@ def _claude(messages: list[dict[str, Any]]) -> Iterator[str]:
                 yield from _answer(_text(part["content"]))
             elif part["type"] == "text" and message["role"] == "assistant":
                 yield from (part["text"], "")
-            elif part["type"] == "text" and "<task-notification>" in part["text"]:
-                found = re.search(r"<summary>(.*?)</summary>", part["text"], re.S)
-                yield from (f"[told by Claude Code: {found[1] if found else 'a worker has ended'}]", "")
 
 
 def _codex(items: list[dict[str, Any]]) -> Iterator[str]:

@@ -47,6 +47,7 @@ RECORDED = [
     ),
     ("Retrying in 60s (attempt 1/10): [API Error: 429 fake 429]", "rate_limit"),
     ("[API Error: Connection error. (cause: fetch failed)]", "network"),
+    ("Cannot connect to API: The socket connection was closed unexpectedly.", "network"),
     ("Run aborted: tool-call budget of 2 exceeded (--max-tool-calls); observed 3.", "budget"),
     (
         "Reached max session turns for this session. Increase the number of turns by specifying maxSessionTurns in "

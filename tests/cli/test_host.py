@@ -662,7 +662,8 @@ def test_a_kill_takes_the_workers_back(user: User, ada: Assistant, words: list[s
     assert user.swarm("status").out.splitlines()[0].startswith("run       RUN  stopped")
     assert "stopped" in ada.done("a")
     resumed = rows(ada.next("--resume"))
-    assert [row["worktree"].rpartition("-")[2] for row in resumed.values()] == ["2", "2"]
+    assert [row["call"]["input"]["to"] for row in resumed.values()] == ["worker-a", "worker-b"]  # no second writer
+    assert [row["worktree"].rpartition("-")[2] for row in resumed.values()] == ["1", "1"]
     for row in resumed.values():
         ada.work(row)
     assert ada.done("a", "b").endswith("The run is over: 2 completed. Landed on main.")
@@ -716,4 +717,4 @@ def test_a_wave_of_six_costs_the_assistant_little(user: User, ada: Assistant, at
     # The folder that the tests run in is longer than a repository's path is; what names it counts as one of 40 characters.
     text = "\n".join(said).replace(str(user.top), "/srv/projects/some-team/web-application1")
     print(len(text) / 4, [len(part) for part in said])
-    assert len(text) / 4 < 1300
+    assert len(text) / 4 < 1500

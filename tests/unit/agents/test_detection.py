@@ -121,7 +121,9 @@ def test_a_program_that_never_answers_is_ended_with_its_children(machine: Machin
     with pytest.raises(NoAnswer, match=r"`claude --version` did not answer in 0.3 seconds"):
         ask_version(["claude"], {"PATH": machine.path}, 0.3)
     assert time.monotonic() - began < 10
-    assert not is_running(int(pid.read_text()))
+    while is_running(int(pid.read_text())):  # the signal is sent; that it is felt may take a moment
+        assert time.monotonic() - began < 10
+        time.sleep(0.01)
 
 
 def is_running(pid: int) -> bool:

@@ -35,6 +35,7 @@ _EVENTS: Final[dict[str, type[ev.Event]]] = {
     "integration_conflicted": ev.IntegrationConflicted,
     "integration_rejected": ev.IntegrationRejected,
     "gate_rested": ev.GateRested,
+    "backed_off": ev.BackedOff,
     "summarised": ev.Summarised,
     "landed": ev.Landed,
     "landing_refused": ev.LandingRefused,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from swarmskill.model import Check
+from swarmskill.model import Check, OnFailure
 
 
 class Schedule(StrEnum):
@@ -28,13 +28,6 @@ class Mode(StrEnum):
     """Without a terminal, below the run's keeper."""
     DISTRIBUTED = "distributed"
     """Each in a tmux window of its own."""
-
-
-class OnFailure(StrEnum):
-    """What the run does when a task ends without being completed."""
-
-    BEST_EFFORT = "best-effort"
-    FAIL_FAST = "fail-fast"
 
 
 class Land(StrEnum):
@@ -124,6 +117,7 @@ class RunConfig:
     `timeout` limits one worker, `idle_timeout` its silence and `deadline` the whole run, in seconds;
     `grace` is the time from TERM to KILL. `max_cost` (US dollars) and `max_tokens` limit the run.
     `max_retries` caps the retries of a task over all kinds of failure; None leaves the caps per kind.
+    `retry_delay` is how many seconds a task waits before its first retry; each further one waits twice as long.
     `branch` is the user's branch to land on, "" with a detached HEAD.
     With `keep_sessions` the tmux windows of completed tasks stay, too.
     `env` names the variables of the mayor's environment that workers may see; None means all
@@ -135,6 +129,7 @@ class RunConfig:
     schedule: Schedule = Schedule.ROLLING
     on_failure: OnFailure = OnFailure.BEST_EFFORT
     max_retries: int | None = None
+    retry_delay: float = 0.0
     timeout: float = 1800.0
     deadline: float | None = None
     grace: float = 10.0

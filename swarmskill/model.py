@@ -89,14 +89,22 @@ class Requirements:
     capabilities: tuple[str, ...] = ()
 
 
+class OnFailure(StrEnum):
+    """What the run does when a task ends without being completed."""
+
+    BEST_EFFORT = "best-effort"
+    FAIL_FAST = "fail-fast"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """One unit of work.
 
     `files` is the manifest: the paths or globs that the task may write; empty means no limit.
     `done` tasks were completed before the run and are never started. `run` is the argument list
-    for the `command` agent. `estimate` is the expected duration in seconds. `timeout` and
-    `max_retries` override the run's; `max_cost` and `max_tokens` limit this task over all its attempts.
+    for the `command` agent. `estimate` is the expected duration in seconds. `timeout`, `max_retries`,
+    `retry_delay` (seconds) and `on_failure` override the run's; `max_cost` and `max_tokens` limit this
+    task over all its attempts.
     `metadata` is kept as it was read.
     """
 
@@ -116,6 +124,8 @@ class Task:
     timeout: float | None = None
     estimate: float | None = None
     max_retries: int | None = None
+    retry_delay: float | None = None
+    on_failure: OnFailure | None = None
     max_cost: float | None = None
     max_tokens: int | None = None
     allow_empty: bool = False

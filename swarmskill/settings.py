@@ -22,7 +22,6 @@ from swarmskill.config import (
     Land,
     Mode,
     OnExhaust,
-    OnFailure,
     Price,
     RunConfig,
     Schedule,
@@ -30,7 +29,7 @@ from swarmskill.config import (
     WorktreeSetup,
 )
 from swarmskill.errors import UsageError
-from swarmskill.model import Check
+from swarmskill.model import Check, OnFailure
 from swarmskill.repo.files import inside
 from swarmskill.sources.contract import decode_cross_cutting
 from swarmskill.sources.fields import (
@@ -334,6 +333,7 @@ _DECODERS: Final[dict[str, Decode]] = {
     "schedule": _choice(Schedule),
     "on_failure": _choice(OnFailure),
     "max_retries": _number(0),
+    "retry_delay": decode_duration,
     "timeout": decode_timeout,
     "deadline": decode_timeout,
     "grace": decode_duration,
@@ -370,6 +370,7 @@ _FROM_TEXT: Final[dict[str, Callable[[str], Any]]] = {
     "max_file_bytes": maybe_number,
     "merge_batch": maybe_number,
     "timeout": maybe_seconds,
+    "retry_delay": maybe_seconds,
     "deadline": maybe_seconds,
     "grace": maybe_seconds,
     "idle_timeout": maybe_seconds,

@@ -17,6 +17,7 @@ ANSWERS: dict[type[ef.Effect], tuple[type[ev.Event], ...]] = {
     ef.Validate: (ev.Validated,),
     ef.Integrate: (ev.Integrated, ev.IntegrationConflicted, ev.IntegrationRejected),
     ef.Rest: (ev.GateRested,),
+    ef.BackOff: (ev.BackedOff,),
     ef.Summarise: (ev.Summarised,),
     ef.Land: (ev.Landed, ev.LandingRefused),
     ef.Report: (ev.Reported,),
@@ -106,6 +107,8 @@ class Bookkeeper:
             problem = event.end.report.problem if isinstance(event, ev.WorkerExited) else None
             auth = problem is not None and problem.kind is Trouble.AUTH and self.state is not before
             return auth and isinstance(event, ev.WorkerExited) and before.tasks[event.task].agent == effect.agent
+        if isinstance(effect, ef.BackOff):
+            return self.state.tasks[effect.task].outcome is Outcome.CANCELLED
         forced = isinstance(event, ev.StopRequested) and event.force
         return isinstance(effect, ef.Summarise) and forced and self.state is not before
 

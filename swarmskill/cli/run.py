@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from swarmskill.repo.repository import Repository
 
 
+_NO_SETTINGS = ("tasks", "base", "wait", "bead_ids", "dry_run", "detach", "json")
+"""Options of one call, which no file and no variable can hold."""
+
+
 def run(
     tasks: opt.Tasks,
     agent: opt.AgentOption = None,
@@ -51,6 +55,7 @@ def run(
     idle_timeout: opt.IdleTimeoutOption = None,
     deadline: opt.DeadlineOption = None,
     max_retries: opt.MaxRetriesOption = None,
+    retry_delay: opt.RetryDelayOption = None,
     schedule: opt.ScheduleOption = None,
     on_failure: opt.OnFailureOption = None,
     base: opt.BaseOption = "HEAD",
@@ -68,28 +73,9 @@ def run(
 
     Example: swarm run tasks.json --agent claude=3,codex=2 --max-cost 10
     """
-    flags = {
-        "max_workers": max_workers,
-        "agent": agent,
-        "agent_cmd": agent_cmd,
-        "model": model,
-        "allow": allow or None,
-        "yolo": yolo,
-        "fresh": fresh,
-        "max_cost": max_cost,
-        "max_tokens": max_tokens,
-        "on_exhaust": on_exhaust,
-        "idle_timeout": idle_timeout,
-        "schedule": schedule,
-        "on_failure": on_failure,
-        "max_retries": max_retries,
-        "timeout": timeout,
-        "deadline": deadline,
-        "land": land,
-        "mode": mode,
-        "keep_sessions": keep_sessions,
-        "keep": keep,
-    }
+    given = dict(locals())
+    flags = {name: value for name, value in given.items() if name not in _NO_SETTINGS}
+    flags["allow"] = allow or None
     listed = _chosen(load_task_list(tasks), bead_ids)
     if dry_run:
         return _show_plan(listed, flags, base, as_json=json)

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from swarmskill.cli.options import AGENTS, LIMITS
-from swarmskill.config import Land, Mode, OnExhaust, OnFailure, Schedule
+from swarmskill.config import Land, Mode, OnExhaust, Schedule
+from swarmskill.model import OnFailure
 
 Tasks = Annotated[str, typer.Argument(metavar="TASKS", help="Task file, JSON or YAML; - reads standard input.")]
 AgentOption = Annotated[
@@ -66,6 +67,14 @@ MaxRetriesOption = Annotated[
     typer.Option(
         metavar="N",
         help="Retries of a task, whatever it failed for. [by kind of failure]",
+        rich_help_panel=LIMITS,
+    ),
+]
+RetryDelayOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="Before a task's first retry; twice as long before each further one. [0]",
         rich_help_panel=LIMITS,
     ),
 ]

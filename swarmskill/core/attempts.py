@@ -10,7 +10,7 @@ from swarmskill.core import retries
 from swarmskill.core.budget import halt, run_left, task_left, task_shortage
 from swarmskill.core.effects import Await, Effect, Integrate, Kill, Validate
 from swarmskill.core.gates import GATED, answered, close_gate, probe_gone, shut_gate
-from swarmskill.core.moves import current, end, fail, free_dependents, pause, put
+from swarmskill.core.moves import Step, current, end, fail, free_dependents, pause, put, undelay
 from swarmskill.core.progress import kills_of
 from swarmskill.core.state import State, Stop, TaskState, Worker
 from swarmskill.model import (
@@ -27,8 +27,6 @@ from swarmskill.model import (
     Verdict,
     WorkerEnd,
 )
-
-Step = tuple[State, tuple[Effect, ...]]
 
 _OUTSIDE: Final = GATED | {Trouble.AUTH}
 """Troubles that no ending of the worker by us brings about."""
@@ -54,7 +52,7 @@ def spawn_failed(state: State, event: ev.SpawnFailed) -> Step | None:
     state = probe_gone(state, event.task)
     if event.permanent:
         return end(state, event, Outcome.FAILED, event.reason), ()
-    return fail(state, event, Feedback(kind=retries.SPAWN, detail=event.reason)), ()
+    return fail(state, event, Feedback(kind=retries.SPAWN, detail=event.reason))
 
 
 def worker_reported(state: State, event: ev.WorkerReported) -> Step | None:
@@ -91,7 +89,7 @@ def worker_exited(state: State, event: ev.WorkerExited) -> Step | None:
     state = probe_gone(state, event.task) if over.ending is Ending.KILLED else answered(state, event.task)
     failure = _failure(over, claims_done=claims_done)
     if failure is not None:
-        return fail(state, event, failure), ()
+        return fail(state, event, failure)
     if over.ending is Ending.KILLED and not (task.overdrawn and claims_done):
         return _break_off(state, event), ()
     if over.result is not None and over.result.status is Claim.BLOCKED:
@@ -107,7 +105,7 @@ def worker_lost(state: State, event: ev.WorkerLost) -> Step | None:
     if task is None:
         return None
     state = probe_gone(_settle(state, event.task, task.used), event.task)
-    return fail(state, event, Feedback(kind=retries.LOST, detail=event.reason)), ()
+    return fail(state, event, Feedback(kind=retries.LOST, detail=event.reason))
 
 
 def validated(state: State, event: ev.Validated) -> Step | None:
@@ -116,7 +114,7 @@ def validated(state: State, event: ev.Validated) -> Step | None:
     if task is None or task.worker is None:
         return None
     if event.verdict.failed is not None:
-        return fail(state, event, _feedback(task, event.verdict, event.commit)), ()
+        return fail(state, event, _feedback(task, event.verdict, event.commit))
     task = replace(task, phase=Phase.INTEGRATING, work=event.commit, notes=event.verdict.notes)
     state = put(state, event.task, task)
     return state, (Integrate(event.task, event.attempt, event.commit, _base(task)),)
@@ -141,7 +139,7 @@ def integration_conflicted(state: State, event: ev.IntegrationConflicted) -> Ste
         return None
     detail = "does not merge with the run branch: " + ", ".join(event.paths)
     feedback = Feedback(kind=retries.CONFLICT, detail=detail, conflicts=event.paths, diff=task.work)
-    return fail(state, event, feedback), ()
+    return fail(state, event, feedback)
 
 
 def integration_rejected(state: State, event: ev.IntegrationRejected) -> Step | None:
@@ -150,7 +148,13 @@ def integration_rejected(state: State, event: ev.IntegrationRejected) -> Step | 
     if task is None:
         return None
     state = put(state, event.task, replace(task, worker=None))
-    return fail(state, event, _feedback(task, event.verdict, task.work)), ()
+    return fail(state, event, _feedback(task, event.verdict, task.work))
+
+
+def backed_off(state: State, event: ev.BackedOff) -> Step | None:
+    """The wait after a failed attempt is over: the task may be started."""
+    task = current(state, event, Phase.READY)
+    return (undelay(state, event.task), ()) if task is not None and task.delayed_until else None
 
 
 def _failure(over: WorkerEnd, *, claims_done: bool) -> Feedback | None:
@@ -176,7 +180,7 @@ def _troubled(state: State, event: ev.WorkerExited, task: TaskState, problem: Pr
     detail = problem.detail or problem.kind.value
     if problem.kind is Trouble.BUDGET and task.allowance is not None:
         return _capped(state, event, task, detail)
-    return fail(state, event, Feedback(kind=problem.kind, detail=detail)), ()
+    return fail(state, event, Feedback(kind=problem.kind, detail=detail))
 
 
 def _capped(state: State, event: ev.WorkerExited, before: TaskState, detail: str) -> Step:

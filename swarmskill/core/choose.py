@@ -44,12 +44,12 @@ def choose(state: State) -> Iterator[tuple[int, str]]:
 
 
 def eligible_tasks(state: State) -> int:
-    """Ready tasks that the run's stage and schedule allow to start, as a bit set."""
+    """Ready tasks that the run's stage and schedule allow to start now, as a bit set."""
     if state.stage is not Stage.RUNNING or state.stop is not Stop.NONE or state.failing:
         return 0
     if state.config.schedule is Schedule.WAVE:
-        return state.ready & state.wave
-    return state.ready
+        return state.ready & state.wave & ~state.delayed
+    return state.ready & ~state.delayed
 
 
 def agent_limit(state: State, agent: str) -> int:

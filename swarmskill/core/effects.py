@@ -83,6 +83,13 @@ class Rest(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class BackOff(AttemptEffect):
+    """Wait until `until` (seconds since the epoch) before the task, whose attempt failed, is tried again: BackedOff."""
+
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class Summarise(Effect):
     """Ask the agent once, without tools, what was done and what is open: Summarised."""
 

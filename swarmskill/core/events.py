@@ -162,6 +162,11 @@ class GateRested(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BackedOff(AttemptEvent):
+    """Answers BackOff: the wait after this attempt is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Summarised(Event):
     """Answers Summarise: what the agent says was done and is open, or why it says nothing."""
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from itertools import combinations
 from math import isclose
 
-from swarmskill.config import OnFailure, Schedule
+from swarmskill.config import Schedule
 from swarmskill.core.choose import agent_limit
 from swarmskill.core.graph import bits
 from swarmskill.core.manifest import overlap
-from swarmskill.core.moves import fixed_agent
+from swarmskill.core.moves import fixed_agent, on_failure_of
 from swarmskill.core.state import Door, Stage, State, Stop, TaskState
-from swarmskill.model import NOTHING_USED, Outcome, Phase
+from swarmskill.model import NOTHING_USED, OnFailure, Outcome, Phase
 
 _ACTIVE = frozenset({Phase.ASSIGNED, Phase.RUNNING, Phase.VALIDATING, Phase.INTEGRATING})
 _BUSY = frozenset({Phase.ASSIGNED, Phase.RUNNING})
@@ -38,7 +38,7 @@ def _run(state: State) -> Iterator[str]:
         yield "two tasks share one commit"
     if state.head not in (state.base, *commits):
         yield "the head is no commit of this run"
-    if state.failing and state.config.on_failure is not OnFailure.FAIL_FAST:
+    if state.failing and not any(_may_fail_the_run(state, rank) for rank in range(len(state.graph.tasks))):
         yield "the run fails although it goes on after a failure"
 
 
@@ -107,6 +107,8 @@ def _task(state: State, rank: int, task: TaskState) -> Iterator[str]:
     ):
         if bool(members & bit) != (task.phase in phases):
             yield f"phase {task.phase} does not fit the set {name}"
+    if bool(state.delayed & bit) != bool(task.delayed_until) or (task.delayed_until and task.phase is not Phase.READY):
+        yield "is delayed, but does not wait for another try"
     if (task.phase is Phase.ENDED) != (task.outcome is not None):
         yield "an outcome and an end belong together"
     if bool(state.bound.get(task.agent, 0) & bit) != bool(task.agent):
@@ -165,5 +167,9 @@ def _attempt(state: State, rank: int, task: TaskState) -> Iterator[str]:
         yield "judged before its worker ended"
     if task.phase is Phase.INTEGRATING and not task.work:
         yield "integrating without a commit of the work"
-    if task.outcome is Outcome.CANCELLED and state.config.on_failure is not OnFailure.FAIL_FAST:
+    if task.outcome is Outcome.CANCELLED and not any(_may_fail_the_run(state, r) for r in range(len(state.tasks))):
         yield "cancelled although the run goes on after a failure"
+
+
+def _may_fail_the_run(state: State, rank: int) -> bool:
+    return on_failure_of(state, state.graph.tasks[rank]) is OnFailure.FAIL_FAST

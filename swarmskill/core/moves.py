@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from swarmskill.config import OnFailure, Share
+from swarmskill.config import Share
 from swarmskill.core import retries
 from swarmskill.core.budget import task_shortage
+from swarmskill.core.effects import BackOff, Effect
 from swarmskill.core.events import AttemptEvent
 from swarmskill.core.state import State, TaskState
-from swarmskill.model import NOTHING_USED, Feedback, Outcome, Phase, Task, Trouble
+from swarmskill.model import NOTHING_USED, Feedback, OnFailure, Outcome, Phase, Task, Trouble
+
+Step = tuple[State, tuple[Effect, ...]]
 
 
 def current(state: State, event: AttemptEvent, phase: Phase) -> TaskState | None:
@@ -26,19 +29,27 @@ def put(state: State, task_id: str, task: TaskState) -> State:
     return replace(state, tasks=state.tasks.insert(task_id, task))
 
 
-def fail(state: State, event: AttemptEvent, feedback: Feedback) -> State:
+def fail(state: State, event: AttemptEvent, feedback: Feedback) -> Step:
     """An attempt failed: try again if the caps and the task's budget allow, else end the task."""
     task, spec = state.tasks[event.task], state.graph.task(event.task)
     counts = dict(task.retries)
     if not retries.may_retry(spec, state.config.max_retries, counts, feedback.kind):
         state = put(state, event.task, replace(task, feedback=feedback))
-        return end(state, event, retries.outcome_of(feedback.kind), feedback.detail)
+        return end(state, event, retries.outcome_of(feedback.kind), feedback.detail), ()
     if short := task_shortage(task, spec):
         state = put(state, event.task, replace(task, feedback=feedback))
-        return end(state, event, Outcome.FAILED, f"its budget is used up ({short}), and it failed: {feedback.detail}")
+        detail = f"its budget is used up ({short}), and it failed: {feedback.detail}"
+        return end(state, event, Outcome.FAILED, detail), ()
     counts[feedback.kind] = counts.get(feedback.kind, 0) + 1
     task = replace(task, feedback=feedback, retries=tuple(counts.items()))
-    return reopen(put(state, event.task, _go_on(state, task, feedback.kind)), event.task)
+    state = reopen(put(state, event.task, _go_on(state, task, feedback.kind)), event.task)
+    return _delay(state, event, retries.delay_of(spec, state.config.retry_delay, sum(counts.values())))
+
+
+def undelay(state: State, task_id: str) -> State:
+    """Let a task that waits after a failure be started."""
+    task, bit = state.tasks[task_id], 1 << state.graph.rank[task_id]
+    return put(replace(state, delayed=state.delayed & ~bit), task_id, replace(task, delayed_until=0.0))
 
 
 def pause(state: State, event: AttemptEvent) -> State:
@@ -84,7 +95,7 @@ def end(state: State, event: AttemptEvent, outcome: Outcome, detail: str) -> Sta
     state = _close(state, event.task, outcome, detail, event.at)
     if outcome is Outcome.COMPLETED:
         return state
-    if state.config.on_failure is OnFailure.FAIL_FAST:
+    if on_failure_of(state, state.graph.task(event.task)) is OnFailure.FAIL_FAST:
         state = replace(state, failing=True)
     return _skip_dependents(state, event)
 
@@ -143,6 +154,21 @@ def candidates(spec: Task, pool: Sequence[Share]) -> tuple[str, ...]:
 def fixed_agent(spec: Task) -> str:
     """The agent that only can work on the task; "" if any of the pool may."""
     return spec.agent or ("command" if spec.run else "")
+
+
+def on_failure_of(state: State, spec: Task) -> OnFailure:
+    """What the run does when this task ends without being completed."""
+    return spec.on_failure if spec.on_failure is not None else state.config.on_failure
+
+
+def _delay(state: State, event: AttemptEvent, seconds: float) -> Step:
+    """Let a task that was just made ready again wait for so long, after the attempt that the event is about."""
+    if seconds <= 0:
+        return state, ()
+    until = event.at + seconds
+    task, bit = state.tasks[event.task], 1 << state.graph.rank[event.task]
+    state = put(replace(state, delayed=state.delayed | bit), event.task, replace(task, delayed_until=until))
+    return state, (BackOff(event.task, event.attempt, until),)
 
 
 def _close(state: State, task_id: str, outcome: Outcome, detail: str, at: float) -> State:

@@ -9,7 +9,19 @@ from swarmskill.config import Land as LandWhen
 from swarmskill.config import OnExhaust, Schedule
 from swarmskill.core.budget import exhaust, left_for
 from swarmskill.core.choose import choose, eligible_tasks
-from swarmskill.core.effects import Await, Effect, Integrate, Kill, Land, Report, Rest, Spawn, Summarise, Validate
+from swarmskill.core.effects import (
+    Await,
+    BackOff,
+    Effect,
+    Integrate,
+    Kill,
+    Land,
+    Report,
+    Rest,
+    Spawn,
+    Summarise,
+    Validate,
+)
 from swarmskill.core.gates import probe_started
 from swarmskill.core.graph import bits
 from swarmskill.core.state import Door, Gate, Stage, State, Stop, TaskState
@@ -51,6 +63,10 @@ def outstanding(state: State) -> Iterator[Effect]:
     for rank in bits(state.active):
         task_id = state.graph.tasks[rank].id
         yield from _unanswered(state, task_id, state.tasks[task_id])
+    for rank in bits(state.delayed):
+        task_id = state.graph.tasks[rank].id
+        task = state.tasks[task_id]
+        yield BackOff(task_id, task.attempt, task.delayed_until)
     for agent, gate in state.gates.items():
         if gate.door is Door.RESTING:
             yield Rest(agent, gate.strikes, gate.until)
@@ -145,7 +161,7 @@ def _conclude(state: State, at: float) -> tuple[State, tuple[Effect, ...]]:
         state = _cancel_open(state, at)
     if state.open and state.stop is Stop.NONE and not _between_waves(state):
         gates = _in_the_way(state)
-        if any(gate.door is Door.RESTING for gate in gates.values()):
+        if state.delayed or any(gate.door is Door.RESTING for gate in gates.values()):
             return state, ()
         state = _give_up(state, gates)
     if state.exhausted and state.config.on_exhaust is OnExhaust.SUMMARY and state.summary is None:
@@ -199,6 +215,7 @@ def _cancel_open(state: State, at: float) -> State:
             outcome=Outcome.CANCELLED,
             detail="another task failed and the run stops at the first failure",
             ended_at=at,
+            delayed_until=0.0,
         )
         tasks = tasks.insert(task_id, ended)
-    return replace(state, tasks=tasks, open=0, ready=0)
+    return replace(state, tasks=tasks, open=0, ready=0, delayed=0)

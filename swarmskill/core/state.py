@@ -80,7 +80,8 @@ class TaskState:
     next attempt goes on in the worktree of `place` and with the conversation `session`, where they
     are set. `used` is what this attempt has used, `settled` what those before it have, `session_used`
     what of that belongs to `session`. `allowance` is what this attempt may spend, in US dollars;
-    `overdrawn` when the task used more than it may.
+    `overdrawn` when the task used more than it may. Until `delayed_until` (seconds since the epoch, 0.0 for at
+    once) it is not tried again.
     """
 
     phase: Phase
@@ -106,6 +107,7 @@ class TaskState:
     session_used: Usage = NOTHING_USED
     allowance: float | None = None
     overdrawn: bool = False
+    delayed_until: float = 0.0
 
     @property
     def usage(self) -> Usage:
@@ -115,10 +117,11 @@ class TaskState:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A run. The bit sets `open`, `ready`, `active`, `busy` and `wave` are over the graph's ranks.
+    """A run. The bit sets `open`, `ready`, `delayed`, `active`, `busy` and `wave` are over the graph's ranks.
 
-    open: not ended. ready: may be started. active: assigned to integrating, so its manifest is
-    taken. busy: assigned or running, so it holds a worker slot. wave: members of the current wave.
+    open: not ended. ready: may be started. delayed: those of them that wait before they are tried again.
+    active: assigned to integrating, so its manifest is taken. busy: assigned or running, so it holds a
+    worker slot. wave: members of the current wave.
     `bound` has the bit set of the tasks of each agent. `gates` holds those that are not open.
     `settled` is what all attempts that ended have used. `exhausted` when the budget stopped the run.
     """
@@ -129,6 +132,7 @@ class State:
     tasks: HashTrieMap[str, TaskState] = HashTrieMap()
     open: int = 0
     ready: int = 0
+    delayed: int = 0
     active: int = 0
     busy: int = 0
     wave: int = 0

@@ -11,9 +11,10 @@ Laws:
 4. Every effect is answered by exactly one event, or by the mayor's death and then by recovery. So an
    answer changes the state just if its effect is outstanding. A Kill shares its answer with the Await,
    and a forced one stands for an earlier one that was not. After RunResumed all that is outstanding is
-   to be performed anew, not only what that step returned. Three are taken back unanswered: kills by a
+   to be performed anew, not only what that step returned. Four are taken back unanswered: kills by a
    budget that was raised, the rest of an agent that now wants a person, a summary when the stop is
-   forced. WorkerReported answers nothing, and changes the state just if it tells more than those before.
+   forced, the wait of a task that fail-fast cancelled. WorkerReported answers nothing, and changes the
+   state just if it tells more than those before.
 5. A task completes only by `Integrated`. Nothing else completes it.
 
 A task goes waiting -> ready -> assigned -> running -> validating -> integrating -> ended; a failed
@@ -32,11 +33,10 @@ from rpds import HashTrieMap
 
 from swarmskill.core import attempts
 from swarmskill.core import events as ev
-from swarmskill.core.attempts import Step
 from swarmskill.core.budget import run_usage, shortage
 from swarmskill.core.gates import begin_probing, open_shut_gates
 from swarmskill.core.graph import build_graph
-from swarmskill.core.moves import fixed_agent, renew, reopen_cancelled, unskip_dependents
+from swarmskill.core.moves import Step, fixed_agent, renew, reopen_cancelled, unskip_dependents
 from swarmskill.core.progress import kills_of, proceed, should_land
 from swarmskill.core.state import EMPTY, Stage, State, Stop, TaskState
 from swarmskill.model import Outcome, Phase
@@ -212,6 +212,7 @@ _HANDLERS: dict[type[ev.Event], Callable[[State, Any], Step | None]] = {
     ev.Integrated: attempts.integrated,
     ev.IntegrationConflicted: attempts.integration_conflicted,
     ev.IntegrationRejected: attempts.integration_rejected,
+    ev.BackedOff: attempts.backed_off,
     ev.Landed: _landed,
     ev.LandingRefused: _landing_refused,
     ev.Reported: _reported,

@@ -49,7 +49,7 @@ class ThreadedPerformer:
         self._harvesting = ThreadPoolExecutor(_HARVESTERS, "harvest")
         self._judging = ThreadPoolExecutor(max(2, os.cpu_count() or 2), "judge")
         self._merging = ThreadPoolExecutor(1, "merge")
-        self._rests: list[threading.Timer] = []
+        self._waits: list[threading.Timer] = []
         self._reporter = Reporter(run.accounts, receive)
 
     def perform(self, effect: ef.Effect, state: State) -> None:
@@ -66,8 +66,8 @@ class ThreadedPerformer:
             case ef.Integrate():
                 self._merger.add(effect, state)
                 self._submit(self._merging, self._merger.work)
-            case ef.Rest():
-                self._rest(effect)
+            case ef.Rest() | ef.BackOff():
+                self._wait(effect)
             case ef.Summarise():
                 self._submit(self._judging, partial(summarise, self._run, effect, state))
             case ef.Land():
@@ -93,8 +93,8 @@ class ThreadedPerformer:
         """
         self._merger.close()
         self._reporter.close()
-        for rest in self._rests:
-            rest.cancel()
+        for wait in self._waits:
+            wait.cancel()
         lanes = (self._starting, self._harvesting, self._judging, self._merging)
         for lane in lanes:
             lane.shutdown(wait=False, cancel_futures=True)
@@ -118,13 +118,10 @@ class ThreadedPerformer:
         except BaseException as error:
             self._receive(error)
 
-    def _rest(self, effect: ef.Rest) -> None:
-        def over() -> None:
-            self._receive(ev.GateRested(at=time.time(), agent=effect.agent, strikes=effect.strikes))
-
-        timer = threading.Timer(max(0.0, effect.until - time.time()), over)
+    def _wait(self, effect: ef.Rest | ef.BackOff) -> None:
+        timer = threading.Timer(max(0.0, effect.until - time.time()), lambda: self._receive(_waited(effect)))
         timer.daemon = True
-        self._rests = [*(rest for rest in self._rests if rest.is_alive()), timer]
+        self._waits = [*(wait for wait in self._waits if wait.is_alive()), timer]
         timer.start()
 
     def _land(self, effect: ef.Land, state: State) -> ev.Event:
@@ -139,3 +136,9 @@ class ThreadedPerformer:
     def _report(self, effect: ef.Report, state: State) -> ev.Event:
         write_report(self._run.folder, state, time.time())
         return ev.Reported(at=time.time(), session=effect.session, path=str(self._run.folder.report))
+
+
+def _waited(effect: ef.Rest | ef.BackOff) -> ev.Event:
+    if isinstance(effect, ef.Rest):
+        return ev.GateRested(at=time.time(), agent=effect.agent, strikes=effect.strikes)
+    return ev.BackedOff(at=time.time(), task=effect.task, attempt=effect.attempt)

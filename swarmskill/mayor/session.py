@@ -12,6 +12,7 @@ from concurrent.futures import wait
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
+from operator import or_
 from pathlib import Path
 from types import FrameType
 
@@ -22,7 +23,7 @@ from swarmskill.backends.process import ProcessBackend
 from swarmskill.backends.processes import identity
 from swarmskill.backends.tmux import TmuxBackend
 from swarmskill.config import RunConfig
-from swarmskill.core.effects import Await
+from swarmskill.core.effects import Await, BackOff
 from swarmskill.core.events import Event, LimitsChanged, RunResumed, RunStarted, StopRequested
 from swarmskill.core.progress import outstanding
 from swarmskill.core.state import EMPTY, State
@@ -218,10 +219,12 @@ def _run_mayor(
 
 def _is_with_assistant(handed: HandedOut, state: State) -> bool:
     """Whether nothing is left to do until the assistant hands something back."""
-    return all(
-        isinstance(effect, Await) and handed.is_out(attempt_key(effect.task, effect.attempt))
-        for effect in outstanding(state)
-    )
+    left = list(outstanding(state))
+    now = time.time()
+    out = [isinstance(effect, Await) and handed.is_out(attempt_key(effect.task, effect.attempt)) for effect in left]
+    later = [isinstance(effect, BackOff) and effect.until > now for effect in left]
+    # A wait goes on while the assistant's workers do; with none of those this command has to sit it out.
+    return all(map(or_, out, later)) and (any(out) or not left)
 
 
 def _prepare_repository(repository: Repository, run_id: str, head: str) -> None:

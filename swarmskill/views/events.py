@@ -142,6 +142,7 @@ _TEXTS: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.LimitsChanged: _limits_changed,
     ev.WorkerReported: lambda event: f"worker has used {usage_text(event.usage)}",
     ev.GateRested: lambda event: f"{event.agent} may be tried again",
+    ev.BackedOff: lambda event: "may be tried again",
     ev.Summarised: lambda event: f"summed up: {event.text}",
     ev.WorkerExited: _worker_exited,
     ev.WorkerLost: lambda event: f"worker lost: {event.reason}",

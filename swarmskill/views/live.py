@@ -258,6 +258,7 @@ class LiveView:
             Hold.PROBING: f"{wait} while {agent} is tried",
             Hold.RESTING: f"{wait} for {agent}, which rests until {clock(group.until)}",
             Hold.SHUT: f"{wait} for {agent}, which cannot work",
+            Hold.BACK_OFF: f"{'backs' if one else 'back'} off until {clock(group.until)}",
             Hold.WAVE: f"{wait} for the next wave",
             Hold.STOPPED: "will not start: the run is stopping",
             Hold.EXHAUSTED: "will not start: the budget is used up",

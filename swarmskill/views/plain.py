@@ -172,7 +172,8 @@ def _decided(event: ev.AttemptEvent, before: State, state: State) -> Iterator[Li
     elif task.outcome is not None:
         yield task.outcome, f"{event.task}: {why_ended(task)}"
     elif task.feedback is not None:
-        yield "retry", f"{event.task}: {feedback_text(task.feedback)}"
+        wait = f", next try in {elapsed(math.ceil(task.delayed_until - event.at))}" if task.delayed_until else ""
+        yield "retry", f"{event.task}: {feedback_text(task.feedback)}{wait}"
 
 
 def _paused(event: ev.WorkerExited, state: State) -> Iterator[Line]:
@@ -211,6 +212,7 @@ _LINES: dict[type[ev.Event], Callable[[Any, State, State], Iterator[Line]]] = {
     ev.LimitsChanged: _limits_changed,
     ev.WorkerReported: lambda event, before, state: iter(()),
     ev.GateRested: _gate_rested,
+    ev.BackedOff: lambda event, before, state: iter(()),
     ev.Summarised: _summarised,
     ev.WorkerExited: _worker_exited,
     ev.WorkerLost: _decided,

@@ -32,6 +32,8 @@ class Hold(StrEnum):
     """The agent's service turned us away."""
     SHUT = "shut"
     """The agent cannot work until a person mends it."""
+    BACK_OFF = "back_off"
+    """It failed, and waits before it is tried again."""
     WAVE = "wave"
     STOPPED = "stopped"
     EXHAUSTED = "exhausted"
@@ -50,7 +52,7 @@ _DOORS = {Door.PROBING: Hold.PROBING, Door.RESTING: Hold.RESTING, Door.SHUT: Hol
 class Reason:
     """What keeps a task from being started: `tasks` are the ids of those that it waits for.
 
-    `agent` is the one that it waits for, `until` when its rest is over, in seconds since the epoch.
+    `agent` is the one that it waits for, `until` when the wait is over, in seconds since the epoch.
     """
 
     hold: Hold
@@ -71,6 +73,7 @@ class Reason:
             Hold.PROBING: f"waits while {self.agent} is tried",
             Hold.RESTING: f"waits for {self.agent}, which rests until {clock(self.until)}",
             Hold.SHUT: f"waits for {self.agent}, which cannot work",
+            Hold.BACK_OFF: f"failed, and backs off until {clock(self.until)}",
             Hold.WAVE: "waits for the next wave",
             Hold.STOPPED: "the run is stopped",
             Hold.EXHAUSTED: "the budget is used up",
@@ -88,6 +91,8 @@ def reason(state: State, task_id: str) -> Reason | None:
     if state.stop is not Stop.NONE or state.stage is Stage.OVER or state.failing:
         lack = agent_lack(state, task.agent)
         return lack if lack.hold is Hold.SHUT else Reason(not_eligible(state))
+    if task.delayed_until:
+        return Reason(Hold.BACK_OFF, until=task.delayed_until)
     if not eligible_tasks(state) >> rank & 1:
         return Reason(Hold.WAVE)
     holders = [state.graph.tasks[other].id for other in bits(state.graph.overlaps[rank] & state.active)]

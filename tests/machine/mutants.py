@@ -125,7 +125,7 @@ MUTANTS = (
     Mutant(
         "a refused verdict is integrated",
         "attempts",
-        "    if event.verdict.failed is not None:\n        return fail(state, event, _feedback(task, event.verdict, event.commit)), ()\n",
+        "    if event.verdict.failed is not None:\n        return fail(state, event, _feedback(task, event.verdict, event.commit))\n",
         "",
     ),
     Mutant("the head stays behind", "attempts", "    state = replace(state, head=event.commit)\n", ""),
@@ -286,7 +286,7 @@ MUTANTS = (
         "a kill costs a retry",
         "attempts",
         "    if over.ending is Ending.KILLED and not (task.overdrawn and claims_done):\n        return _break_off(state, event), ()",
-        '    if over.ending is Ending.KILLED and not (task.overdrawn and claims_done):\n        return fail(state, event, Feedback(kind=CheckKind.EXIT, detail="")), ()',
+        '    if over.ending is Ending.KILLED and not (task.overdrawn and claims_done):\n        return fail(state, event, Feedback(kind=CheckKind.EXIT, detail=""))',
     ),
     Mutant("time-outs are ignored", "attempts", "    if over.ending is Ending.TIMED_OUT:", "    if False:"),
     Mutant("permanent failures are tried again", "attempts", "    if event.permanent:", "    if False:"),
@@ -355,6 +355,47 @@ MUTANTS = (
         "progress",
         "    if should_land(state):\n        return replace",
         "    if state.landed and should_land(state):\n        return replace",
+    ),
+    # Delays, and tasks' own policies
+    Mutant(
+        "a task that waits is started",
+        "choose",
+        "    return state.ready & ~state.delayed\n",
+        "    return state.ready\n",
+    ),
+    Mutant(
+        "a task that waits is started in its wave",
+        "choose",
+        "return state.ready & state.wave & ~state.delayed",
+        "return state.ready & state.wave",
+    ),
+    Mutant("nobody waits for a task that waits", "progress", "        if state.delayed or any(", "        if any("),
+    Mutant(
+        "recovery forgets who waits",
+        "progress",
+        "yield BackOff(task_id, task.attempt, task.delayed_until)",
+        "yield from ()",
+    ),
+    Mutant("a wait is over at once", "moves", "    until = event.at + seconds\n", "    until = event.at\n"),
+    Mutant("a wait does not grow", "retries", "2.0 ** min(failures - 1, _MOST_DOUBLINGS)", "1.0"),
+    Mutant("a wait grows for ever", "retries", "    return min(first * 2.0", "    return max(first * 2.0"),
+    Mutant(
+        "a task's own wait is ignored",
+        "retries",
+        "task.retry_delay if task.retry_delay is not None else run_delay",
+        "run_delay",
+    ),
+    Mutant(
+        "a task's own policy is ignored",
+        "moves",
+        "return spec.on_failure if spec.on_failure is not None else state.config.on_failure",
+        "return state.config.on_failure",
+    ),
+    Mutant(
+        "the cancelled still wait",
+        "progress",
+        "tasks=tasks, open=0, ready=0, delayed=0)",
+        "tasks=tasks, open=0, ready=0)",
     ),
     # Pools
     Mutant(

@@ -9,8 +9,8 @@ from statistics import median
 from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
 from swarmskill.core.state import Door, Gate, Stage, State, Stop
-from swarmskill.config import Land, OnExhaust, OnFailure, Schedule
-from swarmskill.model import Outcome, Phase, Task, Trouble, Usage
+from swarmskill.config import Land, OnExhaust, Schedule
+from swarmskill.model import OnFailure, Outcome, Phase, Task, Trouble, Usage
 from tests.machine.accounts import PAUSED, Accounts, problem_of
 from tests.machine.runs import overlapping
 
@@ -113,6 +113,7 @@ class Oracle:
         self.last_failure[event.task] = kind
         if again and not short:
             counts[kind] += 1
+            self._check_delay(event, after, sum(counts.values()))
             assert now.outcome in (None, Outcome.CANCELLED), f"{kind} after {counts} ended the task"
             assert now.outcome is None or after.failing
             accounts.try_again(event.task, kind)
@@ -120,9 +121,16 @@ class Oracle:
         wanted = Outcome.FAILED if again else OUTCOMES.get(kind, Outcome.REJECTED)
         assert now.outcome is wanted, f"{kind} after {counts}: {now}"
         accounts.reset(event.task)
-        if after.config.on_failure is OnFailure.FAIL_FAST:
+        if (task.on_failure or after.config.on_failure) is OnFailure.FAIL_FAST:
             assert after.failing
         return False
+
+    def _check_delay(self, event: ev.AttemptEvent, after: State, failures: int) -> None:
+        """The next try is as far off as the failures before it want; who was cancelled has none."""
+        task, now = after.graph.task(event.task), after.tasks[event.task]
+        first = after.config.retry_delay if task.retry_delay is None else task.retry_delay
+        wanted = 0.0 if now.outcome or not first else event.at + min(300.0, first * 2 ** (failures - 1))
+        assert now.delayed_until == wanted, f"{failures} failures, and waits until {now.delayed_until}"
 
     def _check_accounts(self, event: ev.Event, after: State, effects: tuple[ef.Effect, ...]) -> None:
         """Gates, sums and bindings are what the events say."""
@@ -173,6 +181,7 @@ class Oracle:
         tasks, accounts = after.graph.tasks, self.accounts
         weight = weights(tasks)
         ready = [task for task in tasks if after.tasks[task.id].phase is Phase.READY or task.id in spawned]
+        ready = [task for task in ready if not after.tasks[task.id].delayed_until]
         if after.config.schedule is Schedule.WAVE:
             ready = [task for task in ready if after.wave >> after.graph.rank[task.id] & 1]
         old = [task for task in tasks if task.id not in spawned]
@@ -232,7 +241,9 @@ class Oracle:
             needy = BUSY if after.failing else (Phase.WAITING, Phase.READY, *BUSY)
             assert not spent or not set(phases) & set(needy), "more is spent than the run may"
             if not set(phases) & set(ACTIVE):
-                assert any(gate.door is Door.RESTING for gate in _in_the_way(after).values()), "waits for nothing"
+                delayed = any(task.delayed_until for task in after.tasks.values())
+                resting = any(gate.door is Door.RESTING for gate in _in_the_way(after).values())
+                assert delayed or resting, "waits for nothing"
 
 
 def _is_at_work(state: State, event: ev.AttemptEvent) -> bool:
@@ -243,6 +254,7 @@ def _is_at_work(state: State, event: ev.AttemptEvent) -> bool:
 def _in_the_way(state: State) -> dict[str, Gate]:
     """The gates of the agents that tasks which might start may go to."""
     tasks = [task for task in state.graph.tasks if state.tasks[task.id].phase is Phase.READY]
+    tasks = [task for task in tasks if not state.tasks[task.id].delayed_until]
     if state.config.schedule is Schedule.WAVE:
         tasks = [task for task in tasks if state.wave >> state.graph.rank[task.id] & 1]
     names = {state.tasks[task.id].agent for task in tasks}

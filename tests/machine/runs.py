@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
-from swarmskill.config import AgentOptions, Land, OnExhaust, OnFailure, RunConfig, Schedule, Share
+from swarmskill.config import AgentOptions, Land, OnExhaust, RunConfig, Schedule, Share
 from swarmskill.model import (
     AgentReport,
     CheckKind,
     CheckResult,
     Claim,
     Ending,
+    OnFailure,
     Problem,
     Task,
     Trouble,
@@ -60,6 +61,8 @@ def task_lists(draw: st.DrawFn) -> tuple[Task, ...]:
                 files=tuple(draw(st.lists(st.sampled_from(PATHS), max_size=2))),
                 estimate=draw(st.sampled_from([None, None, 1.0, 5.0])),
                 max_retries=draw(few),
+                retry_delay=draw(st.sampled_from([None] * 5 + [0.0, 10.0])),
+                on_failure=draw(st.sampled_from([None] * 6 + list(OnFailure))),
                 agent=draw(st.sampled_from([""] * 5 + ["one", "three"])),
                 run=draw(st.sampled_from([()] * 7 + [("true",)])),
                 max_cost=draw(st.sampled_from([None] * 5 + [1.0])),
@@ -78,6 +81,7 @@ def configs() -> st.SearchStrategy[RunConfig]:
         on_failure=st.sampled_from(OnFailure),
         land=st.sampled_from(Land),
         max_retries=st.sampled_from([None, 0, 2]),
+        retry_delay=st.sampled_from([0.0, 0.0, 60.0]),
         pool=st.sampled_from(POOLS),
         agents=st.sampled_from([{}, {}, {"one": AgentOptions(max_workers=1)}]),
         fresh=st.booleans(),
@@ -185,6 +189,8 @@ def success(effect: ef.Effect, at: float) -> ev.Event:
         return ev.Reported(at=at, session=effect.session, path="/report")
     assert isinstance(effect, ef.AttemptEffect)
     about = About(at, effect.task, effect.attempt)
+    if isinstance(effect, ef.BackOff):
+        return _backed_off(about)
     if isinstance(effect, ef.Spawn):
         return _started(about)
     if isinstance(effect, ef.Await | ef.Kill):
@@ -239,6 +245,10 @@ def _lost(about: About) -> ev.Event:
     return ev.WorkerLost(at=about.at, task=about.task, attempt=about.attempt, reason="gone")
 
 
+def _backed_off(about: About) -> ev.Event:
+    return ev.BackedOff(at=about.at, task=about.task, attempt=about.attempt)
+
+
 def _validated(about: About, verdict: Verdict) -> ev.Event:
     commit = f"work-{about.task}-{about.attempt}"
     return ev.Validated(at=about.at, task=about.task, attempt=about.attempt, verdict=verdict, commit=commit)
@@ -265,6 +275,7 @@ _MAKERS: dict[type[ev.Event], tuple[st.SearchStrategy[Any], Callable[[About, Any
     ev.WorkerReported: (st.tuples(st.booleans(), st.sampled_from(USAGES)), _reported),
     ev.WorkerExited: (worker_ends(), _exited),
     ev.WorkerLost: (_NONE, lambda about, _: _lost(about)),
+    ev.BackedOff: (_NONE, lambda about, _: _backed_off(about)),
     ev.Validated: (st.one_of(st.just(Verdict()), refusals()), _validated),
     ev.Integrated: (_NONE, lambda about, _: _integrated(about)),
     ev.IntegrationConflicted: (_NONE, lambda about, _: _conflicted(about)),

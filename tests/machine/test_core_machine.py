@@ -157,7 +157,9 @@ class Mayor(RuleBasedStateMachine):
     def _drive(self, end: Stage) -> None:
         """Answer everything with success until the run is in its last stage."""
         tasks = len(self.book.state.tasks)
-        for _ in range(5 * tasks + 10):  # 4 effects a task, a landing a wave, two reports, rests and a summary
+        for _ in range(
+            6 * tasks + 10
+        ):  # 4 effects a task and a wait, a landing a wave, two reports, rests and a summary
             if self.book.state.stage in (end, Stage.OVER):
                 return
             self._feed(success(self.book.pending[0], self._now()))

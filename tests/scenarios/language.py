@@ -10,7 +10,7 @@ attempt (without it: the current one). The commands are
     exited T [code=N]   timed-out T   stalled T   killed T   blocked T WHY   lost T WHY
       and with each end but `lost`: [claim=done] [session=S] [tokens=N] [cost=N] [problem=KIND] [wait=SECONDS]
     validated T    invalid T KIND [DETAIL]
-    integrated T   conflicted T PATHS   unmerged T KIND
+    integrated T   conflicted T PATHS   unmerged T KIND   backed-off T
     landed   landing-refused WHY   reported
     rested AGENT [strikes=N]   summarised [session=N] TEXT   limits [max_cost=N] [max_tokens=N]
     stop [now|force] [session=N]   resume [session=N]   retry T
@@ -29,13 +29,14 @@ from typing import Any
 from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
 from swarmskill.core.state import Gate, State
-from swarmskill.config import Land, OnExhaust, OnFailure, RunConfig, Schedule, Share
+from swarmskill.config import Land, OnExhaust, RunConfig, Schedule, Share
 from swarmskill.model import (
     AgentReport,
     CheckKind,
     CheckResult,
     Claim,
     Ending,
+    OnFailure,
     Phase,
     Problem,
     Task,
@@ -168,6 +169,8 @@ def _task(words: list[str]) -> Task:
         priority=int(options.get("priority", 2)),
         estimate=float(options["estimate"]) if "estimate" in options else None,
         max_retries=int(options["max_retries"]) if "max_retries" in options else None,
+        retry_delay=float(options["retry_delay"]) if "retry_delay" in options else None,
+        on_failure=OnFailure(options["on_failure"]) if "on_failure" in options else None,
         agent=options.get("agent", ""),
         run=("true",) if "run" in rest else (),
         **_limits(options),
@@ -182,6 +185,7 @@ def _config(words: list[str]) -> RunConfig:
         on_failure=OnFailure(options.get("on_failure", "best-effort")),
         land=Land(options.get("land", "never")),
         max_retries=int(options["max_retries"]) if "max_retries" in options else None,
+        retry_delay=float(options.get("retry_delay", 0)),
         pool=tuple(_share(text) for text in options.get("pool", "command").split(",")),
         fresh="fresh" in words,
         on_exhaust=OnExhaust(options.get("on_exhaust", "stop")),
@@ -290,6 +294,10 @@ def _unmerged(at: float, task: str, attempt: int, words: list[str]) -> ev.Event:
     return ev.IntegrationRejected(at=at, task=task, attempt=attempt, verdict=_refusal(words))
 
 
+def _backed_off(at: float, task: str, attempt: int, _: list[str]) -> ev.Event:
+    return ev.BackedOff(at=at, task=task, attempt=attempt)
+
+
 def _retry(at: float, task: str, attempt: int, _: list[str]) -> ev.Event:
     return ev.RetryRequested(at=at, task=task, attempt=attempt)
 
@@ -310,6 +318,7 @@ _ABOUT_ATTEMPT: dict[str, Callable[[float, str, int, list[str]], ev.Event]] = {
     "conflicted": _conflicted,
     "unmerged": _unmerged,
     "retry": _retry,
+    "backed-off": _backed_off,
 }
 
 
@@ -395,6 +404,8 @@ def _effect(effect: ef.Effect) -> str:
 def _more(effect: ef.AttemptEffect) -> str:
     if isinstance(effect, ef.Spawn):
         return "".join(_how(effect))
+    if isinstance(effect, ef.BackOff):
+        return f" until {effect.until:.1f}"
     if isinstance(effect, ef.Kill) and effect.force:
         return " force"
     return f" {effect.commit}" if isinstance(effect, ef.Integrate) else ""

@@ -27,6 +27,8 @@ _EVENTS: Final[dict[str, type[ev.Event]]] = {
     "retry_requested": ev.RetryRequested,
     "worker_started": ev.WorkerStarted,
     "spawn_failed": ev.SpawnFailed,
+    "spawn_queued": ev.SpawnQueued,
+    "spawn_withdrawn": ev.SpawnWithdrawn,
     "worker_reported": ev.WorkerReported,
     "worker_exited": ev.WorkerExited,
     "worker_lost": ev.WorkerLost,

@@ -114,6 +114,8 @@ class RunConfig:
     `fresh` gives each retry a new session. `secrets` name variables whose values no log may show.
     `prices` are by model, "*" at its end standing for any rest, and go before those that we know.
 
+    `max_workers_per_user` and `max_workers_per_repo` limit the workers of all runs of the user on this machine, and
+    of all runs in the repository: a worker over such a limit waits.
     `timeout` limits one worker, `idle_timeout` its silence and `deadline` the whole run, in seconds;
     `grace` is the time from TERM to KILL. `max_cost` (US dollars) and `max_tokens` limit the run.
     `max_retries` caps the retries of a task over all kinds of failure; None leaves the caps per kind.
@@ -126,6 +128,8 @@ class RunConfig:
     """
 
     max_workers: int = 5
+    max_workers_per_user: int | None = None
+    max_workers_per_repo: int | None = None
     schedule: Schedule = Schedule.ROLLING
     on_failure: OnFailure = OnFailure.BEST_EFFORT
     max_retries: int | None = None

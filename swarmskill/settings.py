@@ -330,6 +330,8 @@ _WORKTREE: Final[dict[str, Decode]] = {"setup": _commands, "copy": _paths, "link
 
 _DECODERS: Final[dict[str, Decode]] = {
     "max_workers": _number(1),
+    "max_workers_per_user": _number(1),
+    "max_workers_per_repo": _number(1),
     "schedule": _choice(Schedule),
     "on_failure": _choice(OnFailure),
     "max_retries": _number(0),
@@ -366,6 +368,8 @@ _DECODERS: Final[dict[str, Decode]] = {
 
 _FROM_TEXT: Final[dict[str, Callable[[str], Any]]] = {
     "max_workers": maybe_number,
+    "max_workers_per_user": maybe_number,
+    "max_workers_per_repo": maybe_number,
     "max_retries": maybe_number,
     "max_file_bytes": maybe_number,
     "merge_batch": maybe_number,

@@ -11,7 +11,8 @@ from swarmskill.core.transitions import fold, step
 from swarmskill.model import Outcome, Trouble
 
 ANSWERS: dict[type[ef.Effect], tuple[type[ev.Event], ...]] = {
-    ef.Spawn: (ev.WorkerStarted, ev.SpawnFailed),
+    ef.Spawn: (ev.WorkerStarted, ev.SpawnFailed, ev.SpawnWithdrawn),
+    ef.Recall: (ev.WorkerStarted, ev.SpawnFailed, ev.SpawnWithdrawn),
     ef.Await: (ev.WorkerExited, ev.WorkerLost),
     ef.Kill: (ev.WorkerExited, ev.WorkerLost),
     ef.Validate: (ev.Validated,),
@@ -24,7 +25,10 @@ ANSWERS: dict[type[ef.Effect], tuple[type[ev.Event], ...]] = {
 }
 """Which events answer which effect, as the effects' docstrings say."""
 
-REQUESTS = (ev.RunStarted, ev.RunResumed, ev.StopRequested, ev.RetryRequested, ev.LimitsChanged, ev.WorkerReported)
+TOLD = (ev.WorkerReported, ev.SpawnQueued)
+"""What the edge tells of an attempt unasked."""
+
+REQUESTS = (ev.RunStarted, ev.RunResumed, ev.StopRequested, ev.RetryRequested, ev.LimitsChanged, *TOLD)
 """Events that answer no effect."""
 
 
@@ -77,7 +81,7 @@ class Bookkeeper:
         if isinstance(event, REQUESTS):
             return
         asked = [effect for effect in self.pending if answers(event, effect)]
-        kills = [effect for effect in asked if isinstance(effect, ef.Kill)]
+        kills = [effect for effect in asked if isinstance(effect, ef.Kill | ef.Recall)]
         assert changed == bool(asked), f"asked for: {asked}, but changed: {changed}"
         assert len(asked) - len(kills) <= 1, f"one event answers several effects: {asked}"
 
@@ -107,6 +111,8 @@ class Bookkeeper:
             problem = event.end.report.problem if isinstance(event, ev.WorkerExited) else None
             auth = problem is not None and problem.kind is Trouble.AUTH and self.state is not before
             return auth and isinstance(event, ev.WorkerExited) and before.tasks[event.task].agent == effect.agent
+        if isinstance(effect, ef.Recall):
+            return self.state.stop is Stop.NONE and not self.state.failing
         if isinstance(effect, ef.BackOff):
             return self.state.tasks[effect.task].outcome is Outcome.CANCELLED
         forced = isinstance(event, ev.StopRequested) and event.force

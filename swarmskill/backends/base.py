@@ -21,8 +21,9 @@ class Job:
     anything it started), the whole group gets TERM, after `grace` more KILL. A job that `survives`
     goes on when the mayor dies, any other is killed then. The log keeps its first half and its last
     half when the output is longer than `log_limit` bytes, and `***` where any of the values in
-    `masked` was printed. `label` and `agent` are for who shows the job to a person: what its work is called,
-    and the agent whose stream it prints.
+    `masked` was printed. `slots` are files of `slots.SlotFolder` that the job holds while it lasts; the
+    caller holds them until it has started. `label` and `agent` are for who shows the job to a person: what
+    its work is called, and the agent whose stream it prints.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Job:
     masked: tuple[str, ...] = field(default=(), repr=False)
     label: str = ""
     agent: str = ""
+    slots: tuple[str, ...] = ()
 
     def fields(self) -> dict[str, Any]:
         """The job as JSON can carry it, for the process that is to hold it."""
@@ -57,6 +59,7 @@ class Job:
             "masked": self.masked,
             "label": self.label,
             "agent": self.agent,
+            "slots": self.slots,
         }
 
 

@@ -31,6 +31,7 @@ class Held:
         "owner",
         "pid",
         "pipe",
+        "slots",
         "started_at",
         "survives",
         "sweeping",
@@ -58,6 +59,8 @@ class Held:
         self.idle_timer: Timer | None = None
         self.heard = time.monotonic()
         """When the last byte of output came."""
+        self.slots: list[int] = []
+        """Open files that hold what the job shares with other runs."""
         self.owner: object = None
         self.watchers: set[Any] = set()
 

@@ -20,6 +20,7 @@ from swarmskill.backends.held import EXITED, KILLED, STALLED, TIMED_OUT, Held
 from swarmskill.backends.joblog import JobLog
 from swarmskill.backends.journal import Journal
 from swarmskill.backends.processes import send, strike
+from swarmskill.backends.slots import SlotGone, hold_slots, let_go
 from swarmskill.backends.spawn import Spawner, Unstartable
 from swarmskill.backends.timers import Timers
 from swarmskill.backends.wire import Message
@@ -67,6 +68,11 @@ class Holding:
             log = JobLog(fields["log"], fields["log_limit"], fields["masked"], self._echo)
         except OSError as error:
             raise Unstartable(f"the log cannot be written: {error}") from None
+        try:
+            slots = hold_slots(fields.get("slots", ()))
+        except (SlotGone, OSError) as error:
+            log.close()
+            raise Unstartable(f"its slot was lost: {error}") from None
         self._next_mark += 1
         mark = self._next_mark
         at = time.time()
@@ -74,8 +80,10 @@ class Holding:
             pid, pipe = self._spawner.spawn(fields["argv"], fields["cwd"], fields["env"], fields["stdin"], mark)
         except Unstartable:
             log.close()
+            let_go(slots)
             raise
         job = Held(fields, pid, pipe, log, mark, at)
+        job.slots = slots
         self._journal.started({**job.where, "mark": mark, "at": at})
         self.jobs[job.name] = job
         self._families.add(job)
@@ -197,6 +205,7 @@ class Holding:
         for timer in (job.timer, job.idle_timer):
             if timer:
                 timer.cancel()
+        let_go(job.slots)
         del self.jobs[job.name]
         self._families.drop(job)
         end: Message = {

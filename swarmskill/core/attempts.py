@@ -8,10 +8,10 @@ from typing import Final
 from swarmskill.core import events as ev
 from swarmskill.core import retries
 from swarmskill.core.budget import halt, run_left, task_left, task_shortage
-from swarmskill.core.effects import Await, Effect, Integrate, Kill, Validate
+from swarmskill.core.effects import Await, Effect, Integrate, Kill, Recall, Validate
 from swarmskill.core.gates import GATED, answered, close_gate, probe_gone, shut_gate
-from swarmskill.core.moves import Step, current, end, fail, free_dependents, pause, put, undelay
-from swarmskill.core.progress import kills_of
+from swarmskill.core.moves import Step, current, end, fail, free_dependents, pause, put, reopen, undelay
+from swarmskill.core.progress import kills_of, winds_down
 from swarmskill.core.state import State, Stop, TaskState, Worker
 from swarmskill.model import (
     NOTHING_USED,
@@ -38,7 +38,8 @@ def worker_started(state: State, event: ev.WorkerStarted) -> Step | None:
     if task is None:
         return None
     worker = Worker(event.pid, event.identity, event.worktree, event.base, event.at)
-    state = put(state, event.task, replace(task, phase=Phase.RUNNING, worker=worker))
+    state = replace(state, queued=state.queued & ~(1 << state.graph.rank[event.task]))
+    state = put(state, event.task, replace(task, phase=Phase.RUNNING, worker=worker, queued=""))
     effects: tuple[Effect, ...] = (Await(event.task, event.attempt, worker.pid, worker.identity, worker.worktree),)
     if state.stop in (Stop.NOW, Stop.FORCE):
         effects += (Kill(event.task, event.attempt, state.stop is Stop.FORCE),)
@@ -53,6 +54,24 @@ def spawn_failed(state: State, event: ev.SpawnFailed) -> Step | None:
     if event.permanent:
         return end(state, event, Outcome.FAILED, event.reason), ()
     return fail(state, event, Feedback(kind=retries.SPAWN, detail=event.reason))
+
+
+def spawn_queued(state: State, event: ev.SpawnQueued) -> Step | None:
+    """The attempt's worker waits for a slot; a run that winds down does not."""
+    task = current(state, event, Phase.ASSIGNED)
+    if task is None or task.queued or not event.reason:
+        return None
+    state = replace(state, queued=state.queued | 1 << state.graph.rank[event.task])
+    state = put(state, event.task, replace(task, queued=event.reason))
+    recalled = (Recall(event.task, event.attempt),) if winds_down(state) else ()
+    return state, recalled
+
+
+def spawn_withdrawn(state: State, event: ev.SpawnWithdrawn) -> Step | None:
+    """The attempt never had a worker, as nobody wanted it any more: the next one begins as it would have."""
+    if current(state, event, Phase.ASSIGNED) is None:
+        return None
+    return reopen(probe_gone(state, event.task), event.task), ()
 
 
 def worker_reported(state: State, event: ev.WorkerReported) -> Step | None:

@@ -18,7 +18,7 @@ def choose(state: State) -> Iterator[tuple[int, str]]:
     """
     free = state.config.max_workers - state.busy.bit_count()
     eligible = eligible_tasks(state)
-    if free <= 0 or not eligible:
+    if free <= 0 or not eligible or state.queued:  # who waits for a slot already shows that there is none
         return
     overlaps = state.graph.overlaps
     taken = 0

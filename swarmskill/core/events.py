@@ -95,6 +95,21 @@ class SpawnFailed(AttemptEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpawnQueued(AttemptEvent):
+    """The worker cannot start yet: it waits for a slot that is shared with other runs, as `reason` tells.
+
+    It answers nothing.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpawnWithdrawn(AttemptEvent):
+    """Answers Spawn and Recall: there is no worker, as the run no longer wants it to start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerReported(AttemptEvent):
     """The agent's output so far tells its session, "" if unknown, and what this attempt has used in all.
 

@@ -109,6 +109,8 @@ def _task(state: State, rank: int, task: TaskState) -> Iterator[str]:
             yield f"phase {task.phase} does not fit the set {name}"
     if bool(state.delayed & bit) != bool(task.delayed_until) or (task.delayed_until and task.phase is not Phase.READY):
         yield "is delayed, but does not wait for another try"
+    if bool(state.queued & bit) != bool(task.queued) or (task.queued and task.phase is not Phase.ASSIGNED):
+        yield "waits for a slot, but is not to be started"
     if (task.phase is Phase.ENDED) != (task.outcome is not None):
         yield "an outcome and an end belong together"
     if bool(state.bound.get(task.agent, 0) & bit) != bool(task.agent):

@@ -73,10 +73,11 @@ def reopen(state: State, task_id: str) -> State:
         ended_at=0.0,
         used=NOTHING_USED,
         overdrawn=False,
+        queued="",
     )
     ready = state.ready & ~bit if task.waiting_on else state.ready | bit
     state = replace(state, open=state.open | bit, ready=ready, active=state.active & ~bit, busy=state.busy & ~bit)
-    return put(state, task_id, task)
+    return put(replace(state, queued=state.queued & ~bit), task_id, task)
 
 
 def renew(state: State, task_id: str) -> State:
@@ -173,13 +174,14 @@ def _delay(state: State, event: AttemptEvent, seconds: float) -> Step:
 
 def _close(state: State, task_id: str, outcome: Outcome, detail: str, at: float) -> State:
     task, bit = state.tasks[task_id], 1 << state.graph.rank[task_id]
-    task = replace(task, phase=Phase.ENDED, outcome=outcome, detail=detail, ended_at=at)
+    task = replace(task, phase=Phase.ENDED, outcome=outcome, detail=detail, ended_at=at, queued="")
     state = replace(
         state,
         open=state.open & ~bit,
         ready=state.ready & ~bit,
         active=state.active & ~bit,
         busy=state.busy & ~bit,
+        queued=state.queued & ~bit,
     )
     return put(state, task_id, task)
 

@@ -16,6 +16,7 @@ from swarmskill.core.effects import (
     Integrate,
     Kill,
     Land,
+    Recall,
     Report,
     Rest,
     Spawn,
@@ -54,6 +55,17 @@ def kills_of(state: State) -> tuple[Effect, ...]:
     return tuple(Kill(task_id, task.attempt, force) for task_id, task in running if force or not task.overdrawn)
 
 
+def winds_down(state: State) -> bool:
+    """Whether nothing more is to be started, so that a start which waits for a slot is given up."""
+    return state.stop is not Stop.NONE or state.failing
+
+
+def recalls_of(state: State) -> tuple[Effect, ...]:
+    """What a run that has just begun to wind down takes back: the starts that wait for a slot."""
+    waiting = (state.graph.tasks[rank].id for rank in bits(state.queued))
+    return tuple(Recall(task_id, state.tasks[task_id].attempt) for task_id in waiting)
+
+
 def outstanding(state: State) -> Iterator[Effect]:
     """Every effect that no event has answered yet: what recovery has to perform again.
 
@@ -82,6 +94,8 @@ def _unanswered(state: State, task_id: str, task: TaskState) -> Iterator[Effect]
     worker = task.worker
     if task.phase is Phase.ASSIGNED:
         yield _spawn(state, task_id)
+        if task.queued and winds_down(state):
+            yield Recall(task_id, task.attempt)
     elif worker is not None and task.phase is Phase.RUNNING:
         yield Await(task_id, task.attempt, worker.pid, worker.identity, worker.worktree)
         if task.overdrawn or state.stop in (Stop.NOW, Stop.FORCE):

@@ -81,7 +81,7 @@ class TaskState:
     are set. `used` is what this attempt has used, `settled` what those before it have, `session_used`
     what of that belongs to `session`. `allowance` is what this attempt may spend, in US dollars;
     `overdrawn` when the task used more than it may. Until `delayed_until` (seconds since the epoch, 0.0 for at
-    once) it is not tried again.
+    once) it is not tried again. `queued` tells which slot, shared with other runs, its worker waits for.
     """
 
     phase: Phase
@@ -108,6 +108,7 @@ class TaskState:
     allowance: float | None = None
     overdrawn: bool = False
     delayed_until: float = 0.0
+    queued: str = ""
 
     @property
     def usage(self) -> Usage:
@@ -117,11 +118,12 @@ class TaskState:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A run. The bit sets `open`, `ready`, `delayed`, `active`, `busy` and `wave` are over the graph's ranks.
+    """A run. Its bit sets are over the graph's ranks.
 
     open: not ended. ready: may be started. delayed: those of them that wait before they are tried again.
     active: assigned to integrating, so its manifest is taken. busy: assigned or running, so it holds a
-    worker slot. wave: members of the current wave.
+    worker slot. queued: assigned, and waiting for a slot that is shared with other runs. wave: members
+    of the current wave.
     `bound` has the bit set of the tasks of each agent. `gates` holds those that are not open.
     `settled` is what all attempts that ended have used. `exhausted` when the budget stopped the run.
     """
@@ -135,6 +137,7 @@ class State:
     delayed: int = 0
     active: int = 0
     busy: int = 0
+    queued: int = 0
     wave: int = 0
     wave_number: int = 0
     bound: HashTrieMap[str, int] = HashTrieMap()

@@ -10,11 +10,12 @@ Laws:
    (after others), or the rest of an agent that was turned away as many times in a row once before.
 4. Every effect is answered by exactly one event, or by the mayor's death and then by recovery. So an
    answer changes the state just if its effect is outstanding. A Kill shares its answer with the Await,
-   and a forced one stands for an earlier one that was not. After RunResumed all that is outstanding is
-   to be performed anew, not only what that step returned. Four are taken back unanswered: kills by a
-   budget that was raised, the rest of an agent that now wants a person, a summary when the stop is
-   forced, the wait of a task that fail-fast cancelled. WorkerReported answers nothing, and changes the
-   state just if it tells more than those before.
+   a Recall with the Spawn, and a forced Kill stands for an earlier one that was not. After RunResumed all
+   that is outstanding is to be performed anew, not only what that step returned. Five are taken back
+   unanswered: kills by a budget that was raised, recalls in a run that goes on after all, the rest of an
+   agent that now wants a person, a summary when the stop is forced, the wait of a task that fail-fast
+   cancelled. WorkerReported and SpawnQueued answer nothing; they change the state just if they tell more
+   than those before.
 5. A task completes only by `Integrated`. Nothing else completes it.
 
 A task goes waiting -> ready -> assigned -> running -> validating -> integrating -> ended; a failed
@@ -37,7 +38,7 @@ from swarmskill.core.budget import run_usage, shortage
 from swarmskill.core.gates import begin_probing, open_shut_gates
 from swarmskill.core.graph import build_graph
 from swarmskill.core.moves import Step, fixed_agent, renew, reopen_cancelled, unskip_dependents
-from swarmskill.core.progress import kills_of, proceed, should_land
+from swarmskill.core.progress import kills_of, proceed, recalls_of, should_land, winds_down
 from swarmskill.core.state import EMPTY, Stage, State, Stop, TaskState
 from swarmskill.model import Outcome, Phase
 
@@ -50,9 +51,10 @@ def step(state: State, event: ev.Event) -> Step:
     moved = _HANDLERS[type(event)](state, event) if begun else None
     if moved is None:
         return state, ()
-    state, effects = moved
-    state, more = proceed(state, event.at)
-    return state, effects + more
+    after, effects = moved
+    after, more = proceed(after, event.at)
+    recalls = recalls_of(after) if winds_down(after) and not winds_down(state) else ()
+    return after, effects + more + recalls
 
 
 def fold(events: Iterable[ev.Event]) -> State:
@@ -205,6 +207,8 @@ _HANDLERS: dict[type[ev.Event], Callable[[State, Any], Step | None]] = {
     ev.Summarised: _summarised,
     ev.WorkerStarted: attempts.worker_started,
     ev.SpawnFailed: attempts.spawn_failed,
+    ev.SpawnQueued: attempts.spawn_queued,
+    ev.SpawnWithdrawn: attempts.spawn_withdrawn,
     ev.WorkerReported: attempts.worker_reported,
     ev.WorkerExited: attempts.worker_exited,
     ev.WorkerLost: attempts.worker_lost,

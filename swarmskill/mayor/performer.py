@@ -19,6 +19,7 @@ from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
 from swarmskill.core.state import State
 from swarmskill.mayor.accounts import Reporter
+from swarmskill.mayor.capacity import Lease, Slots, StartLine
 from swarmskill.mayor.context import RunContext
 from swarmskill.mayor.judging import Judge
 from swarmskill.mayor.merging import Merger
@@ -43,6 +44,8 @@ class ThreadedPerformer:
         self._run = run
         self._receive = receive
         self._workers = Workers(run)
+        slots = Slots(run.folder, run.repository.common_dir, run.environment)
+        self._line = StartLine(slots, self._workers.has, self._start, receive, counted=run.handed is None)
         self._judge = Judge(run)
         self._merger = Merger(run, self._judge, receive)
         self._starting = ThreadPoolExecutor(_STARTERS, "start")
@@ -55,8 +58,8 @@ class ThreadedPerformer:
     def perform(self, effect: ef.Effect, state: State) -> None:
         """Begin to perform an effect."""
         match effect:
-            case ef.Spawn():
-                self._submit(self._starting, partial(self._workers.spawn, effect, state))
+            case ef.Spawn() | ef.Recall():
+                self._line.take(effect, state)
             case ef.Await():
                 self._workers.watch(effect, state, partial(self._submit, self._harvesting))
             case ef.Kill():
@@ -79,6 +82,7 @@ class ThreadedPerformer:
 
     def recorded(self, event: ev.Event, state: State) -> None:
         """Give the worktree of an integrated attempt back to the pool, and close its window: the ledger has it."""
+        self._line.heard(state)
         if isinstance(event, ev.Integrated) and isinstance(self._run.workers, TmuxBackend):
             self._submit(self._harvesting, partial(self._run.workers.dismiss, spent_windows(state, event.task)))
         if isinstance(event, ev.Integrated) and not self._run.config.keep:
@@ -91,6 +95,7 @@ class ThreadedPerformer:
 
         On return no thread is at work any more, so that the run can be let go.
         """
+        self._line.close()
         self._merger.close()
         self._reporter.close()
         for wait in self._waits:
@@ -102,6 +107,9 @@ class ThreadedPerformer:
         self._run.workers.close()
         for lane in lanes:
             lane.shutdown(wait=True)
+
+    def _start(self, effect: ef.Spawn, state: State, lease: Lease) -> None:
+        self._submit(self._starting, partial(self._workers.spawn, effect, state, lease))
 
     def _submit(self, lane: ThreadPoolExecutor, answer: Callable[[], ev.Event | None]) -> None:
         try:

@@ -6,7 +6,7 @@ import shlex
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from swarmskill.core import events as ev
 from swarmskill.core.effects import Await, Kill, Spawn
 from swarmskill.core.state import State
 from swarmskill.mayor.accounts import model_for
+from swarmskill.mayor.capacity import NO_LEASE, Lease
 from swarmskill.mayor.context import RunContext
 from swarmskill.mayor.last_word import last_word
 from swarmskill.model import Ending, Feedback, Task, WorkerEnd, WorkerResult
@@ -41,8 +42,16 @@ class Workers:
     _diffstats: dict[str, str] = field(default_factory=dict)
     """By commit: many tasks may wait for the same one."""
 
-    def spawn(self, effect: Spawn, state: State) -> ev.Event:
-        """Start the worker of an attempt, or find the one that an earlier mayor started."""
+    def spawn(self, effect: Spawn, state: State, lease: Lease = NO_LEASE) -> ev.Event:
+        """Start the worker of an attempt, or find the one that an earlier mayor started. The lease is given back."""
+        with closing(lease):
+            return self._spawn(effect, state, lease.paths)
+
+    def has(self, effect: Spawn) -> bool:
+        """Whether an earlier mayor started the worker."""
+        return self.run.workers.find(attempt_key(effect.task, effect.attempt)) is not None
+
+    def _spawn(self, effect: Spawn, state: State, slots: tuple[str, ...]) -> ev.Event:
         task, key = state.graph.task(effect.task), attempt_key(effect.task, effect.attempt)
         config = self.run.config
         options = config.agents.get(effect.agent, NO_OPTIONS)
@@ -56,6 +65,7 @@ class Workers:
             acquired, base = self._place(effect, key)
             prompt = self._prompt(effect, task, acquired.path, state)
             job = self._job(effect, task, acquired.path, prompt, model_for(state, effect.task))
+            job = replace(job, slots=slots)
             self._note_assignment(key, acquired.path, base)
             self.run.guard.begin(key)
             if self.run.courier is not None:

@@ -139,6 +139,8 @@ _TEXTS: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.RetryRequested: lambda event: "asked to try again",
     ev.WorkerStarted: _worker_started,
     ev.SpawnFailed: _spawn_failed,
+    ev.SpawnQueued: lambda event: f"worker waits for {event.reason}",
+    ev.SpawnWithdrawn: lambda event: "worker was not started",
     ev.LimitsChanged: _limits_changed,
     ev.WorkerReported: lambda event: f"worker has used {usage_text(event.usage)}",
     ev.GateRested: lambda event: f"{event.agent} may be tried again",

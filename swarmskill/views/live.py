@@ -215,7 +215,7 @@ class LiveView:
         """The columns as text of any width."""
         state, task = self._tally.state, self._task(rank)
         progress = self._progress.get(self._id(rank), Progress())
-        action = _DOING.get(task.phase) or progress.last_action
+        action = f"waits for {task.queued}" if task.queued else _DOING.get(task.phase) or progress.last_action
         if task.attempt > 1:
             action = f"try {task.attempt}: {action}" if action else f"try {task.attempt}"
         return (

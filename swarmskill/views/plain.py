@@ -209,6 +209,8 @@ _LINES: dict[type[ev.Event], Callable[[Any, State, State], Iterator[Line]]] = {
     ev.RetryRequested: _retry_requested,
     ev.WorkerStarted: _worker_started,
     ev.SpawnFailed: _decided,
+    ev.SpawnQueued: lambda event, before, state: iter([("queued", f"{event.task}: waits for {event.reason}")]),
+    ev.SpawnWithdrawn: lambda event, before, state: iter(()),
     ev.LimitsChanged: _limits_changed,
     ev.WorkerReported: lambda event, before, state: iter(()),
     ev.GateRested: _gate_rested,

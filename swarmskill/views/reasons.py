@@ -32,6 +32,8 @@ class Hold(StrEnum):
     """The agent's service turned us away."""
     SHUT = "shut"
     """The agent cannot work until a person mends it."""
+    SLOT = "slot"
+    """Its worker waits for a slot that is shared with other runs."""
     BACK_OFF = "back_off"
     """It failed, and waits before it is tried again."""
     WAVE = "wave"
@@ -52,7 +54,8 @@ _DOORS = {Door.PROBING: Hold.PROBING, Door.RESTING: Hold.RESTING, Door.SHUT: Hol
 class Reason:
     """What keeps a task from being started: `tasks` are the ids of those that it waits for.
 
-    `agent` is the one that it waits for, `until` when the wait is over, in seconds since the epoch.
+    `agent` is the one that it waits for, `until` when the wait is over, in seconds since the epoch, `slot`
+    what its worker waits for.
     """
 
     hold: Hold
@@ -60,6 +63,7 @@ class Reason:
     files: tuple[str, ...] = ()
     agent: str = ""
     until: float = 0.0
+    slot: str = ""
 
     @property
     def text(self) -> str:
@@ -73,6 +77,7 @@ class Reason:
             Hold.PROBING: f"waits while {self.agent} is tried",
             Hold.RESTING: f"waits for {self.agent}, which rests until {clock(self.until)}",
             Hold.SHUT: f"waits for {self.agent}, which cannot work",
+            Hold.SLOT: f"waits for {self.slot}",
             Hold.BACK_OFF: f"failed, and backs off until {clock(self.until)}",
             Hold.WAVE: "waits for the next wave",
             Hold.STOPPED: "the run is stopped",
@@ -82,10 +87,12 @@ class Reason:
 
 
 def reason(state: State, task_id: str) -> Reason | None:
-    """What keeps a waiting or ready task from being started; None for any other."""
+    """What keeps a waiting or ready task from being started, or its worker; None for any other."""
     task, rank = state.tasks[task_id], state.graph.rank[task_id]
     if task.phase is Phase.WAITING:
         return Reason(Hold.BLOCKERS, tuple(open_blockers(state, task_id)))
+    if task.queued:
+        return Reason(Hold.SLOT, slot=task.queued)
     if task.phase is not Phase.READY:
         return None
     if state.stop is not Stop.NONE or state.stage is Stage.OVER or state.failing:

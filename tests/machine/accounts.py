@@ -201,7 +201,7 @@ class Accounts:
         if isinstance(event, ev.WorkerLost):
             account.settled += account.used
             account.used = Usage()
-        if isinstance(event, ev.WorkerLost | ev.SpawnFailed):
+        if isinstance(event, ev.WorkerLost | ev.SpawnFailed | ev.SpawnWithdrawn):
             self._leave(event.task)
         if isinstance(event, ev.RetryRequested):
             account.agent = own_agent(self.tasks[event.task])

@@ -397,6 +397,39 @@ MUTANTS = (
         "tasks=tasks, open=0, ready=0, delayed=0)",
         "tasks=tasks, open=0, ready=0)",
     ),
+    # Slots that runs share
+    Mutant("others start before who waits for a slot", "choose", " or state.queued:  # who", ":  # who"),
+    Mutant(
+        "a stop leaves who waits for a slot",
+        "transitions",
+        "return after, effects + more + recalls",
+        "return after, effects + more",
+    ),
+    Mutant("a stopped run lets others queue", "attempts", "if winds_down(state) else ()", "if False else ()"),
+    Mutant(
+        "recovery forgets recalls",
+        "progress",
+        "            yield Recall(task_id, task.attempt)",
+        "            yield from ()",
+    ),
+    Mutant(
+        "a worker that started still waits",
+        "attempts",
+        'phase=Phase.RUNNING, worker=worker, queued="")',
+        "phase=Phase.RUNNING, worker=worker)",
+    ),
+    Mutant(
+        "a withdrawn probe stays",
+        "attempts",
+        "return reopen(probe_gone(state, event.task), event.task), ()",
+        "return reopen(state, event.task), ()",
+    ),
+    Mutant(
+        "a reason is told twice",
+        "attempts",
+        "if task is None or task.queued or not event.reason:",
+        "if task is None or not event.reason:",
+    ),
     # Pools
     Mutant(
         "a task's own agent is ignored",

@@ -83,6 +83,8 @@ class Oracle:
             self.accounts.take(event)
             return False
         accounts = self.accounts
+        if isinstance(event, ev.SpawnQueued):
+            assert after.tasks[event.task].queued == event.reason
         final, kind = accounts.ended(event)
         accounts.take(event)
         task, now = after.graph.task(event.task), after.tasks[event.task]
@@ -177,6 +179,8 @@ class Oracle:
     def _to_start(self, after: State, spawned: set[str]) -> list[tuple[str, str]]:
         """What was to be started in the step that led to `after`, best first: greedy over a sorted list."""
         if after.stage is not Stage.RUNNING or after.stop is not Stop.NONE or after.failing or not after.run_id:
+            return []
+        if any(now.queued for now in after.tasks.values()):
             return []
         tasks, accounts = after.graph.tasks, self.accounts
         weight = weights(tasks)

@@ -193,6 +193,8 @@ def success(effect: ef.Effect, at: float) -> ev.Event:
         return _backed_off(about)
     if isinstance(effect, ef.Spawn):
         return _started(about)
+    if isinstance(effect, ef.Recall):
+        return _withdrawn(about)
     if isinstance(effect, ef.Await | ef.Kill):
         return _exited(about, _GOOD)
     if isinstance(effect, ef.Validate):
@@ -245,6 +247,14 @@ def _lost(about: About) -> ev.Event:
     return ev.WorkerLost(at=about.at, task=about.task, attempt=about.attempt, reason="gone")
 
 
+def _queued(about: About, reason: str) -> ev.Event:
+    return ev.SpawnQueued(at=about.at, task=about.task, attempt=about.attempt, reason=reason)
+
+
+def _withdrawn(about: About) -> ev.Event:
+    return ev.SpawnWithdrawn(at=about.at, task=about.task, attempt=about.attempt)
+
+
 def _backed_off(about: About) -> ev.Event:
     return ev.BackedOff(at=about.at, task=about.task, attempt=about.attempt)
 
@@ -272,6 +282,8 @@ _NONE = st.none()
 _MAKERS: dict[type[ev.Event], tuple[st.SearchStrategy[Any], Callable[[About, Any], ev.Event]]] = {
     ev.WorkerStarted: (_NONE, lambda about, _: _started(about)),
     ev.SpawnFailed: (st.booleans(), _spawn_failed),
+    ev.SpawnQueued: (st.sampled_from(["a slot", "another slot", ""]), _queued),
+    ev.SpawnWithdrawn: (_NONE, lambda about, _: _withdrawn(about)),
     ev.WorkerReported: (st.tuples(st.booleans(), st.sampled_from(USAGES)), _reported),
     ev.WorkerExited: (worker_ends(), _exited),
     ev.WorkerLost: (_NONE, lambda about, _: _lost(about)),

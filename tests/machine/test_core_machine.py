@@ -16,12 +16,12 @@ from swarmskill.core.state import Door, Stage, Stop
 from swarmskill.core.transitions import step
 from swarmskill.config import RunConfig
 from swarmskill.model import Outcome, Phase, Task
-from tests.bookkeeper import ANSWERS, Bookkeeper
+from tests.bookkeeper import ANSWERS, TOLD, Bookkeeper
 from tests.machine.oracle import Oracle
 from tests.machine.runs import About, configs, draw_attempt_event, draw_run_event, success, task_lists
 
 ATTEMPT_EVENTS = (
-    ev.WorkerReported,
+    *TOLD,
     *(kind for kinds in ANSWERS.values() for kind in kinds if issubclass(kind, ev.AttemptEvent)),
 )
 
@@ -133,6 +133,13 @@ class Mayor(RuleBasedStateMachine):
         task, attempt = data.draw(st.sampled_from(self._running()))
         self._feed(draw_attempt_event(data, About(self._now(), task, attempt), (ev.WorkerReported,)))
 
+    @precondition(lambda self: self._in(Phase.ASSIGNED))
+    @rule(data=st.data())
+    def queue(self, data: st.DataObject) -> None:
+        """A worker that is to start waits for a slot."""
+        task, attempt = data.draw(st.sampled_from(self._in(Phase.ASSIGNED)))
+        self._feed(draw_attempt_event(data, About(self._now(), task, attempt), (ev.SpawnQueued,)))
+
     # The end
 
     def teardown(self) -> None:
@@ -181,8 +188,11 @@ class Mayor(RuleBasedStateMachine):
         return [task.id for task in self.book.state.graph.tasks]  # the map of tasks has no stable order
 
     def _running(self) -> list[tuple[str, int]]:
+        return self._in(Phase.RUNNING)
+
+    def _in(self, phase: Phase) -> list[tuple[str, int]]:
         tasks = [(task, self.book.state.tasks[task]) for task in self._ids()]
-        return [(task, now.attempt) for task, now in tasks if now.phase is Phase.RUNNING]
+        return [(task, now.attempt) for task, now in tasks if now.phase is phase]
 
     def _now(self) -> float:
         self.clock += 1
@@ -194,6 +204,7 @@ class Mayor(RuleBasedStateMachine):
         effects = self.book.feed(event)
         self.oracle.observe(before, event, self.book.state, effects)
         self._check_kills()
+        self._check_recalls()
         self._check_strangers()
         changed = self.book.state is not before
         if changed:
@@ -207,6 +218,12 @@ class Mayor(RuleBasedStateMachine):
         overdrawn = {task for task in running if self.oracle.accounts.of[task].overdrawn}
         wanted = running if stop in (Stop.NOW, Stop.FORCE) else overdrawn
         assert kills == {(task, stop is Stop.FORCE) for task in wanted}
+
+    def _check_recalls(self) -> None:
+        state = self.book.state
+        recalls = {effect.task for effect in self.book.pending if isinstance(effect, ef.Recall)}
+        queued = {task for task, now in state.tasks.items() if now.queued}
+        assert recalls == (queued if state.stop is not Stop.NONE or state.failing else set())
 
     def _check_strangers(self) -> None:
         """Nobody else's landing or report is taken, in whatever stage the run is."""

@@ -5,7 +5,7 @@ dashes, and what came of them. `#` begins a comment. A task is named by its id, 
 attempt (without it: the current one). The commands are
 
     start KEY=VALUE…                        with lines `task ID [after A,B] [done] [KEY=VALUE…]` below
-    started T      spawn-failed T [permanent] WHY
+    started T      spawn-failed T [permanent] WHY      queued T WHY      withdrawn T
     told T [session=S] [tokens=N] [cost=N]              (WorkerReported)
     exited T [code=N]   timed-out T   stalled T   killed T   blocked T WHY   lost T WHY
       and with each end but `lost`: [claim=done] [session=S] [tokens=N] [cost=N] [problem=KIND] [wait=SECONDS]
@@ -294,6 +294,14 @@ def _unmerged(at: float, task: str, attempt: int, words: list[str]) -> ev.Event:
     return ev.IntegrationRejected(at=at, task=task, attempt=attempt, verdict=_refusal(words))
 
 
+def _queued(at: float, task: str, attempt: int, words: list[str]) -> ev.Event:
+    return ev.SpawnQueued(at=at, task=task, attempt=attempt, reason=" ".join(words))
+
+
+def _withdrawn(at: float, task: str, attempt: int, _: list[str]) -> ev.Event:
+    return ev.SpawnWithdrawn(at=at, task=task, attempt=attempt)
+
+
 def _backed_off(at: float, task: str, attempt: int, _: list[str]) -> ev.Event:
     return ev.BackedOff(at=at, task=task, attempt=attempt)
 
@@ -305,6 +313,8 @@ def _retry(at: float, task: str, attempt: int, _: list[str]) -> ev.Event:
 _ABOUT_ATTEMPT: dict[str, Callable[[float, str, int, list[str]], ev.Event]] = {
     "started": _started,
     "spawn-failed": _spawn_failed,
+    "queued": _queued,
+    "withdrawn": _withdrawn,
     "exited": _ended(Ending.EXITED),
     "told": _told,
     "timed-out": _ended(Ending.TIMED_OUT),

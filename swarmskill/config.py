@@ -166,3 +166,19 @@ class RunConfig:
     def mode(self) -> Mode:
         """Where the workers are, as the backend tells."""
         return Mode.DISTRIBUTED if self.backend == TMUX else Mode.LOCAL
+
+
+LIMITS: Final = (
+    "max_workers",
+    "max_workers_per_user",
+    "max_workers_per_repo",
+    "max_cost",
+    "max_tokens",
+    "deadline",
+    "timeout",
+    "idle_timeout",
+)
+"""What can be changed while a run goes on. Time limits of a worker hold for those that start later."""
+
+LIFTABLE: Final = frozenset(LIMITS) - {"max_workers", "timeout"}
+"""Limits that there need not be."""

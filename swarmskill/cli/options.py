@@ -40,6 +40,11 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 DetachOption = Annotated[bool, typer.Option("--detach", help="Return once the run has begun; see `swarm wait`.")]
 
 
+def settings_folder() -> Path:
+    """Where the user's own swarm.toml is."""
+    return Path(typer.get_app_dir("swarm"))
+
+
 @dataclass(frozen=True, slots=True)
 class Recalled:
     """A run as its ledger tells it. `held` when a mayor is at work on it, `newest` if none came after it."""

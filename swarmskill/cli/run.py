@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from swarmskill.cli import run_options as opt
 from swarmskill.cli.options import (
     DetachOption,
@@ -22,6 +20,7 @@ from swarmskill.cli.options import (
     look_here,
     print_json,
     print_text,
+    settings_folder,
 )
 from swarmskill.config import Mode, RunConfig
 from swarmskill.errors import Interrupted, Refused
@@ -163,7 +162,7 @@ def prepare(
     repository = Repository.open(start)
     for warning in misspelt_variables(os.environ):
         print(f"warning: {warning}", file=sys.stderr)
-    sources = load_sources(flags, os.environ, repository.top, Path(typer.get_app_dir("swarm")))
+    sources = load_sources(flags, os.environ, repository.top, settings_folder())
     settings = effective([*sources, Source("default", defaults or {})])
     config = run_config(settings, branch=repository.branch, cross_cutting=listed.cross_cutting)
     if not hosted:
@@ -190,8 +189,10 @@ def run_tasks(
     folder = RunFolder(runs_folder(common_dir) / new_run_id(time.time(), last_run_id(common_dir)))
 
     def drive(watcher: Watching) -> State:
-        tasks, environment = listed.tasks, dict(os.environ)
-        return start_run(folder, ready.repository, tasks, ready.config, ready.base, watcher, environment)
+        tasks, environment, home = listed.tasks, dict(os.environ), settings_folder()
+        return start_run(
+            folder, ready.repository, tasks, ready.config, ready.base, watcher, environment, user_folder=home
+        )
 
     return show_run(folder, drive, as_json=as_json, view_of=view_of)
 

@@ -60,10 +60,17 @@ class StopRequested(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitsChanged(Event):
-    """Somebody gave the run more money or tokens, or less; None leaves a limit as it is."""
+    """Somebody changed limits of the run, named as in RunConfig; None leaves one as it is, those `lifted` are gone."""
 
     max_cost: float | None = None
     max_tokens: int | None = None
+    max_workers: int | None = None
+    max_workers_per_user: int | None = None
+    max_workers_per_repo: int | None = None
+    deadline: float | None = None
+    timeout: float | None = None
+    idle_timeout: float | None = None
+    lifted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,6 @@ from itertools import combinations
 from math import isclose
 
 from swarmskill.config import Schedule
-from swarmskill.core.choose import agent_limit
 from swarmskill.core.graph import bits
 from swarmskill.core.manifest import overlap
 from swarmskill.core.moves import fixed_agent, on_failure_of
@@ -29,8 +28,6 @@ def broken(state: State) -> list[str]:
 def _run(state: State) -> Iterator[str]:
     if len(state.tasks) != len(state.graph.tasks):
         yield "a task was lost or invented"
-    if state.busy.bit_count() > state.config.max_workers:
-        yield "more workers than the limit"
     if state.config.schedule is Schedule.WAVE and state.active & ~state.wave:
         yield "a task outside the current wave is active"
     commits = [task.commit for task in state.tasks.values() if task.commit]
@@ -71,8 +68,6 @@ def _agents(state: State) -> Iterator[str]:
         if bound & members:
             yield f"a task is bound to {agent} and to another agent"
         bound |= members
-        if (state.busy & members).bit_count() > agent_limit(state, agent):
-            yield f"more workers of {agent} than its limit"
     if state.busy & ~bound:
         yield "a worker is of no agent"
 

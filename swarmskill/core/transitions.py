@@ -32,6 +32,7 @@ from typing import Any
 
 from rpds import HashTrieMap
 
+from swarmskill.config import LIFTABLE, LIMITS
 from swarmskill.core import attempts
 from swarmskill.core import events as ev
 from swarmskill.core.budget import run_usage, shortage
@@ -136,12 +137,9 @@ def _stop_requested(state: State, event: ev.StopRequested) -> Step | None:
 
 
 def _limits_changed(state: State, event: ev.LimitsChanged) -> Step | None:
-    config = state.config
-    config = replace(
-        config,
-        max_cost=config.max_cost if event.max_cost is None else event.max_cost,
-        max_tokens=config.max_tokens if event.max_tokens is None else event.max_tokens,
-    )
+    given = {name: value for name in LIMITS if (value := getattr(event, name)) is not None}
+    lifted = dict.fromkeys(name for name in event.lifted if name in LIFTABLE)
+    config = replace(state.config, **{**given, **lifted})
     if config == state.config:
         return None
     state = replace(state, config=config)

@@ -141,7 +141,7 @@ class StartLine:
         if isinstance(effect, Recall):
             self._withdraw(effect)
             return
-        self.heard(state)
+        self._config = state.config
         limits = (state.config.max_workers_per_user, state.config.max_workers_per_repo)
         if not self._counted or limits == (None, None):
             self._start(effect, state, NO_LEASE)
@@ -161,7 +161,7 @@ class StartLine:
         if gone:
             self._receive(ev.SpawnWithdrawn(at=time.time(), task=effect.task, attempt=effect.attempt))
 
-    def heard(self, state: State) -> None:
+    def heard(self, _event: ev.Event, state: State) -> None:
         """The limits may be others from now on."""
         self._config = state.config
 

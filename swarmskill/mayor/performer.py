@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -40,7 +40,13 @@ _HARVESTERS = 4
 class ThreadedPerformer:
     """Answers every effect with an event, through `receive`. Errors of the run go the same way."""
 
-    def __init__(self, run: RunContext, receive: Callable[[ev.Event | BaseException], None]) -> None:
+    def __init__(
+        self,
+        run: RunContext,
+        receive: Callable[[ev.Event | BaseException], None],
+        listeners: Sequence[Callable[[ev.Event, State], None]] = (),
+    ) -> None:
+        self._listeners = listeners
         self._run = run
         self._receive = receive
         self._workers = Workers(run)
@@ -82,7 +88,8 @@ class ThreadedPerformer:
 
     def recorded(self, event: ev.Event, state: State) -> None:
         """Give the worktree of an integrated attempt back to the pool, and close its window: the ledger has it."""
-        self._line.heard(state)
+        for heard in (self._line.heard, *self._listeners):
+            heard(event, state)
         if isinstance(event, ev.Integrated) and isinstance(self._run.workers, TmuxBackend):
             self._submit(self._harvesting, partial(self._run.workers.dismiss, spent_windows(state, event.task)))
         if isinstance(event, ev.Integrated) and not self._run.config.keep:

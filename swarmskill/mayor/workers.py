@@ -64,7 +64,7 @@ class Workers:
         try:
             acquired, base = self._place(effect, key)
             prompt = self._prompt(effect, task, acquired.path, state)
-            job = self._job(effect, task, acquired.path, prompt, model_for(state, effect.task))
+            job = self._job(effect, state, acquired.path, prompt)
             job = replace(job, slots=slots)
             self._note_assignment(key, acquired.path, base)
             self.run.guard.begin(key)
@@ -96,9 +96,9 @@ class Workers:
             self.run.courier.terminate(key)
         self.run.workers.kill(key, force=effect.force)
 
-    def _job(self, effect: Spawn, task: Task, worktree: Path, prompt: Path, model: str) -> Job:
-        key = attempt_key(effect.task, effect.attempt)
-        config = self.run.config
+    def _job(self, effect: Spawn, state: State, worktree: Path, prompt: Path) -> Job:
+        key, task = attempt_key(effect.task, effect.attempt), state.graph.task(effect.task)
+        config, limits = self.run.config, state.config
         options = config.agents.get(effect.agent, NO_OPTIONS)
         assignment = Assignment(
             run_id=self.run.folder.run_id,
@@ -108,7 +108,7 @@ class Workers:
             prompt_file=prompt,
             result_file=worktree / RESULT_FILE,
             agent_cmd=config.agent_cmd,
-            model=model,
+            model=model_for(state, effect.task),
             options=options,
             session=effect.session,
             allowed=tuple(allowed_commands(task, config)),
@@ -128,8 +128,8 @@ class Workers:
             env=variables,
             log=self.run.folder.log(key),
             stdin=invocation.stdin,
-            timeout=task.timeout or config.timeout,
-            idle=config.idle_timeout,
+            timeout=task.timeout or limits.timeout,
+            idle=limits.idle_timeout,
             grace=config.grace,
             masked=secret_values(variables, config.secrets),
             label=task.id if effect.attempt == 1 else f"{task.id} try {effect.attempt}",

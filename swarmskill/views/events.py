@@ -117,9 +117,22 @@ def _worker_exited(event: ev.WorkerExited) -> str:
 
 
 def _limits_changed(event: ev.LimitsChanged) -> str:
-    limits = [] if event.max_cost is None else [money(event.max_cost)]
-    limits += [] if event.max_tokens is None else [f"{amount(event.max_tokens)} tokens"]
-    return "limit set to " + " and ".join(limits)
+    told = [(value, text) for name, text in _LIMIT_TEXTS.items() if (value := getattr(event, name)) is not None]
+    parts = ["limit set to " + " and ".join(text(value) for value, text in told)] if told else []
+    parts += ["no limit any more: " + ", ".join(event.lifted)] if event.lifted else []
+    return "; ".join(parts)
+
+
+_LIMIT_TEXTS: dict[str, Callable[[Any], str]] = {
+    "max_cost": money,
+    "max_tokens": lambda tokens: f"{amount(tokens)} tokens",
+    "max_workers": lambda number: count(number, "worker"),
+    "max_workers_per_user": lambda number: f"{count(number, 'worker')} of this user",
+    "max_workers_per_repo": lambda number: f"{count(number, 'worker')} in this repository",
+    "deadline": lambda seconds: f"{duration(seconds)} for the run",
+    "timeout": lambda seconds: f"{duration(seconds)} for a worker",
+    "idle_timeout": lambda seconds: f"{duration(seconds)} without progress",
+}
 
 
 def _integrated(event: ev.Integrated) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
@@ -36,6 +36,13 @@ def limit_of(config: RunConfig, agent: str) -> int:
     if agent in config.agents and config.agents[agent].max_workers:
         limits.append(config.agents[agent].max_workers or 0)
     return min(limits)
+
+
+def limits_after(event: ev.LimitsChanged, config: RunConfig) -> tuple[float | None, int | None, int]:
+    """Money, tokens and workers that a run of that configuration may have after the event."""
+    cost = None if "max_cost" in event.lifted else event.max_cost or config.max_cost
+    tokens = None if "max_tokens" in event.lifted else event.max_tokens or config.max_tokens
+    return cost, tokens, event.max_workers or config.max_workers
 
 
 def is_short(usage: Usage, max_cost: float | None, max_tokens: int | None) -> bool:
@@ -173,8 +180,9 @@ class Accounts:
     def take(self, event: ev.Event) -> None:
         """An event that changed something."""
         if isinstance(event, ev.LimitsChanged):
-            self.max_cost = self.max_cost if event.max_cost is None else event.max_cost
-            self.max_tokens = self.max_tokens if event.max_tokens is None else event.max_tokens
+            config = replace(self.config, max_cost=self.max_cost, max_tokens=self.max_tokens)
+            self.max_cost, self.max_tokens, workers = limits_after(event, config)
+            self.config = replace(self.config, max_workers=workers)
         if isinstance(event, ev.RunResumed):
             self.gates = {agent: gate for agent, gate in self.gates.items() if gate.door != "shut"}
         if isinstance(event, ev.GateRested):

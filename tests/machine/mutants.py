@@ -430,6 +430,18 @@ MUTANTS = (
         "if task is None or task.queued or not event.reason:",
         "if task is None or not event.reason:",
     ),
+    Mutant(
+        "a lifted limit stays",
+        "transitions",
+        "replace(state.config, **{**given, **lifted})",
+        "replace(state.config, **given)",
+    ),
+    Mutant(
+        "what must be limited can be lifted",
+        "transitions",
+        " for name in event.lifted if name in LIFTABLE)",
+        " for name in event.lifted)",
+    ),
     # Pools
     Mutant(
         "a task's own agent is ignored",

@@ -17,6 +17,7 @@ from swarmskill.core.transitions import step
 from swarmskill.config import RunConfig
 from swarmskill.model import Outcome, Phase, Task
 from tests.bookkeeper import ANSWERS, TOLD, Bookkeeper
+from tests.machine.accounts import limits_after
 from tests.machine.oracle import Oracle
 from tests.machine.runs import About, configs, draw_attempt_event, draw_run_event, success, task_lists
 
@@ -119,12 +120,17 @@ class Mayor(RuleBasedStateMachine):
         event = ev.RetryRequested(at=self._now(), task=task, attempt=now.attempt - behind)
         assert self._feed(event) == (mine and not behind)
 
-    @rule(cost=st.sampled_from([None, 1.0, 3.0, 8.0]), tokens=st.sampled_from([None, None, 500, 2000]))
-    def change_limits(self, cost: float | None, tokens: int | None) -> None:
+    @rule(
+        cost=st.sampled_from([None, 1.0, 3.0, 8.0]),
+        tokens=st.sampled_from([None, None, 500, 2000]),
+        workers=st.sampled_from([None, None, 1, 3]),
+        lifted=st.sampled_from([(), (), ("max_cost",), ("max_tokens", "max_workers")]),
+    )
+    def change_limits(self, cost: float | None, tokens: int | None, workers: int | None, lifted: tuple[str]) -> None:
         """Somebody gives the run more, or less."""
-        config = self.book.state.config
-        new = cost not in (None, config.max_cost) or tokens not in (None, config.max_tokens)
-        assert self._feed(ev.LimitsChanged(at=self._now(), max_cost=cost, max_tokens=tokens)) == new
+        event = ev.LimitsChanged(at=self._now(), max_cost=cost, max_tokens=tokens, max_workers=workers, lifted=lifted)
+        new = self._is_news(event)
+        assert self._feed(event) == new
 
     @precondition(lambda self: self._running())
     @rule(data=st.data())
@@ -189,6 +195,10 @@ class Mayor(RuleBasedStateMachine):
 
     def _running(self) -> list[tuple[str, int]]:
         return self._in(Phase.RUNNING)
+
+    def _is_news(self, event: ev.LimitsChanged) -> bool:
+        config = self.book.state.config
+        return limits_after(event, config) != (config.max_cost, config.max_tokens, config.max_workers)
 
     def _in(self, phase: Phase) -> list[tuple[str, int]]:
         tasks = [(task, self.book.state.tasks[task]) for task in self._ids()]
@@ -257,8 +267,7 @@ class Mayor(RuleBasedStateMachine):
             gate = state.gates.get(event.agent)
             return gate is not None and (gate.door, gate.strikes) == (Door.RESTING, event.strikes)
         if isinstance(event, ev.LimitsChanged):
-            limits, config = (event.max_cost, event.max_tokens), state.config
-            return any(a not in (None, b) for a, b in zip(limits, (config.max_cost, config.max_tokens), strict=True))
+            return self._is_news(event)
         if isinstance(event, ev.LandingRefused):
             return state.stage is Stage.LANDING and event.head == state.head
         if isinstance(event, ev.RetryRequested):

@@ -30,6 +30,8 @@ _EVENTS: Final[dict[str, type[ev.Event]]] = {
     "spawn_queued": ev.SpawnQueued,
     "spawn_withdrawn": ev.SpawnWithdrawn,
     "worker_reported": ev.WorkerReported,
+    "worker_stalled": ev.WorkerStalled,
+    "worker_stirred": ev.WorkerStirred,
     "worker_exited": ev.WorkerExited,
     "worker_lost": ev.WorkerLost,
     "validated": ev.Validated,

@@ -116,8 +116,8 @@ class RunConfig:
 
     `max_workers_per_user` and `max_workers_per_repo` limit the workers of all runs of the user on this machine, and
     of all runs in the repository: a worker over such a limit waits.
-    `timeout` limits one worker, `idle_timeout` its silence and `deadline` the whole run, in seconds;
-    `grace` is the time from TERM to KILL. `max_cost` (US dollars) and `max_tokens` limit the run.
+    `timeout` limits one worker, `idle_timeout` how long it may show no progress and `deadline` the whole run,
+    in seconds; `grace` is the time from TERM to KILL. `max_cost` (US dollars) and `max_tokens` limit the run.
     `max_retries` caps the retries of a task over all kinds of failure; None leaves the caps per kind.
     `retry_delay` is how many seconds a task waits before its first retry; each further one waits twice as long.
     `branch` is the user's branch to land on, "" with a detached HEAD.

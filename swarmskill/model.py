@@ -31,7 +31,7 @@ class CheckKind(StrEnum):
     TIMEOUT = "timeout"
     """The worker ran past its time limit."""
     STALLED = "stalled"
-    """The worker printed nothing for as long as the idle limit."""
+    """The worker showed no progress for as long as the idle limit: no output, no change in its worktree."""
     CLAIM = "claim"
     """The worker's result file cannot be read, or contradicts what we see."""
     ISOLATION = "isolation"
@@ -168,7 +168,7 @@ class Ending(StrEnum):
     EXITED = "exited"
     TIMED_OUT = "timed_out"
     STALLED = "stalled"
-    """Stopped because it printed nothing for as long as the idle limit."""
+    """Stopped because it showed no progress for as long as the idle limit."""
     KILLED = "killed"
     """Stopped because we asked for it, not through a fault of the attempt."""
 

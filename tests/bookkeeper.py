@@ -6,7 +6,7 @@ from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
 from swarmskill.core.invariants import broken
 from swarmskill.core.progress import outstanding
-from swarmskill.core.state import EMPTY, Stage, State, Stop
+from swarmskill.core.state import EMPTY, Door, Stage, State, Stop
 from swarmskill.core.transitions import fold, step
 from swarmskill.model import Outcome, Trouble
 
@@ -25,7 +25,7 @@ ANSWERS: dict[type[ef.Effect], tuple[type[ev.Event], ...]] = {
 }
 """Which events answer which effect, as the effects' docstrings say."""
 
-TOLD = (ev.WorkerReported, ev.SpawnQueued)
+TOLD = (ev.WorkerReported, ev.SpawnQueued, ev.WorkerStalled, ev.WorkerStirred)
 """What the edge tells of an attempt unasked."""
 
 REQUESTS = (ev.RunStarted, ev.RunResumed, ev.StopRequested, ev.RetryRequested, ev.LimitsChanged, *TOLD)
@@ -109,6 +109,9 @@ class Bookkeeper:
             return lifted and not self.state.tasks[effect.task].overdrawn
         if isinstance(effect, ef.Rest):  # the agent's service now wants a person
             problem = event.end.report.problem if isinstance(event, ev.WorkerExited) else None
+            gate = self.state.gates.get(effect.agent)
+            if gate is not None and gate.door is Door.DEGRADED and before.gates.get(effect.agent) != gate:
+                return True
             auth = problem is not None and problem.kind is Trouble.AUTH and self.state is not before
             return auth and isinstance(event, ev.WorkerExited) and before.tasks[event.task].agent == effect.agent
         if isinstance(effect, ef.Recall):

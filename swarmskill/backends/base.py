@@ -17,8 +17,8 @@ class Job:
 
     `name` is unique in the run and makes starting idempotent. `env` is the whole environment.
     `stdin` is a file to read from (None: the null device). `timeout`, `idle` and `grace` are
-    seconds: after `timeout`, or once nothing was printed for as long as `idle` (by the job or by
-    anything it started), the whole group gets TERM, after `grace` more KILL. A job that `survives`
+    seconds: after `timeout`, or once nothing was printed (by the job or by anything it started) nor any file
+    changed in `cwd` for as long as `idle`, the whole group gets TERM, after `grace` more KILL. A job that `survives`
     goes on when the mayor dies, any other is killed then. The log keeps its first half and its last
     half when the output is longer than `log_limit` bytes, and `***` where any of the values in
     `masked` was printed. `slots` are files of `slots.SlotFolder` that the job holds while it lasts; the

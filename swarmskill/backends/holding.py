@@ -20,6 +20,7 @@ from swarmskill.backends.held import EXITED, KILLED, STALLED, TIMED_OUT, Held
 from swarmskill.backends.joblog import JobLog
 from swarmskill.backends.journal import Journal
 from swarmskill.backends.processes import send, strike
+from swarmskill.backends.progress import newest_change
 from swarmskill.backends.slots import SlotGone, hold_slots, let_go
 from swarmskill.backends.spawn import Spawner, Unstartable
 from swarmskill.backends.timers import Timers
@@ -117,8 +118,15 @@ class Holding:
             self._settle(job)
 
     def _watch_silence(self, job: Held, limit: float) -> None:
-        """End the job once it has been silent for so long. The timer is put on when it fires, not at each read."""
+        """End the job once it has shown no progress for so long: it printed nothing, and changed no file in its folder.
+
+        The timer is put on when it fires, not at each read.
+        """
         rest = job.heard + limit - time.monotonic()
+        if rest <= 0:  # not before: a walk through its folder costs more than a look at a clock
+            silent = limit - rest
+            heard = time.time() - silent
+            rest += newest_change(job.cwd, heard) - heard
         if rest > 0:
             job.idle_timer = self._timers.after(rest, lambda: self._watch_silence(job, limit))
         elif job.ending == EXITED and job.exit_code is None:

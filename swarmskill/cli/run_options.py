@@ -57,7 +57,7 @@ TimeoutOption = Annotated[
     typer.Option(metavar="TIME", help="Of one worker: 90s, 30m, 2h. [30m]", rich_help_panel=LIMITS),
 ]
 IdleTimeoutOption = Annotated[
-    str | None, typer.Option(metavar="TIME", help="Of a worker's silence. [15m]", rich_help_panel=LIMITS)
+    str | None, typer.Option(metavar="TIME", help="Of a worker without progress. [15m]", rich_help_panel=LIMITS)
 ]
 DeadlineOption = Annotated[
     str | None, typer.Option(metavar="TIME", help="Of the whole run. [none]", rich_help_panel=LIMITS)

@@ -9,7 +9,7 @@ from swarmskill.core import events as ev
 from swarmskill.core import retries
 from swarmskill.core.budget import halt, run_left, task_left, task_shortage
 from swarmskill.core.effects import Await, Effect, Integrate, Kill, Recall, Validate
-from swarmskill.core.gates import GATED, answered, close_gate, probe_gone, shut_gate
+from swarmskill.core.gates import GATED, answered, broke_down, close_gate, probe_gone, shut_gate
 from swarmskill.core.moves import Step, current, end, fail, free_dependents, pause, put, reopen, undelay
 from swarmskill.core.progress import kills_of, winds_down
 from swarmskill.core.state import State, Stop, TaskState, Worker
@@ -93,6 +93,22 @@ def worker_reported(state: State, event: ev.WorkerReported) -> Step | None:
     return state, (Kill(event.task, event.attempt),)
 
 
+def worker_stalled(state: State, event: ev.WorkerStalled) -> Step | None:
+    """The worker shows no progress. A later word of an earlier stall changes nothing."""
+    task = current(state, event, Phase.RUNNING)
+    if task is None or task.stalled_since or event.since <= task.last_stall:
+        return None
+    return put(state, event.task, replace(task, stalled_since=event.since, last_stall=event.since)), ()
+
+
+def worker_stirred(state: State, event: ev.WorkerStirred) -> Step | None:
+    """The worker gets on after the stall that the event names."""
+    task = current(state, event, Phase.RUNNING)
+    if task is None or not task.stalled_since or event.since != task.stalled_since:
+        return None
+    return put(state, event.task, replace(task, stalled_since=0.0)), ()
+
+
 def worker_exited(state: State, event: ev.WorkerExited) -> Step | None:
     """The worker has ended: judge what it left, or say why there is nothing to judge."""
     task = current(state, event, Phase.RUNNING)
@@ -108,6 +124,8 @@ def worker_exited(state: State, event: ev.WorkerExited) -> Step | None:
     state = probe_gone(state, event.task) if over.ending is Ending.KILLED else answered(state, event.task)
     failure = _failure(over, claims_done=claims_done)
     if failure is not None:
+        if failure.kind == CheckKind.STALLED:
+            state = broke_down(state, task.agent, event.at)
         return fail(state, event, failure)
     if over.ending is Ending.KILLED and not (task.overdrawn and claims_done):
         return _break_off(state, event), ()
@@ -182,7 +200,7 @@ def _failure(over: WorkerEnd, *, claims_done: bool) -> Feedback | None:
     if over.ending is Ending.TIMED_OUT:
         return Feedback(kind=CheckKind.TIMEOUT, detail=f"timed out after {seconds:.0f} s")
     if over.ending is Ending.STALLED and not claims_done:
-        return Feedback(kind=CheckKind.STALLED, detail=f"printed nothing for too long, ended after {seconds:.0f} s")
+        return Feedback(kind=CheckKind.STALLED, detail=f"no progress for too long, ended after {seconds:.0f} s")
     if over.ending is Ending.EXITED and over.exit_code != 0 and over.report.problem is None:
         return Feedback(kind=CheckKind.EXIT, detail=f"exit code {over.exit_code}")
     return None
@@ -199,6 +217,8 @@ def _troubled(state: State, event: ev.WorkerExited, task: TaskState, problem: Pr
     detail = problem.detail or problem.kind.value
     if problem.kind is Trouble.BUDGET and task.allowance is not None:
         return _capped(state, event, task, detail)
+    if problem.kind is Trouble.CRASHED:
+        state = broke_down(state, task.agent, event.at)
     return fail(state, event, Feedback(kind=problem.kind, detail=detail))
 
 
@@ -244,7 +264,7 @@ def _progress(usage: Usage) -> tuple[int, float]:
 def _settle(state: State, task_id: str, usage: Usage) -> State:
     """The attempt is over: what it used is settled."""
     task = state.tasks[task_id]
-    task = replace(task, used=NOTHING_USED, settled=task.settled + usage)
+    task = replace(task, used=NOTHING_USED, settled=task.settled + usage, stalled_since=0.0)
     return replace(put(state, task_id, task), settled=state.settled + usage)
 
 

@@ -128,6 +128,24 @@ class WorkerReported(AttemptEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStalled(AttemptEvent):
+    """The worker lives, but has shown no progress since then; `nudged` when it was asked how far it is.
+
+    It answers nothing.
+    """
+
+    since: float
+    nudged: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStirred(AttemptEvent):
+    """The worker that had shown no progress since then gets on. It answers nothing."""
+
+    since: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerExited(AttemptEvent):
     """Answers Await: the worker and all its processes are gone."""
 

@@ -7,9 +7,10 @@ from itertools import combinations
 from math import isclose
 
 from swarmskill.config import Schedule
-from swarmskill.core.graph import bits
+from swarmskill.core.gates import CLOSED
+from swarmskill.core.graph import bits, fixed_agent
 from swarmskill.core.manifest import overlap
-from swarmskill.core.moves import fixed_agent, on_failure_of
+from swarmskill.core.moves import on_failure_of
 from swarmskill.core.state import Door, Stage, State, Stop, TaskState
 from swarmskill.model import NOTHING_USED, OnFailure, Outcome, Phase
 
@@ -78,7 +79,7 @@ def _gates(state: State) -> Iterator[str]:
             yield f"somebody tries while the gate of {agent} is {gate.door}"
         if gate.probe and not state.busy & state.bound.get(agent, 0) & 1 << state.graph.rank[gate.probe]:
             yield f"{gate.probe} tries for {agent}, but has no worker of it"
-        if gate.door is not Door.SHUT and gate.strikes < 1:
+        if gate.door not in CLOSED and gate.strikes < 1:
             yield f"the gate of {agent} is {gate.door} for nothing"
 
 
@@ -144,6 +145,8 @@ def _going_on(task: TaskState) -> Iterator[str]:
         yield "goes on with a conversation, but not where that was"
     if task.session_used.tokens > task.settled.tokens or (before and task.session_used.tokens and not task.session):
         yield "its conversation used what the task did not"
+    if task.phase is not Phase.RUNNING and task.stalled_since:
+        yield "shows no progress without a worker"
     if task.phase is not Phase.RUNNING and task.used != NOTHING_USED:
         yield "uses something without a worker"
     if before and task.overdrawn:

@@ -10,6 +10,7 @@ from swarmskill.core import retries
 from swarmskill.core.budget import task_shortage
 from swarmskill.core.effects import BackOff, Effect
 from swarmskill.core.events import AttemptEvent
+from swarmskill.core.graph import fixed_agent
 from swarmskill.core.state import State, TaskState
 from swarmskill.model import NOTHING_USED, Feedback, OnFailure, Outcome, Phase, Task, Trouble
 
@@ -150,11 +151,6 @@ def candidates(spec: Task, pool: Sequence[Share]) -> tuple[str, ...]:
     """The agents that may be given the task."""
     fixed = fixed_agent(spec)
     return (fixed,) if fixed else tuple(share.agent for share in pool)
-
-
-def fixed_agent(spec: Task) -> str:
-    """The agent that only can work on the task; "" if any of the pool may."""
-    return spec.agent or ("command" if spec.run else "")
 
 
 def on_failure_of(state: State, spec: Task) -> OnFailure:

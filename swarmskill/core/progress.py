@@ -23,7 +23,7 @@ from swarmskill.core.effects import (
     Summarise,
     Validate,
 )
-from swarmskill.core.gates import probe_started
+from swarmskill.core.gates import leave_degraded, probe_started
 from swarmskill.core.graph import bits
 from swarmskill.core.state import Door, Gate, Stage, State, Stop, TaskState
 from swarmskill.errors import InternalError
@@ -32,6 +32,7 @@ from swarmskill.model import Outcome, Phase
 
 def proceed(state: State, at: float) -> tuple[State, tuple[Effect, ...]]:
     """Start all that may start now; when nothing can and nothing is under way, go on to the end."""
+    state = leave_degraded(state)
     if state.stage is not Stage.RUNNING:
         return state, ()
     within_budget = not state.exhausted

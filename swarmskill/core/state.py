@@ -41,6 +41,8 @@ class Door(StrEnum):
     """The wait is over: one tries, the others wait for what it finds."""
     SHUT = "shut"
     """Nothing helps but a person: nobody until somebody resumes the run."""
+    DEGRADED = "degraded"
+    """Its workers broke down too often: nobody until somebody resumes the run, and others of the pool do its work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class TaskState:
     what of that belongs to `session`. `allowance` is what this attempt may spend, in US dollars;
     `overdrawn` when the task used more than it may. Until `delayed_until` (seconds since the epoch, 0.0 for at
     once) it is not tried again. `queued` tells which slot, shared with other runs, its worker waits for.
+    `stalled_since` is since when its worker has shown no progress, 0.0 while it does, `last_stall` the last of these.
     """
 
     phase: Phase
@@ -109,6 +112,8 @@ class TaskState:
     overdrawn: bool = False
     delayed_until: float = 0.0
     queued: str = ""
+    stalled_since: float = 0.0
+    last_stall: float = 0.0
 
     @property
     def usage(self) -> Usage:
@@ -125,6 +130,7 @@ class State:
     worker slot. queued: assigned, and waiting for a slot that is shared with other runs. wave: members
     of the current wave.
     `bound` has the bit set of the tasks of each agent. `gates` holds those that are not open.
+    `breakdowns` has the times of the last few breakdowns of each agent's workers.
     `settled` is what all attempts that ended have used. `exhausted` when the budget stopped the run.
     """
 
@@ -142,6 +148,7 @@ class State:
     wave_number: int = 0
     bound: HashTrieMap[str, int] = HashTrieMap()
     gates: HashTrieMap[str, Gate] = HashTrieMap()
+    breakdowns: HashTrieMap[str, tuple[float, ...]] = HashTrieMap()
     settled: Usage = NOTHING_USED
     exhausted: bool = False
     summary: str | None = None

@@ -14,8 +14,8 @@ Laws:
    that is outstanding is to be performed anew, not only what that step returned. Five are taken back
    unanswered: kills by a budget that was raised, recalls in a run that goes on after all, the rest of an
    agent that now wants a person, a summary when the stop is forced, the wait of a task that fail-fast
-   cancelled. WorkerReported and SpawnQueued answer nothing; they change the state just if they tell more
-   than those before.
+   cancelled. WorkerReported, WorkerStalled, WorkerStirred and SpawnQueued answer nothing; they change the
+   state just if they tell more than those before.
 5. A task completes only by `Integrated`. Nothing else completes it.
 
 A task goes waiting -> ready -> assigned -> running -> validating -> integrating -> ended; a failed
@@ -37,8 +37,8 @@ from swarmskill.core import attempts
 from swarmskill.core import events as ev
 from swarmskill.core.budget import run_usage, shortage
 from swarmskill.core.gates import begin_probing, open_shut_gates
-from swarmskill.core.graph import build_graph
-from swarmskill.core.moves import Step, fixed_agent, renew, reopen_cancelled, unskip_dependents
+from swarmskill.core.graph import build_graph, fixed_agent
+from swarmskill.core.moves import Step, renew, reopen_cancelled, unskip_dependents
 from swarmskill.core.progress import kills_of, proceed, recalls_of, should_land, winds_down
 from swarmskill.core.state import EMPTY, Stage, State, Stop, TaskState
 from swarmskill.model import Outcome, Phase
@@ -208,6 +208,8 @@ _HANDLERS: dict[type[ev.Event], Callable[[State, Any], Step | None]] = {
     ev.SpawnQueued: attempts.spawn_queued,
     ev.SpawnWithdrawn: attempts.spawn_withdrawn,
     ev.WorkerReported: attempts.worker_reported,
+    ev.WorkerStalled: attempts.worker_stalled,
+    ev.WorkerStirred: attempts.worker_stirred,
     ev.WorkerExited: attempts.worker_exited,
     ev.WorkerLost: attempts.worker_lost,
     ev.Validated: attempts.validated,

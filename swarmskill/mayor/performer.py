@@ -21,6 +21,7 @@ from swarmskill.core.state import State
 from swarmskill.mayor.accounts import Reporter
 from swarmskill.mayor.capacity import Lease, Slots, StartLine
 from swarmskill.mayor.context import RunContext
+from swarmskill.mayor.health import Health
 from swarmskill.mayor.judging import Judge
 from swarmskill.mayor.merging import Merger
 from swarmskill.mayor.reporting import write_report
@@ -60,6 +61,9 @@ class ThreadedPerformer:
         self._merging = ThreadPoolExecutor(1, "merge")
         self._waits: list[threading.Timer] = []
         self._reporter = Reporter(run.accounts, receive)
+        self._health = Health(run.folder, receive, run.courier.nudge if run.courier else _cannot_nudge)
+        if run.handed is None:
+            self._health.start()
 
     def perform(self, effect: ef.Effect, state: State) -> None:
         """Begin to perform an effect."""
@@ -88,7 +92,7 @@ class ThreadedPerformer:
 
     def recorded(self, event: ev.Event, state: State) -> None:
         """Give the worktree of an integrated attempt back to the pool, and close its window: the ledger has it."""
-        for heard in (self._line.heard, *self._listeners):
+        for heard in (self._line.heard, self._health.heard, *self._listeners):
             heard(event, state)
         if isinstance(event, ev.Integrated) and isinstance(self._run.workers, TmuxBackend):
             self._submit(self._harvesting, partial(self._run.workers.dismiss, spent_windows(state, event.task)))
@@ -105,6 +109,7 @@ class ThreadedPerformer:
         self._line.close()
         self._merger.close()
         self._reporter.close()
+        self._health.close()
         for wait in self._waits:
             wait.cancel()
         lanes = (self._starting, self._harvesting, self._judging, self._merging)
@@ -157,3 +162,7 @@ def _waited(effect: ef.Rest | ef.BackOff) -> ev.Event:
     if isinstance(effect, ef.Rest):
         return ev.GateRested(at=time.time(), agent=effect.agent, strikes=effect.strikes)
     return ev.BackedOff(at=time.time(), task=effect.task, attempt=effect.attempt)
+
+
+def _cannot_nudge(_worker: str) -> bool:
+    return False

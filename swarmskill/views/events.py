@@ -91,13 +91,18 @@ def _spawn_failed(event: ev.SpawnFailed) -> str:
     return f"worker could not start: {event.reason}"
 
 
+def _worker_stalled(event: ev.WorkerStalled) -> str:
+    asked = "; asked how far it is" if event.nudged else ""
+    return f"no progress for {duration(event.at - event.since)}{asked}"
+
+
 def _worker_exited(event: ev.WorkerExited) -> str:
     end = event.end
     took = duration(end.ended_at - end.started_at)
     if end.ending is Ending.TIMED_OUT:
         text = f"worker timed out after {took}"
     elif end.ending is Ending.STALLED:
-        text = f"worker was silent for too long and was ended after {took}"
+        text = f"worker made no progress for too long and was ended after {took}"
     elif end.ending is Ending.KILLED:
         text = f"worker was stopped after {took}"
     else:
@@ -152,6 +157,8 @@ _TEXTS: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.RetryRequested: lambda event: "asked to try again",
     ev.WorkerStarted: _worker_started,
     ev.SpawnFailed: _spawn_failed,
+    ev.WorkerStalled: _worker_stalled,
+    ev.WorkerStirred: lambda event: "worker gets on",
     ev.SpawnQueued: lambda event: f"worker waits for {event.reason}",
     ev.SpawnWithdrawn: lambda event: "worker was not started",
     ev.LimitsChanged: _limits_changed,

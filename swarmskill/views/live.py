@@ -216,6 +216,8 @@ class LiveView:
         state, task = self._tally.state, self._task(rank)
         progress = self._progress.get(self._id(rank), Progress())
         action = f"waits for {task.queued}" if task.queued else _DOING.get(task.phase) or progress.last_action
+        if task.stalled_since:
+            action = f"no progress for {elapsed(self._now - task.stalled_since)}"
         if task.attempt > 1:
             action = f"try {task.attempt}: {action}" if action else f"try {task.attempt}"
         return (

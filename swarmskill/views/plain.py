@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from swarmskill.core import events as ev
+from swarmskill.core.gates import CLOSED
 from swarmskill.core.graph import bits
-from swarmskill.core.state import EMPTY, Door, State, Stop, TaskState
+from swarmskill.core.state import EMPTY, State, Stop, TaskState
 from swarmskill.model import Outcome, Phase
 from swarmskill.views.base import PLAIN_FRAME, Progresses
 from swarmskill.views.events import event_text
@@ -132,6 +133,10 @@ def _goes_on(task: TaskState, event: ev.WorkerStarted) -> str:
     return ", goes on with its session" if task.session else ", goes on in its worktree"
 
 
+def _worker_stalled(event: ev.WorkerStalled, before: State, state: State) -> Iterator[Line]:
+    yield "stalled", f"{event.task}: {event_text(event)}"
+
+
 def _worker_exited(event: ev.WorkerExited, before: State, state: State) -> Iterator[Line]:
     task, was = state.tasks[event.task], before.tasks[event.task]
     if task.phase is Phase.VALIDATING:
@@ -209,6 +214,8 @@ _LINES: dict[type[ev.Event], Callable[[Any, State, State], Iterator[Line]]] = {
     ev.RetryRequested: _retry_requested,
     ev.WorkerStarted: _worker_started,
     ev.SpawnFailed: _decided,
+    ev.WorkerStalled: _worker_stalled,
+    ev.WorkerStirred: lambda event, before, state: iter([("stirred", f"{event.task} gets on")]),
     ev.SpawnQueued: lambda event, before, state: iter([("queued", f"{event.task}: waits for {event.reason}")]),
     ev.SpawnWithdrawn: lambda event, before, state: iter(()),
     ev.LimitsChanged: _limits_changed,
@@ -248,7 +255,7 @@ def _gates_moved(before: State, state: State) -> Iterator[Line]:
         return
     for agent, gate in sorted(state.gates.items()):
         was = before.gates.get(agent)
-        if gate.door is Door.SHUT and (was is None or was.door is not Door.SHUT):
+        if gate.door in CLOSED and (was is None or was.door is not gate.door):
             yield "shut", shut_text(agent, gate)
     for agent in sorted(before.gates):
         if agent not in state.gates:

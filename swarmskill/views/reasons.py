@@ -47,7 +47,7 @@ _CLOSENESS = (Hold.WORKERS, Hold.SHARE, Hold.PROBING, Hold.RESTING, Hold.SHUT)
 """What a task that may be started can lack, the soonest over first."""
 
 _TROUBLES = {trouble.value: trouble for trouble in Trouble}
-_DOORS = {Door.PROBING: Hold.PROBING, Door.RESTING: Hold.RESTING, Door.SHUT: Hold.SHUT}
+_DOORS = {Door.PROBING: Hold.PROBING, Door.RESTING: Hold.RESTING, Door.SHUT: Hold.SHUT, Door.DEGRADED: Hold.SHUT}
 
 
 @dataclass(frozen=True, slots=True)

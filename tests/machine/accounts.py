@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
 from swarmskill.config import RunConfig
-from swarmskill.model import Claim, Ending, Outcome, Problem, Task, Trouble, Usage
+from swarmskill.core.state import State
+from swarmskill.model import Claim, Ending, Outcome, Phase, Problem, Task, Trouble, Usage
 
 PASSING = (Trouble.RATE_LIMIT, Trouble.OVERLOADED, Trouble.NETWORK)
 PAUSED = "paused"
@@ -99,6 +100,7 @@ class Accounts:
     tasks: dict[str, Task] = field(default_factory=dict)
     of: dict[str, Account] = field(default_factory=lambda: defaultdict(Account))
     gates: dict[str, Gate] = field(default_factory=dict)
+    broken: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     max_cost: float | None = None
     max_tokens: int | None = None
     reason: str | None = None
@@ -184,7 +186,11 @@ class Accounts:
             self.max_cost, self.max_tokens, workers = limits_after(event, config)
             self.config = replace(self.config, max_workers=workers)
         if isinstance(event, ev.RunResumed):
-            self.gates = {agent: gate for agent, gate in self.gates.items() if gate.door != "shut"}
+            for agent, gate in list(self.gates.items()):
+                if gate.door == "degraded":
+                    self.broken.pop(agent)
+                if gate.door in ("shut", "degraded"):
+                    del self.gates[agent]
         if isinstance(event, ev.GateRested):
             assert self.gates[event.agent].door == "resting"
             self.gates[event.agent].door = "probing"
@@ -227,6 +233,25 @@ class Accounts:
             self._leave(event.task)
         else:
             self._open(event.task)
+        kind = self._exited(event)[1]
+        if kind in ("crashed", "stalled"):
+            times = self.broken[agent]
+            times.append(event.at)
+            half_an_hour = [at for at in times if at >= event.at - 1800]
+            if len(half_an_hour) > 5 and (
+                agent not in self.gates or self.gates[agent].door not in ("shut", "degraded")
+            ):
+                self.gates[agent] = Gate("degraded")
+
+    def leave_degraded(self, after: State, started: set[str]) -> None:
+        """Tasks that anybody else may do are taken from an agent that is left."""
+        for agent, gate in self.gates.items():
+            if gate.door != "degraded" or {share.agent for share in self.config.pool} == {agent}:
+                continue
+            for task_id, account in self.of.items():
+                idle = after.tasks[task_id].phase in (Phase.WAITING, Phase.READY) or task_id in started
+                if account.agent == agent and idle and not own_agent(self.tasks[task_id]):
+                    account.agent, account.place, account.session, account.session_used = "", ("", ""), "", Usage()
 
     def _open(self, task: str) -> None:
         self.gates = {agent: gate for agent, gate in self.gates.items() if gate.probe != task}

@@ -247,6 +247,14 @@ def _lost(about: About) -> ev.Event:
     return ev.WorkerLost(at=about.at, task=about.task, attempt=about.attempt, reason="gone")
 
 
+def _stalled(about: About, since: float) -> ev.Event:
+    return ev.WorkerStalled(at=about.at, task=about.task, attempt=about.attempt, since=since)
+
+
+def _stirred(about: About, since: float) -> ev.Event:
+    return ev.WorkerStirred(at=about.at, task=about.task, attempt=about.attempt, since=since)
+
+
 def _queued(about: About, reason: str) -> ev.Event:
     return ev.SpawnQueued(at=about.at, task=about.task, attempt=about.attempt, reason=reason)
 
@@ -282,6 +290,8 @@ _NONE = st.none()
 _MAKERS: dict[type[ev.Event], tuple[st.SearchStrategy[Any], Callable[[About, Any], ev.Event]]] = {
     ev.WorkerStarted: (_NONE, lambda about, _: _started(about)),
     ev.SpawnFailed: (st.booleans(), _spawn_failed),
+    ev.WorkerStalled: (st.sampled_from([1.0, 2.0, 3.0]), _stalled),
+    ev.WorkerStirred: (st.sampled_from([1.0, 2.0, 3.0]), _stirred),
     ev.SpawnQueued: (st.sampled_from(["a slot", "another slot", ""]), _queued),
     ev.SpawnWithdrawn: (_NONE, lambda about, _: _withdrawn(about)),
     ev.WorkerReported: (st.tuples(st.booleans(), st.sampled_from(USAGES)), _reported),

@@ -137,7 +137,8 @@ class Mayor(RuleBasedStateMachine):
     def report(self, data: st.DataObject) -> None:
         """The agent of a running worker tells something."""
         task, attempt = data.draw(st.sampled_from(self._running()))
-        self._feed(draw_attempt_event(data, About(self._now(), task, attempt), (ev.WorkerReported,)))
+        told = (ev.WorkerReported, ev.WorkerStalled, ev.WorkerStirred)
+        self._feed(draw_attempt_event(data, About(self._now(), task, attempt), told))
 
     @precondition(lambda self: self._in(Phase.ASSIGNED))
     @rule(data=st.data())

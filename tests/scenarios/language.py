@@ -7,6 +7,7 @@ attempt (without it: the current one). The commands are
     start KEY=VALUE…                        with lines `task ID [after A,B] [done] [KEY=VALUE…]` below
     started T      spawn-failed T [permanent] WHY      queued T WHY      withdrawn T
     told T [session=S] [tokens=N] [cost=N]              (WorkerReported)
+    quiet T SINCE   stirred T SINCE          (WorkerStalled, WorkerStirred)
     exited T [code=N]   timed-out T   stalled T   killed T   blocked T WHY   lost T WHY
       and with each end but `lost`: [claim=done] [session=S] [tokens=N] [cost=N] [problem=KIND] [wait=SECONDS]
     validated T    invalid T KIND [DETAIL]
@@ -302,6 +303,14 @@ def _withdrawn(at: float, task: str, attempt: int, _: list[str]) -> ev.Event:
     return ev.SpawnWithdrawn(at=at, task=task, attempt=attempt)
 
 
+def _quiet(at: float, task: str, attempt: int, words: list[str]) -> ev.Event:
+    return ev.WorkerStalled(at=at, task=task, attempt=attempt, since=float(words[0]))
+
+
+def _stirred(at: float, task: str, attempt: int, words: list[str]) -> ev.Event:
+    return ev.WorkerStirred(at=at, task=task, attempt=attempt, since=float(words[0]))
+
+
 def _backed_off(at: float, task: str, attempt: int, _: list[str]) -> ev.Event:
     return ev.BackedOff(at=at, task=task, attempt=attempt)
 
@@ -314,6 +323,8 @@ _ABOUT_ATTEMPT: dict[str, Callable[[float, str, int, list[str]], ev.Event]] = {
     "started": _started,
     "spawn-failed": _spawn_failed,
     "queued": _queued,
+    "quiet": _quiet,
+    "stirred": _stirred,
     "withdrawn": _withdrawn,
     "exited": _ended(Ending.EXITED),
     "told": _told,
@@ -445,5 +456,6 @@ def _show(state: State, ids: list[str]) -> Iterator[str]:
         detail = f": {now.detail}" if now.detail else ""
         used = f", {now.usage.tokens} tokens" if now.usage.tokens else ""
         used += f", ${now.usage.cost_usd:.2f}" if now.usage.cost_usd is not None else ""
+        used += f", no progress since {now.stalled_since:.0f}" if now.stalled_since else ""
         used += f", {now.session_used.tokens} in its conversation" if now.session_used.tokens else ""
         yield f"{task.id} {now.outcome or now.phase}, wave {now.wave}, attempt {now.attempt}{retries}{used}{detail}"

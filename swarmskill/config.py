@@ -105,6 +105,28 @@ class Price:
     output: float
 
 
+class Notable(StrEnum):
+    """What somebody can be told of while nobody looks."""
+
+    FINISH = "finish"
+    """The run is over, or stopped."""
+    FAILURE = "failure"
+    """A task ended without being completed, all tries used up."""
+    ESCALATION = "escalation"
+    """A person is needed: a task is blocked, or an agent cannot work."""
+    BUDGET = "budget"
+    """A budget is nearly or fully used up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notify:
+    """Who is told: a command (shell words) on its standard input, an address by POST; and what of."""
+
+    command: str = ""
+    url: str = ""
+    on: tuple[Notable, ...] = tuple(Notable)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
     """Everything that was decided about a run before it started.

@@ -21,6 +21,8 @@ from swarmskill.config import (
     Isolation,
     Land,
     Mode,
+    Notable,
+    Notify,
     OnExhaust,
     Price,
     RunConfig,
@@ -45,7 +47,7 @@ from swarmskill.sources.findings import Findings, found, show
 from swarmskill.sources.toml import read_table
 from swarmskill.sources.words import maybe_flag, maybe_number, maybe_seconds, split_words
 
-E = TypeVar("E", Schedule, OnFailure, OnExhaust, Land, Isolation, Mode)
+E = TypeVar("E", Schedule, OnFailure, OnExhaust, Land, Isolation, Mode, Notable)
 T = TypeVar("T")
 Decode = Callable[[Any, str, Findings], Any]
 
@@ -135,7 +137,7 @@ def effective(sources: Iterable[Source]) -> dict[str, Setting]:
 def every_setting(settings: Mapping[str, Setting]) -> dict[str, Setting]:
     """All settings there are, in the order of the documentation; those that nobody set have the origin "default"."""
     config = RunConfig()
-    defaults = {name: getattr(config, "pool" if name == "agent" else name) for name in _DECODERS}
+    defaults = {name: getattr(config, "pool" if name == "agent" else name, None) for name in _DECODERS}
     return {name: settings.get(name) or Setting(value, DEFAULT) for name, value in defaults.items()}
 
 
@@ -143,6 +145,7 @@ def run_config(settings: Mapping[str, Setting], *, branch: str, cross_cutting: t
     """The run's configuration; the task list's own run-wide checks come after the repository's."""
     values = {name: setting.value for name, setting in settings.items()}
     checks = (*values.pop("cross_cutting", ()), *cross_cutting)
+    values.pop("notify", None)  # no matter of the run's, and its address may be a secret: not for the ledger
     pool = values.pop("agent", (Share("command"),))
     if "mode" in settings:
         values["backend"] = _backend_of(values.pop("mode"), settings)
@@ -261,6 +264,26 @@ def _table(value: Any, place: str, findings: Findings, decoders: Mapping[str, De
     return {key: one for key, one in decoded.items() if one is not None}
 
 
+def _notify(value: Any, place: str, findings: Findings) -> Notify | None:
+    table = {"command": value} if isinstance(value, str) else value
+    found_values = _table(table, place, findings, _NOTIFY)
+    if isinstance(table, dict) and table and not {"command", "url"} & set(table):
+        findings.problem(place, "names nobody who is to be told", "write command or url")
+    return Notify(**found_values) if found_values else None
+
+
+def _address(value: Any, place: str, findings: Findings) -> str | None:
+    address = decode_line(value, place, findings)
+    if address is not None and not address.startswith(("http://", "https://", "$")):
+        findings.problem(place, "is no address of the web", "write https://… or $NAME of a variable that holds it")
+        return None
+    return address
+
+
+def _notables(value: Any, place: str, findings: Findings) -> tuple[Notable, ...] | None:
+    return decode_list(value, place, findings, _choice(Notable), "kinds")
+
+
 def _pool(value: Any, place: str, findings: Findings) -> tuple[Share, ...] | None:
     text = decode_line(value, place, findings)
     if text is None:
@@ -324,6 +347,7 @@ _BACKENDS: Final = ("process", TMUX)
 _MOST_MONEY: Final = 1e9
 
 _AGENT: Final[dict[str, Decode]] = {"command": _words, "args": _words, "model": decode_line, "max_workers": _number(1)}
+_NOTIFY: Final[dict[str, Decode]] = {"command": _command, "url": _address, "on": _notables}
 _PRICE: Final[dict[str, Decode]] = {"input": _money, "cached": _money, "output": _money}
 
 _WORKTREE: Final[dict[str, Decode]] = {"setup": _commands, "copy": _paths, "link": _paths, "keep": _paths}
@@ -357,6 +381,7 @@ _DECODERS: Final[dict[str, Decode]] = {
     "max_tokens": decode_max_tokens,
     "on_exhaust": _choice(OnExhaust),
     "prices": _prices,
+    "notify": _notify,
     "max_file_bytes": _number(1),
     "merge_batch": _number(1),
     "keep": decode_flag,

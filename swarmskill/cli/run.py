@@ -22,7 +22,7 @@ from swarmskill.cli.options import (
     print_text,
     settings_folder,
 )
-from swarmskill.config import Mode, RunConfig
+from swarmskill.config import Mode, Notify, RunConfig
 from swarmskill.errors import Interrupted, Refused
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def run(
     wait: opt.WaitOption = False,
     keep_sessions: opt.KeepSessionsOption = None,
     bead_ids: opt.BeadIdsOption = None,
+    notify: opt.NotifyOption = None,
     keep: opt.KeepOption = None,
     dry_run: opt.DryRunOption = False,
     detach: DetachOption = False,
@@ -140,6 +141,7 @@ class Prepared:
     repository: Repository
     config: RunConfig
     base: str
+    notify: Notify | None = None
 
 
 def prepare(
@@ -167,7 +169,8 @@ def prepare(
     config = run_config(settings, branch=repository.branch, cross_cutting=listed.cross_cutting)
     if not hosted:
         config = settle_agents(listed, config)
-    return Prepared(repository, config, repository.resolve(base))
+    told = settings.get("notify")
+    return Prepared(repository, config, repository.resolve(base), told.value if told else None)
 
 
 def run_tasks(
@@ -191,7 +194,15 @@ def run_tasks(
     def drive(watcher: Watching) -> State:
         tasks, environment, home = listed.tasks, dict(os.environ), settings_folder()
         return start_run(
-            folder, ready.repository, tasks, ready.config, ready.base, watcher, environment, user_folder=home
+            folder,
+            ready.repository,
+            tasks,
+            ready.config,
+            ready.base,
+            watcher,
+            environment,
+            user_folder=home,
+            notify=ready.notify,
         )
 
     return show_run(folder, drive, as_json=as_json, view_of=view_of)

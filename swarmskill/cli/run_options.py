@@ -97,5 +97,11 @@ KeepSessionsOption = Annotated[
 BeadIdsOption = Annotated[
     str | None, typer.Option("--bead-ids", metavar="IDS", help="Run only these tasks of the list: 1,3,7.")
 ]
+NotifyOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COMMAND", help="Command that gets a JSON document on its standard input at failures and at the end."
+    ),
+]
 KeepOption = Annotated[bool | None, typer.Option("--keep", help="Keep every worktree.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the plan and start nothing.")]

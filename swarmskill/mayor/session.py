@@ -22,7 +22,7 @@ from swarmskill.backends.host import HOSTED
 from swarmskill.backends.process import ProcessBackend
 from swarmskill.backends.processes import identity
 from swarmskill.backends.tmux import TmuxBackend
-from swarmskill.config import RunConfig
+from swarmskill.config import Notify, RunConfig
 from swarmskill.core.effects import Await, BackOff
 from swarmskill.core.events import Event, LimitsChanged, RunResumed, RunStarted, StopRequested
 from swarmskill.core.progress import outstanding
@@ -40,6 +40,7 @@ from swarmskill.mayor.deadline import Deadline
 from swarmskill.mayor.isolation import CheckoutGuard
 from swarmskill.mayor.loop import WAKE, Mayor
 from swarmskill.mayor.merging import MERGED
+from swarmskill.mayor.notify import Notifier, remember
 from swarmskill.mayor.performer import ThreadedPerformer
 from swarmskill.mayor.refusals import explained
 from swarmskill.mayor.reload import Reload, Terminal
@@ -77,6 +78,7 @@ def start_run(
     environment: Mapping[str, str],
     *,
     user_folder: Path = _NOWHERE,
+    notify: Notify | None = None,
 ) -> State:
     """Run a task list to its end; `folder` names a new run, `base` is the commit to start from.
 
@@ -88,6 +90,8 @@ def start_run(
     repository.ensure_run_branch(folder.run_id, base)
     with explained(folder), Ledger(folder, _this_process()) as ledger:
         ledger.recover()
+        if notify is not None:
+            remember(folder, notify)
         return _drive(folder, repository, ledger, EMPTY, [first], watcher, environment, user_folder)
 
 
@@ -225,13 +229,19 @@ def _run_mayor(
     mayor = Mayor(
         book=ledger, watcher=watcher, requests=lambda: [*box.take(), *reload.take()], state=state, enough=enough
     )
+    notifier = Notifier(run, watcher.say)
     if handed is not None:
-        with closing(ThreadedPerformer(run, mayor.receive)) as performer:
+        with closing(notifier), closing(ThreadedPerformer(run, mayor.receive, [notifier.heard])) as performer:
             state = mayor.run(performer, first)
             box.settle()
         return state
     deadline = Deadline(mayor.receive, session, state.started_at, run.config.deadline)
-    with closing(deadline), closing(ThreadedPerformer(run, mayor.receive, [deadline.heard])) as performer:
+    listeners = [deadline.heard, notifier.heard]
+    with (
+        closing(deadline),
+        closing(notifier),
+        closing(ThreadedPerformer(run, mayor.receive, listeners)) as performer,
+    ):
         with _signals(mayor, session, watcher, reload):
             state = mayor.run(performer, first)
         box.settle()

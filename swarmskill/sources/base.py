@@ -15,13 +15,15 @@ class Loaded:
     """A list that was read, and who is to be told of completions if the user asks for that.
 
     `tracker` names one of `swarmskill.trackers`, "" where nothing can be written back, and `options` are
-    its own words. `file` is the absolute path of the file that it writes, "" for a list that is none.
+    its own words. `file` is the absolute path of the file that it writes, "" for a list that is none. A `shared`
+    list is told unless the user forbids it: others take tasks from it, and must see which are ours.
     """
 
     tasks: TaskList
     tracker: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
     file: str = ""
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from swarmskill.bd import issues_in
 from swarmskill.errors import InputError, UsageError
 from swarmskill.model import DEFAULT_PRIORITY, Task, TaskList
 from swarmskill.sources import fields
@@ -76,21 +77,17 @@ def issues_of(text: str, command: str) -> list[dict[str, Any]]:
         raise InputError(
             "did not print JSON", source=command, hint=f"look yourself: {command} --json; is bd the program of Beads?"
         ) from None
-    if isinstance(value, dict) and "data" in value and "id" not in value:
-        value = value["data"]
-    if isinstance(value, dict) and "id" not in value and isinstance(value.get("issues"), list):
-        value = value["issues"]
-    if value is None:
-        return []
-    listed = value if isinstance(value, list) else [value]
-    if not all(isinstance(issue, dict) and isinstance(issue.get("id"), str) for issue in listed):
+    listed = issues_in(value)
+    if listed is None:
         raise InputError(f"printed no issues, but {found(value)}", source=command, hint="update bd, and try again")
     return listed
 
 
 def parse(issues: Sequence[Mapping[str, Any]], name: str, *, chosen: bool = False) -> TaskList:
-    """Issues as tasks. With `chosen` all were asked for by id: what they wait for must be chosen or closed, and
-    an epic among them is refused rather than left out. Raises InputError.
+    """Issues as tasks. Raises InputError.
+
+    With `chosen` all were asked for by id: what they wait for must be chosen or closed, and an epic among them
+    is refused rather than left out.
     """
     findings = Findings(name, None, again="swarm plan --from beads")
     work = [issue for issue in issues if issue.get("issue_type") not in _NOT_WORK]
@@ -99,7 +96,9 @@ def parse(issues: Sequence[Mapping[str, Any]], name: str, *, chosen: bool = Fals
             continue
         kind = issue["issue_type"]
         if chosen:
-            findings.problem(issue["id"], f"is of the type {kind}: nobody can work on it", "name its children: bd children")
+            findings.problem(
+                issue["id"], f"is of the type {kind}: nobody can work on it", "name its children: bd children"
+            )
         else:
             findings.warn(issue["id"], f"is left out: it is of the type {kind}")
     ids = {issue["id"] for issue in work}
@@ -115,7 +114,7 @@ def parse(issues: Sequence[Mapping[str, Any]], name: str, *, chosen: bool = Fals
 
 
 def _loaded(tasks: TaskList) -> Loaded:
-    return Loaded(tasks, "beads")
+    return Loaded(tasks, "beads", shared=True)
 
 
 def _options(where: str) -> list[str]:
@@ -123,14 +122,14 @@ def _options(where: str) -> list[str]:
     for part in where.split(",") if where else ():
         key, _, value = part.strip().partition("=")
         if key not in _OPTIONS or not value:
-            raise UsageError(f"beads cannot be asked for {part.strip()!r}", hint="--from beads:epic=bd-12 (or label=, type=)")
+            raise UsageError(
+                f"beads cannot be asked for {part.strip()!r}", hint="--from beads:epic=bd-12 (or label=, type=)"
+            )
         words += [_OPTIONS[key], value]
     return words
 
 
-def _blockers(
-    issue: Mapping[str, Any], ids: set[str], findings: Findings, *, chosen: bool
-) -> list[tuple[str, str]]:
+def _blockers(issue: Mapping[str, Any], ids: set[str], findings: Findings, *, chosen: bool) -> list[tuple[str, str]]:
     """What the issue waits for, among the listed ones; an open one that is not chosen is a problem."""
     blockers = []
     for other, kind, status in _dependencies(issue):
@@ -139,7 +138,9 @@ def _blockers(
         if other in ids:
             blockers.append((other, issue["id"]))
         elif chosen and issue.get("status") not in _DONE:
-            findings.problem(issue["id"], f"waits for {other}, which is neither chosen nor closed", "choose it, too: --bead-ids")
+            findings.problem(
+                issue["id"], f"waits for {other}, which is neither chosen nor closed", "choose it, too: --bead-ids"
+            )
     return blockers
 
 

@@ -55,7 +55,7 @@ def read_document(path: str) -> Document:
 
 
 def read_text(path: str) -> str:
-    """The text of a file in UTF-8, without its byte order mark; "-" is standard input. Raises InputError, if empty too."""
+    """The text of a file without its byte order mark; "-" is standard input. Raises InputError, if it is empty, too."""
     source = STDIN if path == "-" else printable(path)
     text = _decode(_read(path, source), source)
     if not text.strip():

@@ -24,7 +24,9 @@ from swarmskill.sources.findings import Findings, found
 _FIELDS: Final = "number,title,body,state,labels,url"
 _LIMIT: Final = "1000"
 _WORDS: Final = "--from github:milestone=v2, or label=NAME, also with repo=OWNER/NAME behind a comma"
-_WAITS = re.compile(r"\b(?:blocked\s+by|depends\s+on|blocked-by)\b\s*:?\s*((?:(?:,|and|&|\s)*#\d{1,9}\b)+)", re.IGNORECASE)
+_WAITS = re.compile(
+    r"\b(?:blocked\s+by|depends\s+on|blocked-by)\b\s*:?\s*((?:(?:,|and|&|\s)*#\d{1,9}\b)+)", re.IGNORECASE
+)
 _NUMBER = re.compile(r"#(\d{1,9})\b")
 _REFERENCE = re.compile(r"(?:#(\d{1,9})|https://[^\s/]+/[^\s/]+/[^\s/]+/issues/(\d{1,9}))\b")
 
@@ -75,7 +77,9 @@ def read_issues(text: str) -> list[dict[str, Any]]:
     value: Any = None
     with suppress(ValueError, RecursionError):
         value = json.loads(text)
-    if not isinstance(value, list) or not all(isinstance(one, dict) and isinstance(one.get("number"), int) for one in value):
+    if not isinstance(value, list) or not all(
+        isinstance(one, dict) and isinstance(one.get("number"), int) for one in value
+    ):
         hint = "update gh, or look yourself: gh issue list --json number,title"
         raise InputError(f"printed no list of issues, but {found(value)}", source="gh issue list", hint=hint)
     return value
@@ -100,7 +104,8 @@ def parse(issues: Sequence[Mapping[str, Any]], name: str, others: Mapping[str, s
         if issue.items and not issue.done:
             findings.warn(f"#{issue.number}", "tracks other issues and is not worked on itself")
     nodes = [
-        Node(issue.number, f"#{issue.number}", [(one, f"#{issue.number}") for one in _expanded(issue, read)]) for issue in work
+        Node(issue.number, f"#{issue.number}", [(one, f"#{issue.number}") for one in _expanded(issue, read)])
+        for issue in work
     ]
     by_id = check_ids(nodes, findings)
     link(nodes, by_id, findings)
@@ -148,7 +153,9 @@ def _set_aside(
     while grown:
         grown = False
         for issue in work:
-            waits = next((one for one in _expanded(issue, read, every=True) if one in open_others or one in aside), None)
+            waits = next(
+                (one for one in _expanded(issue, read, every=True) if one in open_others or one in aside), None
+            )
             if waits is None or issue.done or issue.number in aside:
                 continue
             aside.add(issue.number)

@@ -20,7 +20,9 @@ _BARE = frozenset(
 
 _NAMES = frozenset({"Dockerfile", "Makefile", "Justfile", "Procfile", "Gemfile", ".gitignore", ".dockerignore", ".env"})
 
-_READ: Final = frozenset({"per", "from", "see", "follow", "following", "against", "read", "reads", "run", "using", "with"})
+_READ: Final = frozenset(
+    {"per", "from", "see", "follow", "following", "against", "read", "reads", "run", "using", "with"}
+)
 """Words before a path that is read, not written: "run quickstart.md", "per contracts/users.md"."""
 
 _PLACEHOLDER = re.compile(r"\[[A-Z][A-Za-z ]*\]|[<>{}|$*?=@#]|://")

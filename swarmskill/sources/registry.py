@@ -74,7 +74,7 @@ def load_from(given: str, edge: Edge) -> Loaded:
 
 
 def recognised(path: str, edge: Edge) -> Source:
-    """The one kind that a file or folder can be, by its content. Raises InputError if it is none, or could be several."""
+    """The kind that a file or folder is, by its content. Raises InputError if it is none."""
     if path == "-" or os.path.isdir(path):
         return find_source("tasks")
     text = edge.read(path)

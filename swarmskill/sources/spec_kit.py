@@ -15,12 +15,14 @@ from swarmskill.model import Task, TaskList
 from swarmskill.sources.base import Edge, Loaded
 from swarmskill.sources.edges import Node, check_cycles, check_ids, link
 from swarmskill.sources.fields import decode_line
-from swarmskill.sources.findings import Findings, show
+from swarmskill.sources.findings import Findings
 from swarmskill.sources.mentions import mentioned_paths
 
 _TASK = re.compile(r"\**(?P<id>T(?:\d{1,6}[a-z]?|X{2,3}))\**[:.]?\s+(?P<rest>.*)")
 _MARK = re.compile(r"\[(?P<mark>P|US\d+|[A-Z]{2,8}\d*)\]\s*")
-_DEPENDS = re.compile(r"depends\s+on\s+(T\d{1,6}[a-z]?(?:(?:\s*,\s*|\s+and\s+|\s*,\s*and\s+|\s*&\s*)T\d{1,6}[a-z]?)*)", re.I)
+_DEPENDS = re.compile(
+    r"depends\s+on\s+(T\d{1,6}[a-z]?(?:(?:\s*,\s*|\s+and\s+|\s*,\s*and\s+|\s*&\s*)T\d{1,6}[a-z]?)*)", re.IGNORECASE
+)
 _ID = re.compile(r"T\d{1,6}[a-z]?")
 _DESIGN: Final = frozenset({"plan.md", "spec.md", "research.md", "data-model.md", "quickstart.md", "tasks.md"})
 """What spec-kit wrote before there were tasks: it is read, so that no task's manifest is made of it."""
@@ -113,7 +115,9 @@ def _read_items(text: str, findings: Findings) -> list[_Item]:
             findings.warn(f"line {part.line}", "a box without an id such as T001 is no task, and is left alone")
             continue
         if not task["id"][1].isdigit():
-            findings.problem(f"line {part.line}", f"{task['id']} stands for a number", "give the task one, such as T042")
+            findings.problem(
+                f"line {part.line}", f"{task['id']} stands for a number", "give the task one, such as T042"
+            )
             continue
         marks, rest = _split_marks(task["rest"])
         if "P" not in marks or serial:
@@ -158,7 +162,9 @@ def _make_task(item: _Item, blockers: tuple[str, ...], name: str, findings: Find
     about = [f"{item.text}", "", f"This is task {item.task_id} of {name}."]
     about += [f"Phase: {item.phase}."] if item.phase else []
     about += [f"User story: {story}."] if story else []
-    about.append(f"Before you begin, read what there is of plan.md, spec.md and the other design documents in {folder or '.'}/.")
+    about.append(
+        f"Before you begin, read what there is of plan.md, spec.md and the other design documents in {folder or '.'}/."
+    )
     about.append(f"Do this one task. Do not tick its box, and do not change {name}.")
     metadata = {"phase": item.phase, "story": story, "parallel": "P" in item.marks, "line": item.box.line}
     return Task(

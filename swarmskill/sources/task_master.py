@@ -91,7 +91,9 @@ def parse(root: Any, name: str, tag: str) -> TaskList:
     kept = [(leaf, node) for leaf, node in zip(leaves, nodes, strict=True) if leaf.task_id not in aside]
     if not kept and not findings.found:
         findings.problem(place, "there is no task to be done", "add one: task-master add-task --prompt '...'")
-    tasks = tuple(_make_task(leaf, tuple(one for one in node.blockers if one not in aside), findings) for leaf, node in kept)
+    tasks = tuple(
+        _make_task(leaf, tuple(one for one in node.blockers if one not in aside), findings) for leaf, node in kept
+    )
     findings.refuse()
     return TaskList(tasks, (), findings.warnings, name)
 
@@ -120,15 +122,21 @@ def _current_tag(root: Any, path: str, edge: Edge) -> str:
 def _tags(root: Any) -> dict[str, Any]:
     if not isinstance(root, dict) or isinstance(root.get("tasks"), list):
         return {}
-    return {tag: value for tag, value in root.items() if isinstance(value, dict) and isinstance(value.get("tasks"), list)}
+    return {
+        tag: value for tag, value in root.items() if isinstance(value, dict) and isinstance(value.get("tasks"), list)
+    }
 
 
 def _is_task_master(root: Any) -> bool:
     if _tags(root):
         return True
     tasks = root.get("tasks") if isinstance(root, dict) else None
-    return bool(tasks) and isinstance(tasks, list) and all(
-        isinstance(task, dict) and "title" in task and "subject" not in task and "status" in task for task in tasks
+    return (
+        bool(tasks)
+        and isinstance(tasks, list)
+        and all(
+            isinstance(task, dict) and "title" in task and "subject" not in task and "status" in task for task in tasks
+        )
     )
 
 
@@ -216,7 +224,9 @@ def _put_aside(leaves: list[_Entry], nodes: list[Node], aside: set[str], finding
     """Leave out what is deferred, cancelled, blocked or in review, and what waits for it; each is told."""
     by_id = {leaf.task_id: leaf for leaf in leaves}
     for task_id in sorted(aside):
-        findings.warn(by_id[task_id].place, f"task {task_id} is left out: its status is {show(_told_status(by_id[task_id]))}")
+        findings.warn(
+            by_id[task_id].place, f"task {task_id} is left out: its status is {show(_told_status(by_id[task_id]))}"
+        )
     grown = True
     while grown:
         grown = False

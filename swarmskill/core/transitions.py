@@ -19,9 +19,9 @@ Laws:
 
 A task goes waiting -> ready -> assigned -> running -> validating -> integrating -> ended; a failed
 attempt goes back to ready until its retries are used up. Each event has one handler, which returns
-None when the event changes nothing. A run's tracker is told of each end that was not skipped or cancelled;
-its answer changes no outcome, and the run is not over before it has answered all. After each change `progress.proceed` starts what may start now
-and moves the run towards its end.
+None when the event changes nothing. After each change `progress.proceed` starts what may start now
+and moves the run towards its end. A run's tracker is told of each end that was not skipped or
+cancelled; its answer changes no outcome, and the run is not over before it has answered all.
 """
 
 from __future__ import annotations

@@ -10,15 +10,15 @@ from swarmskill.errors import InputError, UsageError
 from swarmskill.sources.base import Edge, Loaded, Source
 
 BUILT_IN: Final = {
-    "tasks": "swarmskill.sources.tasks",
     "beads": "swarmskill.sources.beads",
     "claude": "swarmskill.sources.claude",
     "spec-kit": "swarmskill.sources.spec_kit",
     "task-master": "swarmskill.sources.task_master",
     "github": "swarmskill.sources.github",
     "checklist": "swarmskill.sources.checklist",
+    "tasks": "swarmskill.sources.tasks",
 }
-"""Name -> module, whose SOURCE it is. One line for each kind. The first that recognises a file has it."""
+"""Name -> module, whose SOURCE it is. One line for each kind. The first that recognises a file has it, `tasks` last."""
 
 GROUP: Final = "swarmskill.sources"
 """Entry points of this group in other packages name a Source: `mine = "mypackage.source:SOURCE"`."""
@@ -78,8 +78,7 @@ def recognised(path: str, edge: Edge) -> Source:
     if path == "-" or os.path.isdir(path):
         return find_source("tasks")
     text = edge.read(path)
-    for name in source_names():
-        source = find_source(name)
+    for source in map(find_source, [*(name for name in source_names() if name != "tasks"), "tasks"]):
         if source.recognises(path, text):
             return source
     hint = f"name its kind, as in --from spec-kit:{path}; {_forms()}"

@@ -22,14 +22,8 @@ class TaskFile:
         return Loaded(load_tasks(where, repo_top=edge.top))
 
     def recognises(self, path: str, text: str) -> bool:
-        """A YAML file, or JSON in which nothing speaks for another tool."""
-        suffix = os.path.splitext(path)[1].lower()
-        if suffix in (".yaml", ".yml"):
-            return True
-        json_like = suffix == ".json" or (suffix not in (".md", ".markdown") and text.lstrip()[:1] in ("[", "{"))
-        from swarmskill.sources.task_master import SOURCE
-
-        return json_like and not SOURCE.recognises(path, text)
+        """Whatever is no Markdown. It is asked last, so nobody else's."""
+        return os.path.splitext(path)[1].lower() not in (".md", ".markdown")
 
 
 SOURCE = TaskFile()

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from swarmskill.model import Answer, Reply
@@ -16,12 +17,9 @@ _SAID = 300
 
 def ask(desk: Desk, argv: Sequence[str]) -> tuple[Called, str]:
     """Run a program; how it ended, and all that it printed, however much that was."""
-    before = desk.log.stat().st_size if desk.log.exists() else 0
     called = desk.run(argv, timeout=CALL_TIMEOUT)
     try:
-        with desk.log.open("rb") as file:
-            file.seek(before)
-            printed = file.read().decode("utf-8", errors="replace")
+        printed = Path(called.log).read_text(encoding="utf-8", errors="replace") if called.log else ""
     except OSError:
         printed = ""
     return called, printed or called.output
@@ -42,12 +40,12 @@ def documents(printed: str) -> Iterator[Any]:
         at = len(printed) if newline < 0 else newline + 1
 
 
-def failed(called: Called, printed: str, desk: Desk, what: str, reply: Reply = Reply.FAILED) -> Answer:
+def failed(called: Called, printed: str, what: str, reply: Reply = Reply.FAILED) -> Answer:
     """The answer for a call that did not do `what` it should have."""
     if called.cannot_start:
         return Answer(reply, f"{what}: {called.cannot_start}")
     said = "no answer in time" if called.timed_out else "; ".join(printed.split("\n")[-4:]).strip("; ")[:_SAID]
-    return Answer(reply, f"{what}: {said or f'exit code {called.exit_code}'}", called.exit_code, str(desk.log))
+    return Answer(reply, f"{what}: {said or f'exit code {called.exit_code}'}", called.exit_code, called.log)
 
 
 def not_on_path(program: str, environment: Mapping[str, str]) -> Missing | None:

@@ -61,18 +61,23 @@ class Called(Protocol):
     def cannot_start(self) -> str:
         """Why there was no process."""
 
+    @property
+    def log(self) -> str:
+        """The file in the run's folder that keeps all that this call printed."""
+
 
 class CallLost(Exception):
     """The program vanished, and nobody knows how it ended. Trackers let it pass: they are asked again."""
 
 
 class CallProgram(Protocol):
-    """Runs a tracker's program to its end, in the user's checkout, ended when the mayor dies."""
+    """Runs a tracker's program to its end, in the user's checkout. When the mayor dies it is ended, too."""
 
     def __call__(self, argv: Sequence[str], *, timeout: float) -> Called:
         """Run an argument list without a shell, with no input. Values that look secret are masked in its output.
 
-        After `timeout` seconds it is ended with all that it started. Raises CallLost only.
+        After `timeout` seconds it is ended with all that it started. Raises CallLost, or what ends this
+        mayor's work, which no tracker may catch.
         """
 
 
@@ -80,13 +85,11 @@ class CallProgram(Protocol):
 class Desk:
     """What a tracker is lent for one call.
 
-    `top` is the user's checkout, `log` the file in the run's folder that keeps what `run` printed; several
-    calls of `run` append to it. `environment` is the mayor's own.
+    `top` is the user's checkout, `environment` what the programs see: the mayor's own without git's.
     """
 
     run: CallProgram
     top: Path
-    log: Path
     environment: Mapping[str, str] = field(repr=False)
 
 

@@ -41,14 +41,14 @@ class Beads:
             return Answer(Reply.ACCEPTED)
         called, printed = ask(desk, ["bd", "update", task.id, "--claim", "--append-notes", note, "--json"])
         if called.exit_code or called.cannot_start:
-            return failed(called, printed, desk, "bd did not let us claim it", Reply.REFUSED)
+            return failed(called, printed, "bd did not let us claim it", Reply.REFUSED)
         issue = _issue_in(printed, task.id) or _show(task.id, desk)
         if issue.get("status") != "in_progress":
             status = issue.get("status", "nobody knows what")
             return Answer(
-                Reply.REFUSED, f"bd says that it is {status}, after our claim", called.exit_code, str(desk.log)
+                Reply.REFUSED, f"bd says that it is {status}, after our claim", called.exit_code, called.log
             )
-        return Answer(Reply.ACCEPTED, "", called.exit_code, str(desk.log))
+        return Answer(Reply.ACCEPTED, "", called.exit_code, called.log)
 
     def tell(self, ending: TaskEnding, desk: Desk) -> Answer:
         """Close a completed issue, give a lost one back, and say of any other what went wrong."""
@@ -63,15 +63,15 @@ class Beads:
     def _close(self, ending: TaskEnding, desk: Desk) -> Answer:
         bead = ending.task.id
         if ending.again and _show(bead, desk).get("status") == "closed":
-            return Answer(Reply.ACCEPTED, log=str(desk.log))
+            return Answer(Reply.ACCEPTED)
         reason = f"swarm run {ending.run_id}, commit {ending.commit}"
         called, printed = ask(desk, ["bd", "close", bead, "--reason", reason, "--json"])
         closed = _issue_in(printed, bead)
         if closed is not None and closed.get("status", "closed") == "closed" and not called.exit_code:
-            return Answer(Reply.ACCEPTED, "", called.exit_code, str(desk.log))
+            return Answer(Reply.ACCEPTED, "", called.exit_code, called.log)
         if _show(bead, desk).get("status") == "closed":
-            return Answer(Reply.ACCEPTED, "", called.exit_code, str(desk.log))
-        return failed(called, printed, desk, "bd did not close it", Reply.REFUSED)
+            return Answer(Reply.ACCEPTED, "", called.exit_code, called.log)
+        return failed(called, printed, "bd did not close it", Reply.REFUSED)
 
     def _escalate(self, ending: TaskEnding, desk: Desk) -> Answer:
         bead = ending.task.id
@@ -81,14 +81,14 @@ class Beads:
             text = f"{mark}. {ending.detail[:_DETAIL]}".strip()
             called, printed = ask(desk, ["bd", "comments", "add", bead, text])
             if called.exit_code or called.cannot_start:
-                return failed(called, printed, desk, "bd did not take our comment")
+                return failed(called, printed, "bd did not take our comment")
         return self._update(ending, desk, ["--status", "blocked", "--add-label", LABEL])
 
     def _update(self, ending: TaskEnding, desk: Desk, words: list[str]) -> Answer:
         called, printed = ask(desk, ["bd", "update", ending.task.id, *words, "--json"])
         if called.exit_code or called.cannot_start:
-            return failed(called, printed, desk, "bd did not update it")
-        return Answer(Reply.ACCEPTED, "", called.exit_code, str(desk.log))
+            return failed(called, printed, "bd did not update it")
+        return Answer(Reply.ACCEPTED, "", called.exit_code, called.log)
 
 
 def make(options: Mapping[str, str]) -> Beads:

@@ -41,22 +41,22 @@ class GitHub:
             return self._close(ending, desk, seen)
         mark = f"swarm run {ending.run_id}, attempt {ending.attempt}: {ending.outcome}"
         if any(mark in str(one.get("body", "")) for one in seen.get("comments", ()) if isinstance(one, dict)):
-            return Answer(Reply.ACCEPTED, log=str(desk.log))
+            return Answer(Reply.ACCEPTED)
         called, printed = self._ask(desk, "comment", ending.task.id, "--body", f"{mark}\n\n{ending.detail[:_DETAIL]}")
         if called.exit_code or called.cannot_start:
-            return failed(called, printed, desk, "gh did not comment it")
-        return Answer(Reply.ACCEPTED, "", called.exit_code, str(desk.log))
+            return failed(called, printed, "gh did not comment it")
+        return Answer(Reply.ACCEPTED, "", called.exit_code, called.log)
 
     def _close(self, ending: TaskEnding, desk: Desk, seen: Mapping[str, Any]) -> Answer:
         if seen.get("state") == "CLOSED":
-            return Answer(Reply.ACCEPTED, log=str(desk.log))
+            return Answer(Reply.ACCEPTED)
         comment = f"Completed by swarm run {ending.run_id} in commit {ending.commit}."
         called, printed = self._ask(desk, "close", ending.task.id, "--reason", "completed", "--comment", comment)
         if called.exit_code or called.cannot_start:
-            return failed(called, printed, desk, "gh did not close it")
+            return failed(called, printed, "gh did not close it")
         if self._view(ending.task.id, desk).get("state") != "CLOSED":
-            return failed(called, printed, desk, "gh says that it closed it, but it is open", Reply.REFUSED)
-        return Answer(Reply.ACCEPTED, "", called.exit_code, str(desk.log))
+            return failed(called, printed, "gh says that it closed it, but it is open", Reply.REFUSED)
+        return Answer(Reply.ACCEPTED, "", called.exit_code, called.log)
 
     def _view(self, number: str, desk: Desk) -> dict[str, Any]:
         _, printed = self._ask(desk, "view", number, "--json", "state,comments")

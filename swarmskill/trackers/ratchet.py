@@ -59,12 +59,12 @@ class Ratchet:
         values = {"id": ending.task.id, "quest": quest_of(ending.task.id)}
         values |= {"commit": ending.commit, "run": ending.run_id}
         argv = [_filled(word, values) for word in self.words]
-        return self._answer(desk.run(argv, timeout=self.timeout), desk)
+        return self._answer(desk.run(argv, timeout=self.timeout))
 
-    def _answer(self, called: Called, desk: Desk) -> Answer:
+    def _answer(self, called: Called) -> Answer:
         if called.cannot_start:
             return Answer(Reply.FAILED, f"{self.words[0]} cannot be started: {called.cannot_start}")
-        log, said = str(desk.log), _last_lines(called.output)
+        log, said = called.log, _last_lines(called.output)
         if called.timed_out:
             return Answer(Reply.FAILED, f"no answer within {self.timeout:g} s", called.exit_code, log)
         reply = _REPLIES.get(called.exit_code, Reply.FAILED)

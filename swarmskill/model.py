@@ -125,12 +125,19 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class TaskList:
-    """What a source read: tasks in the order of the file, run-wide checks, and warnings to show."""
+    """What a source read: tasks in the order of the file, run-wide checks, and warnings to show.
+
+    `tracker` is who is told of completions, "" for nobody, and `tracker_options` are its own words. `file` is the
+    absolute path of the file that it writes them to, "" if it is none.
+    """
 
     tasks: tuple[Task, ...]
     cross_cutting: tuple[Check, ...] = ()
     warnings: tuple[str, ...] = ()
     source: str = ""
+    tracker: str = ""
+    tracker_options: Mapping[str, str] = field(default_factory=dict)
+    file: str = ""
 
 
 class Claim(StrEnum):

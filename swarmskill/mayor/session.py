@@ -185,7 +185,7 @@ def _drive(
             handed,
             commands,
             environment,
-            guard=CheckoutGuard(repository, folder, config.isolation, no_gc),
+            guard=CheckoutGuard(repository, folder, config.isolation, no_gc, ours=config.list_file),
             branch=RunBranch(repository, folder.run_id, head, watcher.say),
             no_gc=no_gc,
             accounts=accounts,

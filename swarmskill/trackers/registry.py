@@ -10,6 +10,10 @@ from swarmskill.trackers.base import MakeTracker, Tracker
 
 BUILT_IN = {
     "ratchet": "swarmskill.trackers.ratchet",
+    "beads": "swarmskill.trackers.beads",
+    "github": "swarmskill.trackers.github",
+    "checkbox": "swarmskill.trackers.checkbox",
+    "status": "swarmskill.trackers.status",
 }
 """Name -> module, whose `make` makes it. One line for each tracker."""
 

@@ -82,6 +82,8 @@ class Oracle:
 
     def _check_failure(self, before: State, event: ev.Event, after: State) -> bool:
         """Also takes the event into the accounts. Tells whether an agent reached the cap that the run gave it."""
+        if isinstance(event, ev.RetryRequested) and before.tasks[event.task].outcome is Outcome.COMPLETED:
+            return False  # only the tracker is asked again
         if not isinstance(event, ev.AttemptEvent) or isinstance(event, ev.RetryRequested):
             self.accounts.take(event)
             return False

@@ -7,7 +7,6 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-
 _TEMPORARY = ".tmp"
 
 

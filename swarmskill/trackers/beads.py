@@ -45,9 +45,7 @@ class Beads:
         issue = _issue_in(printed, task.id) or _show(task.id, desk)
         if issue.get("status") != "in_progress":
             status = issue.get("status", "nobody knows what")
-            return Answer(
-                Reply.REFUSED, f"bd says that it is {status}, after our claim", called.exit_code, called.log
-            )
+            return Answer(Reply.REFUSED, f"bd says that it is {status}, after our claim", called.exit_code, called.log)
         return Answer(Reply.ACCEPTED, "", called.exit_code, called.log)
 
     def tell(self, ending: TaskEnding, desk: Desk) -> Answer:

@@ -112,7 +112,8 @@ def load_wave_list(wave: Wave, *, tasks: str = "", origin: str = "", start: bool
 def load_list(tasks: str, *, origin: str = "", bead_ids: str | None = None, write_back: bool | None = None) -> TaskList:
     """The list that the arguments name, for the repository around the current folder, if there is one.
 
-    `tasks` is a file, `origin` what `--from` says. Warnings go to standard error. Raises UsageError, InputError, Refused.
+    `tasks` is a file, `origin` what `--from` says. Warnings go to standard error.
+    Raises UsageError, InputError, Refused.
     """
     from swarmskill.sources.choosing import choose_tasks
     from swarmskill.sources.edge import real_edge

@@ -73,10 +73,8 @@ def _failed(state: State, look: Look) -> Iterator[str]:
     own = [i for i in ended if state.tasks[i].standing not in (Outcome.SKIPPED, Outcome.CANCELLED)]
     for task_id in own[:_MOST]:
         task = state.tasks[task_id]
-        yield (
-            look.fit(f"{task_id} {task.standing}: {why_ended(task) if task.answer else task.detail}", look.width or 200)
-            + f"  # {commands.why(task_id)}"
-        )
+        why = why_ended(task) if task.answer else task.detail
+        yield look.fit(f"{task_id} {task.standing}: {why}", look.width or 200) + f"  # {commands.why(task_id)}"
     if len(own) > _MOST:
         yield f"... and {len(own) - _MOST} more: {commands.on_run('status', state.run_id)}"
 

@@ -127,7 +127,7 @@ class RunConfig:
     `branch` is the user's branch to land on, "" with a detached HEAD.
     `tracker` names who is told when a task has ended, "" for nobody; `tracker_options` are its own words.
     `list_file` is the file in the repository that the tracker writes to, "" for none: what workers make of it is
-    not taken, so that nothing is in the way of the landing.
+    not taken, so that nothing is in the way of the landing. `left_out` names what the task list has besides.
     With `keep_sessions` the tmux windows of completed tasks stay, too.
     `env` names the variables of the mayor's environment that workers may see; None means all
     but those that are never passed on. At most `merge_batch` accepted attempts are checked together
@@ -160,6 +160,7 @@ class RunConfig:
     tracker: str = ""
     tracker_options: Mapping[str, str] = field(default_factory=dict)
     list_file: str = ""
+    left_out: tuple[str, ...] = ()
     cross_cutting: tuple[Check, ...] = ()
     worktree: WorktreeSetup = WorktreeSetup()
     env: tuple[str, ...] | None = None

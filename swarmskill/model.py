@@ -128,7 +128,8 @@ class TaskList:
     """What a source read: tasks in the order of the file, run-wide checks, and warnings to show.
 
     `tracker` is who is told of completions, "" for nobody, and `tracker_options` are its own words. `file` is the
-    absolute path of the file that it writes them to, "" if it is none.
+    absolute path of the file that it writes them to, "" if it is none. `left_out` names what the list has besides and
+    is never run, a line each.
     """
 
     tasks: tuple[Task, ...]
@@ -138,6 +139,7 @@ class TaskList:
     tracker: str = ""
     tracker_options: Mapping[str, str] = field(default_factory=dict)
     file: str = ""
+    left_out: tuple[str, ...] = ()
 
 
 class Claim(StrEnum):

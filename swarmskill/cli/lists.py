@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from swarmskill.config import RunConfig
     from swarmskill.model import TaskList
     from swarmskill.sources.base import Edge, Loaded
+
+RATCHET: Final = "ratchet"
+"""The tracker of a wave."""
 
 FromOption = Annotated[
     str,
@@ -38,6 +41,72 @@ BeadIdsOption = Annotated[
     str | None,
     typer.Option("--bead-ids", metavar="IDS", help="Run only these tasks of the list; without a list, these beads."),
 ]
+
+
+FromWaveOption = Annotated[
+    str,
+    typer.Option(
+        "--from-wave", metavar="FILE", help="Run the wave of this file and ratchet what completes; - reads stdin."
+    ),
+]
+RatchetCmdOption = Annotated[
+    str | None,
+    typer.Option(
+        "--ratchet-cmd",
+        metavar="COMMAND",
+        help="Program that is told of each completed task: 'prog {id} {quest} {commit} {run}'."
+        " [ol hero ratchet {id} --quest {quest}]",
+    ),
+]
+RatchetTimeoutOption = Annotated[
+    str | None, typer.Option("--ratchet-timeout", metavar="TIME", help="Of one call of the ratchet. [60s]")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """What the options say about a wave file; `file` is "" where there is none."""
+
+    file: str = ""
+    command: str | None = None
+    timeout: str | None = None
+
+    @property
+    def options(self) -> dict[str, str]:
+        """The ratchet's own words."""
+        given = {"command": self.command, "timeout": None if self.timeout is None else _seconds(self.timeout)}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+def _seconds(text: str) -> str:
+    """The time as seconds. Raises InputError."""
+    from swarmskill.sources.fields import decode_timeout
+    from swarmskill.sources.findings import Findings
+    from swarmskill.sources.words import maybe_seconds
+
+    findings = Findings("--ratchet-timeout", again="swarm run --help")
+    seconds = decode_timeout(maybe_seconds(text), "", findings)
+    findings.refuse()
+    return str(seconds)
+
+
+def load_wave_list(wave: Wave, *, tasks: str = "", origin: str = "", start: bool = True) -> TaskList:
+    """The list of a wave file, whose completions are ratcheted.
+
+    To `start` it the ratchet's program must be there, which is looked at first. Raises UsageError, InputError, Refused.
+    """
+    from swarmskill.sources.wave import load_wave
+    from swarmskill.trackers.registry import find_tracker
+
+    if tasks or origin:
+        raise UsageError("there are two task lists", hint=f"leave out {tasks or '--from'} or --from-wave")
+    tracker = find_tracker(RATCHET, wave.options)
+    if start and (missing := tracker.missing(os.environ)):
+        raise Refused(missing.problem, hint=missing.hint)
+    listed = load_wave(wave.file, repo_top=_top())
+    for warning in listed.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    return replace(listed, tracker=RATCHET, tracker_options=wave.options)
 
 
 def load_list(tasks: str, *, origin: str = "", bead_ids: str | None = None, write_back: bool | None = None) -> TaskList:
@@ -66,7 +135,8 @@ def with_tracker(config: RunConfig, listed: TaskList, top: Path) -> RunConfig:
         return config
     inside = os.path.relpath(listed.file, os.path.realpath(top)) if listed.file else ""
     file = "" if inside.startswith("..") or not Path(listed.file).is_file() else inside
-    return replace(config, tracker=listed.tracker, tracker_options=dict(listed.tracker_options), list_file=file)
+    config = replace(config, tracker=listed.tracker, tracker_options=dict(listed.tracker_options), list_file=file)
+    return replace(config, left_out=listed.left_out)
 
 
 def _load(tasks: str, origin: str, ids: list[str] | None, edge: Edge) -> Loaded:
@@ -78,7 +148,7 @@ def _load(tasks: str, origin: str, ids: list[str] | None, edge: Edge) -> Loaded:
     if origin:
         return load_from(origin, edge)
     if ids is None:
-        raise UsageError("no task list is named", hint="name a file, or use --from or --bead-ids")
+        raise UsageError("no task list is named", hint="name a file, or use --from, --from-wave or --bead-ids")
     return load_beads(ids, edge)
 
 

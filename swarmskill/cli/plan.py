@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from swarmskill.cli.lists import BeadIdsOption, FromOption, load_list
+from swarmskill.cli.lists import BeadIdsOption, FromOption, FromWaveOption, Wave, load_list, load_wave_list
 from swarmskill.cli.options import JsonOption, print_json, print_text
 from swarmskill.cli.run_options import Tasks
 
@@ -27,6 +27,7 @@ class Form(StrEnum):
 def plan(
     tasks: Tasks = "",
     from_: FromOption = "",
+    from_wave: FromWaveOption = "",
     bead_ids: BeadIdsOption = None,
     form: Annotated[Form, typer.Option("--format", help="How to print it.")] = Form.TEXT,
     json: JsonOption = False,
@@ -35,6 +36,9 @@ def plan(
 
     Example: swarm plan tasks.json --format mermaid
     """
+    if from_wave:
+        listed = load_wave_list(Wave(from_wave), tasks=tasks, origin=from_, start=False)
+        return print_plan(listed, Form.JSON if json else form)
     return print_plan(load_list(tasks, origin=from_, bead_ids=bead_ids), Form.JSON if json else form)
 
 

@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from swarmskill.cli import run_options as opt
-from swarmskill.cli.lists import BeadIdsOption, FromOption, WriteBackOption, load_list, with_tracker
+from swarmskill.cli.lists import (
+    BeadIdsOption,
+    FromOption,
+    FromWaveOption,
+    RatchetCmdOption,
+    RatchetTimeoutOption,
+    Wave,
+    WriteBackOption,
+    load_list,
+    load_wave_list,
+    with_tracker,
+)
 from swarmskill.cli.options import (
     DetachOption,
     JsonOption,
@@ -24,7 +35,9 @@ from swarmskill.cli.options import (
     print_text,
 )
 from swarmskill.config import Mode, RunConfig
-from swarmskill.errors import Interrupted
+from swarmskill.errors import Interrupted, UsageError
+from swarmskill.sources.choosing import choose_tasks
+from swarmskill.sources.words import split_words
 
 if TYPE_CHECKING:
     from swarmskill.cli.detach import ViewOf
@@ -39,6 +52,9 @@ def run(
     tasks: opt.Tasks = "",
     from_: FromOption = "",
     write_back: WriteBackOption = None,
+    from_wave: FromWaveOption = "",
+    ratchet_cmd: RatchetCmdOption = None,
+    ratchet_timeout: RatchetTimeoutOption = None,
     agent: opt.AgentOption = None,
     model: opt.ModelOption = None,
     agent_cmd: opt.AgentCmdOption = None,
@@ -92,10 +108,22 @@ def run(
         "keep_sessions": keep_sessions,
         "keep": keep,
     }
-    listed = load_list(tasks, origin=from_, bead_ids=bead_ids, write_back=write_back)
+    wave = Wave(from_wave, ratchet_cmd, ratchet_timeout)
+    listed = _load(wave, tasks, from_, bead_ids, write_back)
     if dry_run:
         return _show_plan(listed, flags, base, as_json=json)
     return _go(listed, flags, base, wait=wait, detach=detach, as_json=json)
+
+
+def _load(wave: Wave, tasks: str, origin: str, bead_ids: str | None, write_back: bool | None) -> TaskList:
+    if not wave.file:
+        if wave.options:
+            raise UsageError(
+                "only a wave is ratcheted", hint="add --from-wave FILE, or leave the ratchet's options out"
+            )
+        return load_list(tasks, origin=origin, bead_ids=bead_ids, write_back=write_back)
+    listed = load_wave_list(wave, tasks=tasks, origin=origin)
+    return listed if bead_ids is None else choose_tasks(listed, split_words(bead_ids))
 
 
 def _go(listed: TaskList, flags: dict[str, Any], base: str, *, wait: bool, detach: bool, as_json: bool) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,10 +18,11 @@ from typing import Any
 from swarmskill.agents.environment import worker_environment
 from swarmskill.backends.base import JobLost
 from swarmskill.codec import dump_json, load_json
+from swarmskill.config import RunConfig
 from swarmskill.core.effects import Track
 from swarmskill.core.events import Tracked
 from swarmskill.core.state import State
-from swarmskill.errors import SwarmError
+from swarmskill.errors import Refused, SwarmError
 from swarmskill.mayor.context import RunContext
 from swarmskill.model import Answer, Outcome, Reply, Task
 from swarmskill.places import safe_key
@@ -31,6 +32,16 @@ from swarmskill.writing import replace_file
 
 _TRIES = 3
 """Calls whose program vanishes before one counts as failed."""
+
+
+def refuse_missing(config: RunConfig, environment: Mapping[str, str]) -> None:
+    """Raise Refused, before anything is begun, if the run's tracker cannot be told anything here."""
+    if not config.tracker:
+        return
+    missing = find_tracker(config.tracker, config.tracker_options).missing(environment)
+    if missing is not None:
+        raise Refused(missing.problem, hint=missing.hint)
+
 
 Ask = Callable[[bool, Desk], Answer]
 

@@ -17,6 +17,10 @@ from swarmskill.sources.findings import Findings, found, kind, pointer, show
 from swarmskill.sources.manifests import decode_path
 
 _EXAMPLE: Final = '{"id": "auth.1", "title": "...", "spec_path": "specs/auth-1.md", "priority": 1}'
+_READ_SPEC: Final = (
+    "Read the spec before you begin: the file {path} in your worktree, or below $SWARM_REPO if your worktree lacks it."
+    " It says what is to be done, and when it is done."
+)
 _LISTS: Final = ("wave", "blocked", "completed")
 
 
@@ -185,8 +189,7 @@ def _task(entry: _Entry) -> Task:
                 f"Spec: {entry.spec_path}",
                 f"Priority: {entry.priority}",
                 "",
-                f"Read the spec before you begin: the file {entry.spec_path} in your worktree, or below $SWARM_REPO"
-                " if your worktree lacks it. It says what is to be done, and when it is done.",
+                _READ_SPEC.format(path=entry.spec_path),
             )
         ),
         priority=entry.priority,

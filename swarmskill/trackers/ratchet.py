@@ -13,11 +13,11 @@ from typing import Final
 from swarmskill.errors import UsageError
 from swarmskill.model import Answer, Outcome, Reply, Task
 from swarmskill.trackers.base import CALL_TIMEOUT, Called, Desk, Missing, TaskEnding
+from swarmskill.trackers.options import check_options
 
 DEFAULT_COMMAND: Final = "ol hero ratchet {id} --quest {quest}"
 
 _REPLIES: Final = {0: Reply.ACCEPTED, 42: Reply.ALL_COMPLETE, 1: Reply.REFUSED, 2: Reply.ESCALATED}
-_OPTIONS: Final = {"command", "timeout"}
 _LAST_LINES = 3
 _PLACE = re.compile(r"\{(id|quest|commit|run)\}")
 
@@ -75,9 +75,7 @@ class Ratchet:
 
 def make(options: Mapping[str, str]) -> Ratchet:
     """A ratchet with the options `command` and `timeout` (seconds). Raises UsageError."""
-    unknown = sorted(options.keys() - _OPTIONS)
-    if unknown:
-        raise UsageError(f"the ratchet has no option {unknown[0]!r}", hint="there are: command, timeout")
+    check_options("ratchet", options, ("command", "timeout"))
     return Ratchet(_words(options.get("command", DEFAULT_COMMAND)), _seconds(options.get("timeout", "")))
 
 

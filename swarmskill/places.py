@@ -109,6 +109,11 @@ class RunFolder:
         return self.path / "host" / "assistant.json"
 
     @property
+    def trackers(self) -> Path:
+        """Folder of what the run's tracker was told and what it answered, from before each call on."""
+        return self.path / "trackers"
+
+    @property
     def checkout(self) -> Path:
         """Folder of copies of the main checkout's settings and hooks, numbered by when they changed."""
         return self.path / "checkout"

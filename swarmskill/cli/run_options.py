@@ -9,7 +9,9 @@ import typer
 from swarmskill.cli.options import AGENTS, LIMITS
 from swarmskill.config import Land, Mode, OnExhaust, OnFailure, Schedule
 
-Tasks = Annotated[str, typer.Argument(metavar="TASKS", help="Task file, JSON or YAML; - reads standard input.")]
+Tasks = Annotated[
+    str, typer.Argument(metavar="[TASKS]", help="Task file, JSON, YAML or a Markdown list; - reads standard input.")
+]
 AgentOption = Annotated[
     str | None,
     typer.Option(
@@ -84,9 +86,6 @@ WaitOption = Annotated[
 ]
 KeepSessionsOption = Annotated[
     bool | None, typer.Option("--keep-sessions", help="Keep the tmux windows of completed tasks.")
-]
-BeadIdsOption = Annotated[
-    str | None, typer.Option("--bead-ids", metavar="IDS", help="Run only these tasks of the list: 1,3,7.")
 ]
 KeepOption = Annotated[bool | None, typer.Option("--keep", help="Keep every worktree.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the plan and start nothing.")]

@@ -110,7 +110,7 @@ def retry(task: TaskArgument, run: RunOption = "", detach: DetachOption = False,
     recalled = recall(run)
     check_task(recalled.state, task)
     found = recalled.state.tasks[task]
-    if found.phase is not Phase.ENDED or found.outcome is Outcome.COMPLETED:
+    if found.phase is not Phase.ENDED or found.standing is Outcome.COMPLETED:
         word = found.outcome or found.phase
         raise UsageError(f"task {task} is {word}: there is nothing to try again", hint=f"swarm why {shlex.quote(task)}")
     if found.outcome is Outcome.SKIPPED:

@@ -63,7 +63,8 @@ class Judge:
         repository, run_id = self.run.repository, self.run.folder.run_id
         message = commit_message(task, run_id, effect.attempt)
         literal = tuple(entry for entry in task.files if not is_glob(entry))
-        left_out = setup_paths(self.run.config.worktree)
+        listed = self.run.config.list_file
+        left_out = (*setup_paths(self.run.config.worktree), *((listed,) if listed else ()))
         try:
             with self.run.no_gc:
                 taken = snapshot(

@@ -23,6 +23,7 @@ from swarmskill.core.state import State
 from swarmskill.mayor.accounts import model_for
 from swarmskill.mayor.context import RunContext
 from swarmskill.mayor.last_word import last_word
+from swarmskill.mayor.telling import Teller
 from swarmskill.model import Ending, Feedback, Task, WorkerEnd, WorkerResult
 from swarmskill.places import RESULT_FILE, attempt_key
 from swarmskill.prompt import Again, BlockerSummary, render_prompt
@@ -38,6 +39,7 @@ class Workers:
     """Starts workers and harvests them."""
 
     run: RunContext
+    teller: Teller
     _diffstats: dict[str, str] = field(default_factory=dict)
     """By commit: many tasks may wait for the same one."""
 
@@ -52,6 +54,8 @@ class Workers:
         earlier = self.run.workers.find(key)
         if earlier is not None:
             return _started(effect, earlier, *self._read_assignment(key))
+        if refusal := self.teller.refusal_of_claim(task):
+            return _failed(effect, refusal, permanent=True)
         try:
             acquired, base = self._place(effect, key)
             prompt = self._prompt(effect, task, acquired.path, state)

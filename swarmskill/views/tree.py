@@ -26,7 +26,7 @@ def _line(state: State, rank: int, level: int, guides: tuple[bool, ...], look: L
     above = _place(state.graph, rank)
     others = [look.clean(b) for b in dict.fromkeys(spec.blocked_by) if state.graph.rank[b] != above]
     after = f" (also after {listed(others)})" if others else ""
-    plain = task.outcome is Outcome.COMPLETED or task.phase is Phase.WAITING
+    plain = task.standing is Outcome.COMPLETED or task.phase is Phase.WAITING
     said = "" if plain else f"  {word(task).replace('_', ' ')}"
     before = _guides(level, guides, look)
     text = f"{look.clean(spec.id)}  {look.clean(spec.subject)}{after}{said}"

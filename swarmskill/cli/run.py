@@ -212,6 +212,9 @@ def run_tasks(
 
     ready = prepare(listed, flags, base, start)
     common_dir = ready.repository.common_dir
+    unfinished = _unfinished(listed, ready.repository)
+    if unfinished is not None:
+        return _resume(unfinished, ready.repository, as_json=as_json, view_of=view_of)
     folder = RunFolder(runs_folder(common_dir) / new_run_id(time.time(), last_run_id(common_dir)))
 
     def drive(watcher: Watching) -> State:
@@ -219,6 +222,40 @@ def run_tasks(
         return start_run(folder, ready.repository, tasks, ready.config, ready.base, watcher, environment)
 
     return show_run(folder, drive, as_json=as_json, view_of=view_of)
+
+
+def _unfinished(listed: TaskList, repository: Repository) -> RunFolder | None:
+    """For a worker that is tried again: the run of this list that it did not finish when it was stopped.
+
+    Raises Refused if a person stopped that very run: only a person lets it go on.
+    """
+    if "SWARM_RUN_ID" not in os.environ:
+        return None
+    from swarmskill.lineage import find_origin
+    from swarmskill.mayor.cascade import find_unfinished, stopped_by_hand
+    from swarmskill.places import runs_folder
+
+    origin = find_origin(os.environ, repository.top)
+    found = find_unfinished(origin, listed.tasks, runs_folder(repository.common_dir)) if origin else None
+    if found is None:
+        return None
+    run_id = found.folder.run_id
+    if stopped_by_hand(found.state):
+        raise Refused(f"run {run_id} of the same task and list was stopped", hint=f"swarm resume {run_id}")
+    print(f"run {run_id} of the same task and list was not finished: it goes on", file=sys.stderr)
+    return found.folder
+
+
+def _resume(folder: RunFolder, repository: Repository, *, as_json: bool, view_of: ViewOf | None) -> int:
+    from swarmskill.mayor.session import resume_run
+
+    environment = dict(os.environ)
+    return show_run(
+        folder,
+        lambda watcher: resume_run(folder, repository, watcher, environment),
+        as_json=as_json,
+        view_of=view_of,
+    )
 
 
 def show_run(
@@ -244,7 +281,7 @@ def show_run(
 def tell_end(folder: RunFolder, state: State, *, as_json: bool) -> int:
     """Tell how a run ended; returns the exit code of `swarm run`."""
     from swarmskill.ledger import read_ledger
-    from swarmskill.mayor.session import CTRL_C
+    from swarmskill.mayor.cascade import CTRL_C
     from swarmskill.views.ending import ending_text
     from swarmskill.views.outcome import exit_code
     from swarmskill.views.run_json import run_document

@@ -19,6 +19,7 @@ from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
 from swarmskill.core.state import State
 from swarmskill.mayor.accounts import Reporter
+from swarmskill.mayor.cascade import Cascade
 from swarmskill.mayor.context import RunContext
 from swarmskill.mayor.judging import Judge
 from swarmskill.mayor.merging import Merger
@@ -54,6 +55,7 @@ class ThreadedPerformer:
         self._telling = ThreadPoolExecutor(1, "tell")
         self._rests: list[threading.Timer] = []
         self._reporter = Reporter(run.accounts, receive)
+        self._cascade = Cascade(run.folder)
 
     def perform(self, effect: ef.Effect, state: State) -> None:
         """Begin to perform an effect."""
@@ -81,7 +83,11 @@ class ThreadedPerformer:
                 raise AssertionError(f"no performer for {effect!r}")
 
     def recorded(self, event: ev.Event, state: State) -> None:
-        """Give the worktree of an integrated attempt back to the pool, and close its window: the ledger has it."""
+        """Pass a stop on to child runs; give the worktree of an integrated attempt back to the pool, close its window.
+
+        The ledger has the event by now.
+        """
+        self._cascade.follow(state)
         if isinstance(event, ev.Integrated) and isinstance(self._run.workers, TmuxBackend):
             self._submit(self._harvesting, partial(self._run.workers.dismiss, spent_windows(state, event.task)))
         if isinstance(event, ev.Integrated) and not self._run.config.keep:
@@ -96,6 +102,7 @@ class ThreadedPerformer:
         """
         self._merger.close()
         self._reporter.close()
+        self._cascade.close()
         for rest in self._rests:
             rest.cancel()
         lanes = (self._starting, self._harvesting, self._judging, self._merging, self._telling)

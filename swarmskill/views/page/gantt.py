@@ -18,6 +18,12 @@ _LEAST = 1.5
 """Bars narrower than this are drawn together with their neighbours."""
 
 _LETTER = 7.0
+_FEWEST = 5
+"""Letters of a name that must have room: less says nothing."""
+
+_TICK = 24.0
+"""What the text of a tick needs."""
+
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 
 
@@ -136,7 +142,8 @@ def _bar(span: _Span, begin: float, scale: float, state: State) -> Segment:
     width = max(_LEAST, (span.end - span.start) * scale)
     name = safe(span.task)
     title = f"{shorten(name, 80)} #{span.attempt}: {span.kind.replace('_', ' ')}, {duration(span.end - span.start)}"
-    label = shorten(name if span.attempt == 1 else f"{name} #{span.attempt}", max(0, int((width - 8) / _LETTER)))
+    whole, room = name if span.attempt == 1 else f"{name} #{span.attempt}", int((width - 8) / _LETTER)
+    label = shorten(whole, room) if room >= min(_FEWEST, len(whole)) else ""
     return Segment(span.kind, round(x, 2), round(width, 2), title, label, f"t{state.graph.rank[span.task]}")
 
 
@@ -161,7 +168,8 @@ def _chain_text(state: State, attempts: Mapping[str, Sequence[Attempt]], chain: 
         return ""
     spent = sum(_ended(state, task_id, now) - _begun(attempts[task_id]) for task_id in chain)
     whole = run_seconds(state, now)
-    return f"{count(len(chain), 'task')} took {duration(spent)} of the run's {duration(whole)}"
+    waited = "; the rest it waited for workers, files or limits" if spent < 0.9 * whole else ""
+    return f"{count(len(chain), 'task')} took {duration(spent)} of the run's {duration(whole)}{waited}"
 
 
 def _begun(attempts: Sequence[Attempt]) -> float:
@@ -183,8 +191,11 @@ def _ticks(begin: float, end: float, scale: float) -> tuple[tuple[float, str], .
     return tuple(
         (round(_at(begin + number * step, begin, scale), 1), _tick(number * step))
         for number in range(int(whole / step) + 1)
+        if number * step * scale < _WIDTH - _LEFT - _TICK
     )
 
 
 def _tick(seconds: float) -> str:
-    return "0" if not seconds else f"{seconds:g}s" if seconds < 60 else duration(seconds)
+    if seconds < 60:
+        return f"{seconds:g}s" if seconds else "0"
+    return duration(seconds).removesuffix(" 00s").removesuffix(" 00m").removesuffix(" 00h")

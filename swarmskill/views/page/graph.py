@@ -17,7 +17,7 @@ _MARGIN = 6.0
 _BETWEEN = 12.0
 """Half of what is between two bands."""
 
-_MOST_WAVES = 60
+_MOST_WAVES = 24
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,14 +79,14 @@ def recall(wanted: str) -> Recalled:
     """Read the ledger of the run that the words mean. Raises Refused or LedgerDamaged."""
     from swarmskill.core.transitions import fold
     from swarmskill.ledger import read_holder, read_ledger
-    from swarmskill.places import run_ids
+    from swarmskill.places import newest_run_id
     from swarmskill.repo.locate import locate
 
     located = locate(Path.cwd())
     folder = find_run(located.common_dir, wanted)
     held = read_holder(folder) is not None
     events = read_ledger(folder.ledger).events
-    newest = run_ids(located.common_dir)[-1] == folder.run_id
+    newest = newest_run_id(located.common_dir) == folder.run_id
     return Recalled(folder, located.top, events, fold(events), held, newest)
 
 

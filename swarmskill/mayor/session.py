@@ -29,6 +29,7 @@ from swarmskill.core.state import EMPTY, State
 from swarmskill.core.transitions import fold, step
 from swarmskill.errors import Refused
 from swarmskill.ledger import Holder, Ledger, this_host
+from swarmskill.lineage import record_origin
 from swarmskill.mayor.accounts import Accounts
 from swarmskill.mayor.assistant import handed_out
 from swarmskill.mayor.branch import RunBranch
@@ -79,6 +80,7 @@ def start_run(
     # Before anything of the run is there: a branch that is in the way refuses it without a trace.
     repository.ensure_run_branch(folder.run_id, base)
     with explained(folder), Ledger(folder, _this_process()) as ledger:
+        record_origin(folder, environment, repository.top)
         ledger.recover()
         return _drive(folder, repository, ledger, EMPTY, [first], watcher, environment)
 

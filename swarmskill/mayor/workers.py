@@ -20,6 +20,7 @@ from swarmskill.config import RunConfig
 from swarmskill.core import events as ev
 from swarmskill.core.effects import Await, Kill, Spawn
 from swarmskill.core.state import State
+from swarmskill.lineage import collect_addresses
 from swarmskill.mayor.accounts import model_for
 from swarmskill.mayor.context import RunContext
 from swarmskill.mayor.last_word import last_word
@@ -201,6 +202,7 @@ class Workers:
             if self.run.courier is not None:
                 self.run.courier.end(key)
             return ev.WorkerLost(at=time.time(), task=effect.task, attempt=effect.attempt, reason=str(error))
+        collect_addresses(self.run.folder, Path(effect.worktree))
         claimed = Path(effect.worktree) / RESULT_FILE
         result, problem = read_result(claimed, effect.task)
         if result is not None:

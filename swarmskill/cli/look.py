@@ -166,7 +166,9 @@ def _write_page(recalled: Recalled, name: str) -> None:
     try:
         replace_file(Path(name).absolute(), page)
     except OSError as error:
-        raise Refused(f"cannot write {name}: {error.strerror}", hint="name a file in a folder that you may write") from error
+        raise Refused(
+            f"cannot write {name}: {error.strerror}", hint="name a file in a folder that you may write"
+        ) from error
     print_text(f"written: {name}")
 
 

@@ -143,9 +143,7 @@ def _after(attempt: Attempt, event: ev.AttemptEvent) -> Attempt:
             problem = event_text(event) if failed else ""
             at = 0.0 if failed else event.at
             checks = event.verdict.checks
-            return replace(
-                attempt, work=event.commit, failed=failed, problem=problem, validated_at=at, checks=checks
-            )
+            return replace(attempt, work=event.commit, failed=failed, problem=problem, validated_at=at, checks=checks)
         case ev.Integrated():
             return replace(attempt, commit=event.commit, decided_at=event.at)
         case ev.IntegrationRejected():

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from swarmskill.views.marks import count
+from swarmskill.views.marks import count, duration
 from swarmskill.views.page.shapes import Page
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["count"] = count
+    environment.filters["duration"] = duration
     return environment
 
 

@@ -8,17 +8,25 @@ from swarmskill.core.events import Event
 from swarmskill.core.graph import natural
 from swarmskill.core.state import State
 from swarmskill.model import Outcome, Phase
-from swarmskill.places import attempt_key
 from swarmskill.views import commands
 from swarmskill.views.attempts import Attempt, attempts_by_task
+from swarmskill.views.base import Progress, Progresses
 from swarmskill.views.cost import By, cost_rows
 from swarmskill.views.gates import gate_lines
 from swarmskill.views.marks import amount, cost_text, date, duration, safe, short
-from swarmskill.views.outcome import RunOutcome, Status, counts, run_outcome, run_seconds, task_seconds, task_status, word
+from swarmskill.views.outcome import (
+    RunOutcome,
+    Status,
+    counts,
+    run_outcome,
+    run_seconds,
+    task_seconds,
+    word,
+)
 from swarmskill.views.page.details import tell_tasks
 from swarmskill.views.page.gantt import draw_gantt, last_chain
 from swarmskill.views.page.graph import draw_graph, draw_waves
-from swarmskill.views.page.shapes import WHOLE, CostTable, Limits, Material, Page, TaskRow
+from swarmskill.views.page.shapes import WHOLE, CostTable, KinRow, Limits, Material, Page, TaskRow
 from swarmskill.views.page.texts import fit_line
 from swarmskill.views.remedies import going_on
 from swarmskill.views.run_json import agent_name, detail
@@ -39,15 +47,20 @@ def page_of(
     material: Material | None = None,
     limits: Limits = WHOLE,
     held: bool = True,
+    progress: Progresses | None = None,
+    kin: tuple[KinRow, ...] = (),
 ) -> Page:
-    """The page of a run. `held` tells whether anybody is at work on it; `now` is in seconds since the epoch."""
+    """The page of a run. `held` tells whether anybody is at work on it; `now` is in seconds since the epoch.
+
+    `progress` is what its workers do just now, `kin` are the runs that they started.
+    """
     attempts = attempts_by_task(events)
     chain = last_chain(state, attempts, now)
     small = len(state.tasks) <= limits.nodes
     outcome = run_outcome(state, held=held)
-    chosen = told_tasks(state, limits.tasks)
+    chosen, doing = told_tasks(state, limits.tasks), progress or {}
     told = set(told_tasks(state, limits.details))
-    rows = tuple(_row(state, task_id, now, told=task_id in told) for task_id in chosen)
+    rows = tuple(_row(state, task_id, now, doing.get(task_id, Progress()), told=task_id in told) for task_id in chosen)
     details = tell_tasks(state, attempts, events, [row for row in rows if row.anchor], material or {}, limits)
     return Page(
         run_id=state.run_id,
@@ -68,6 +81,7 @@ def page_of(
         details_left_out=len(state.tasks) - len(details) if limits.details else 0,
         commands=tuple(_commands(state, outcome)),
         made_at=date(now),
+        kin=kin,
     )
 
 
@@ -77,11 +91,6 @@ def told_tasks(state: State, most: int) -> list[str]:
         return sorted(state.tasks, key=natural)
     best = sorted(state.tasks, key=lambda task_id: (importance(state.tasks[task_id]), natural(task_id)))[:most]
     return sorted(best, key=natural)
-
-
-def last_attempt(state: State, task_id: str) -> str:
-    """The key of a task's last attempt: of its log, its prompt and its result."""
-    return attempt_key(task_id, state.tasks[task_id].attempt)
 
 
 def _facts(state: State) -> list[tuple[str, str]]:
@@ -150,7 +159,7 @@ def _troubles(state: State) -> list[str]:
     return [safe(line) for line in gate_lines(state)]
 
 
-def _row(state: State, task_id: str, now: float, *, told: bool) -> TaskRow:
+def _row(state: State, task_id: str, now: float, doing: Progress, *, told: bool) -> TaskRow:
     task, spec = state.tasks[task_id], state.graph.task(task_id)
     seconds = task_seconds(task, now)
     ended = task.phase is Phase.ENDED
@@ -168,7 +177,7 @@ def _row(state: State, task_id: str, now: float, *, told: bool) -> TaskRow:
         tokens=amount(task.usage.tokens) if task.usage.tokens else "",
         cost=cost_text(task.usage),
         commit=short(task.commit),
-        detail=fit_line(detail(state, task_id), 240),
+        detail=fit_line((doing.last_action if not ended else "") or detail(state, task_id), 240),
         retry=ended and not done and task.outcome is not Outcome.SKIPPED,
         anchor=f"t{state.graph.rank[task_id]}" if told else "",
     )
@@ -213,7 +222,9 @@ def _commands(state: State, outcome: RunOutcome) -> list[str]:
     run, found = state.run_id, []
     if outcome in (RunOutcome.STOPPED, RunOutcome.INTERRUPTED):
         found.append(safe(going_on(state)))
-    failed = [i for i, task in state.tasks.items() if task.phase is Phase.ENDED and task.outcome is not Outcome.COMPLETED]
+    failed = [
+        i for i, task in state.tasks.items() if task.phase is Phase.ENDED and task.outcome is not Outcome.COMPLETED
+    ]
     own = [i for i in failed if state.tasks[i].outcome not in (Outcome.SKIPPED, Outcome.CANCELLED)]
     if own:
         first = min(own, key=natural)
@@ -223,4 +234,3 @@ def _commands(state: State, outcome: RunOutcome) -> list[str]:
     if state.head != state.base:
         found.append(safe(commands.history(state.base, run)))
     return found
-

@@ -204,6 +204,18 @@ class TaskDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class KinRow:
+    """A run that a worker of this run started, or of a run below it. `linked` if it has a page here."""
+
+    level: int
+    run_id: str
+    outcome: str
+    text: str
+    task: str
+    linked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Everything that the page of a run shows."""
 
@@ -225,3 +237,4 @@ class Page:
     details_left_out: int
     commands: tuple[str, ...]
     made_at: str
+    kin: tuple[KinRow, ...] = ()

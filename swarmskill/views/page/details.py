@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from swarmskill.core.events import Event, WorkerReported
-from swarmskill.core.state import State
+from swarmskill.core.state import State, TaskState
 from swarmskill.model import CheckResult, Outcome, Phase
 from swarmskill.views.attempts import Attempt, attempt_agents
 from swarmskill.views.events import event_text
@@ -80,31 +80,33 @@ def _stories(events: Sequence[Event], wanted: set[str], limits: Limits) -> dict[
 def _facts(
     state: State, task_id: str, attempts: Sequence[Attempt], agents: Mapping[tuple[str, int], str], limits: Limits
 ) -> Iterator[tuple[str, str]]:
-    task, spec = state.tasks[task_id], state.graph.task(task_id)
-    if spec.description:
-        yield "asked", fit_line(" ".join(spec.description.split()), limits.width)
-    if spec.blocked_by:
-        yield "after", fit_line(", ".join(spec.blocked_by), limits.width)
-    if spec.files:
-        yield "may write", fit_line(", ".join(spec.files), limits.width)
-    last = attempts[-1] if attempts else None
-    if last is None:
-        return
-    agent, model = agents.get((task_id, last.number), ""), last.report.model
-    if agent:
-        yield "agent", fit_line(f"{agent}, model {model}" if model else agent, limits.width)
-    if task.usage.tokens:
-        yield "used", usage_text(task.usage)
-    if last.report.problem is not None:
-        yield "problem", fit_line(problem_text(last.report.problem), limits.width)
-    if last.report.denied:
-        yield "was denied", fit_line(", ".join(last.report.denied), limits.width)
-    if last.end is not None and last.end.result is not None and last.end.result.detail:
-        yield "claims", fit_line(last.end.result.detail, limits.width)
-    if last.report.said:
-        yield "said", fit_line(" ".join(last.report.said.split()), limits.width)
-    if last.waited_to_merge is not None:
-        yield "merging took", duration(last.waited_to_merge)
+    """What was asked, and what the agent of the last attempt told; foreign text fits a line."""
+    spec = state.graph.task(task_id)
+    facts = [
+        ("asked", " ".join(spec.description.split())),
+        ("after", ", ".join(spec.blocked_by)),
+        ("may write", ", ".join(spec.files)),
+    ]
+    if attempts:
+        agent = agents.get((task_id, attempts[-1].number), "")
+        facts += _agent_facts(state.tasks[task_id], attempts[-1], agent)
+    for name, text in facts:
+        if text:
+            yield name, fit_line(text, limits.width)
+
+
+def _agent_facts(task: TaskState, last: Attempt, agent: str) -> list[tuple[str, str]]:
+    report, result = last.report, last.end.result if last.end else None
+    model = f", model {report.model}" if report.model else ""
+    return [
+        ("agent", f"{agent}{model}"),
+        ("used", usage_text(task.usage) if task.usage.tokens else ""),
+        ("problem", problem_text(report.problem) if report.problem else ""),
+        ("was denied", ", ".join(report.denied)),
+        ("claims", result.detail if result else ""),
+        ("said", " ".join(report.said.split())),
+        ("merging took", "" if last.waited_to_merge is None else duration(last.waited_to_merge)),
+    ]
 
 
 def _checks(attempt: Attempt, found: TaskMaterial, limits: Limits) -> Iterator[CheckLine]:

@@ -60,8 +60,9 @@ def draw_gantt(
 
 
 def last_chain(state: State, attempts: Mapping[str, Sequence[Attempt]], now: float) -> list[str]:
-    """The tasks on which the end of the run hung, first to last: from the last one on back to the blocker that
-    ended last, and so on.
+    """The tasks on which the end of the run hung, first to last.
+
+    It is followed back from the task that ended last to its blocker that ended last, and so on.
     """
     tried = [task_id for task_id in attempts if _begun(attempts[task_id])]
     if not tried:

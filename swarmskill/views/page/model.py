@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from swarmskill.core.events import Event
 from swarmskill.core.graph import natural
@@ -81,7 +82,7 @@ def page_of(
         details_left_out=len(state.tasks) - len(details) if limits.details else 0,
         commands=tuple(_commands(state, outcome)),
         made_at=date(now),
-        kin=kin,
+        kin=tuple(replace(one, task=fit_line(one.task, 60)) for one in kin),
     )
 
 

@@ -13,6 +13,7 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from swarmskill.config import Isolation
@@ -56,12 +57,20 @@ def judge(task: Task, end: WorkerEnd, evidence: Evidence, isolation: Isolation =
     """Whether the attempt may be integrated, and what a report should flag."""
     empty = not evidence.changes
     failed = next(_failures(task, end, evidence, isolation), None)
-    return Verdict(failed=failed, empty=empty and failed is None, notes=tuple(_notes(task, end, evidence)))
+    notes, made = tuple(_notes(task, end, evidence)), _made(evidence.results)
+    return Verdict(failed=failed, empty=empty and failed is None, notes=notes, checks=made)
 
 
 def judge_merged(checks: Iterable[Check], results: Sequence[CheckResult]) -> Verdict:
     """Whether the merged result passed all of `checks`: the task's own and the run-wide ones."""
-    return Verdict(failed=next(_failed_checks(ordered_checks(checks), results), None))
+    failed = next(_failed_checks(ordered_checks(checks), results), None)
+    return Verdict(failed=failed, checks=_made(results))
+
+
+def _made(results: Iterable[CheckResult]) -> tuple[CheckResult, ...]:
+    """The checks of the task, small enough for a ledger: that the scans passed goes without saying."""
+    own = (result for result in results if result.kind not in ALWAYS)
+    return tuple(replace(result, output="") for result in own)
 
 
 def _failures(task: Task, end: WorkerEnd, evidence: Evidence, isolation: Isolation) -> Iterator[CheckResult]:

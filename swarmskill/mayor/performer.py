@@ -20,6 +20,7 @@ from swarmskill.core import events as ev
 from swarmskill.core.state import State
 from swarmskill.mayor.accounts import Reporter
 from swarmskill.mayor.context import RunContext
+from swarmskill.mayor.courier import judged
 from swarmskill.mayor.judging import Judge
 from swarmskill.mayor.merging import Merger
 from swarmskill.mayor.reporting import write_report
@@ -34,6 +35,8 @@ _STARTERS = 4
 
 _HARVESTERS = 4
 """Ends that are taken at once: they share one look at the main checkout."""
+
+_JUDGING = (ev.Validated, ev.Integrated, ev.IntegrationConflicted, ev.IntegrationRejected)
 
 
 class ThreadedPerformer:
@@ -78,7 +81,13 @@ class ThreadedPerformer:
                 raise AssertionError(f"no performer for {effect!r}")
 
     def recorded(self, event: ev.Event, state: State) -> None:
-        """Give the worktree of an integrated attempt back to the pool, and close its window: the ledger has it."""
+        """Give the worktree of an integrated attempt back to the pool, and close its window: the ledger has it.
+
+        In a distributed run, tell by mail what became of an attempt.
+        """
+        courier = self._run.courier
+        if courier is not None and isinstance(event, _JUDGING):
+            courier.judge(judged(state, [event.task], self._run.secrets))
         if isinstance(event, ev.Integrated) and isinstance(self._run.workers, TmuxBackend):
             self._submit(self._harvesting, partial(self._run.workers.dismiss, spent_windows(state, event.task)))
         if isinstance(event, ev.Integrated) and not self._run.config.keep:

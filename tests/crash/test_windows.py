@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 
 from swarmskill.backends.tmux import TmuxBackend
+from swarmskill.mail.mailbox import mayor_mailbox
+from swarmskill.mail.message import MAYOR
 from tests.crash.faults import Fault
 from tests.crash.laws import assert_no_work_lost, assert_sound, processes_of
-from tests.crash.scene import LINES, Scene, Zygote, wait_until
+from tests.crash.scene import DIAMOND, LINES, Scene, Zygote, wait_until
 from tests.crash.storm import Storm
 from tests.crash.tally import note, rounds, seed
 
@@ -34,6 +37,9 @@ def test_mayor_killed_at_a_ledger_line_loses_nothing(windowed: Scene, zygote: Zy
     assert resumed.code == 0, resumed.output
     assert_no_work_lost(windowed)
     assert_sound(windowed)
+    told = Counter(f"{one.message.thread} {one.message.kind}" for one in mayor_mailbox(windowed.run.mail).received(MAYOR))
+    again = {"b RETRY_REQUIRED"} if "b 2" in {f"{task} {n}" for _, task, n, _ in windowed.lives()} else set()
+    assert told == Counter({f"{task} OFFERING_ACCEPTED" for task in DIAMOND} | again)
 
 
 @pytest.mark.parametrize("named", ["begin:before", "begin:after", "start:after"])

@@ -37,7 +37,9 @@ def test_mayor_killed_at_a_ledger_line_loses_nothing(windowed: Scene, zygote: Zy
     assert resumed.code == 0, resumed.output
     assert_no_work_lost(windowed)
     assert_sound(windowed)
-    told = Counter(f"{one.message.thread} {one.message.kind}" for one in mayor_mailbox(windowed.run.mail).received(MAYOR))
+    told = Counter(
+        f"{one.message.thread} {one.message.kind}" for one in mayor_mailbox(windowed.run.mail).received(MAYOR)
+    )
     again = {"b RETRY_REQUIRED"} if "b 2" in {f"{task} {n}" for _, task, n, _ in windowed.lives()} else set()
     assert told == Counter({f"{task} OFFERING_ACCEPTED" for task in DIAMOND} | again)
 

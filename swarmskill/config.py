@@ -125,7 +125,8 @@ class RunConfig:
     `grace` is the time from TERM to KILL. `max_cost` (US dollars) and `max_tokens` limit the run.
     `max_retries` caps the retries of a task over all kinds of failure; None leaves the caps per kind.
     `branch` is the user's branch to land on, "" with a detached HEAD.
-    With `keep_sessions` the tmux windows of completed tasks stay, too.
+    With `keep_sessions` the tmux windows of completed tasks stay, too. With `interactive` agents work on
+    their own screens.
     `env` names the variables of the mayor's environment that workers may see; None means all
     but those that are never passed on. At most `merge_batch` accepted attempts are checked together
     on their way to the run branch; with 1 the checks pass on each single commit.
@@ -162,6 +163,7 @@ class RunConfig:
     isolation: Isolation = Isolation.EVIDENCE
     merge_batch: int = 8
     keep_sessions: bool = False
+    interactive: bool = False
 
     @property
     def mode(self) -> Mode:

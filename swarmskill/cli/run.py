@@ -58,6 +58,7 @@ def run(
     mode: opt.ModeOption = None,
     wait: opt.WaitOption = False,
     keep_sessions: opt.KeepSessionsOption = None,
+    interactive: opt.InteractiveOption = None,
     bead_ids: opt.BeadIdsOption = None,
     keep: opt.KeepOption = None,
     dry_run: opt.DryRunOption = False,
@@ -88,6 +89,7 @@ def run(
         "land": land,
         "mode": mode,
         "keep_sessions": keep_sessions,
+        "interactive": interactive,
         "keep": keep,
     }
     listed = _chosen(load_task_list(tasks), bead_ids)

@@ -85,6 +85,10 @@ WaitOption = Annotated[
 KeepSessionsOption = Annotated[
     bool | None, typer.Option("--keep-sessions", help="Keep the tmux windows of completed tasks.")
 ]
+InteractiveOption = Annotated[
+    bool | None,
+    typer.Option("--interactive", help="In distributed mode, agents on their own screens, where you may join in."),
+]
 BeadIdsOption = Annotated[
     str | None, typer.Option("--bead-ids", metavar="IDS", help="Run only these tasks of the list: 1,3,7.")
 ]

@@ -69,29 +69,7 @@ def run(
 
     Example: swarm run tasks.json --agent claude=3,codex=2 --max-cost 10
     """
-    flags = {
-        "max_workers": max_workers,
-        "agent": agent,
-        "agent_cmd": agent_cmd,
-        "model": model,
-        "allow": allow or None,
-        "yolo": yolo,
-        "fresh": fresh,
-        "max_cost": max_cost,
-        "max_tokens": max_tokens,
-        "on_exhaust": on_exhaust,
-        "idle_timeout": idle_timeout,
-        "schedule": schedule,
-        "on_failure": on_failure,
-        "max_retries": max_retries,
-        "timeout": timeout,
-        "deadline": deadline,
-        "land": land,
-        "mode": mode,
-        "keep_sessions": keep_sessions,
-        "interactive": interactive,
-        "keep": keep,
-    }
+    flags = opt.settings(locals())
     listed = _chosen(load_task_list(tasks), bead_ids)
     if dry_run:
         return _show_plan(listed, flags, base, as_json=json)

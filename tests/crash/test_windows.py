@@ -11,6 +11,8 @@ from contextlib import suppress
 import pytest
 
 from swarmskill.backends.tmux import TmuxBackend
+from swarmskill.core.events import WorkerLost
+from swarmskill.ledger import read_ledger
 from swarmskill.mail.mailbox import mayor_mailbox
 from swarmskill.mail.message import MAYOR
 from tests.crash.faults import Fault
@@ -104,6 +106,26 @@ def test_holder_or_worker_killed_under_a_living_mayor_is_tried_again(make_scene:
 
     assert mayor.returncode == 0, output
     assert scene.state.tasks["a"].attempt == 2
+    assert_sound(scene)
+
+
+def test_window_that_vanished_while_there_was_no_mayor_reopens_its_task(make_scene: MakeScene) -> None:
+    scene = make_scene(tasks={"a": (), "c": ("a",)}, windows=True)
+    (scene.side / "nap-a").write_text("60")
+    scene.killed_when(lambda: _at_work(scene), *scene.words)
+    orphan = next(pid for word, task, _, pid in scene.lives() if (word, task) == ("start", "a"))
+    (scene.side / "nap-a").unlink()
+    TmuxBackend(scene.run.windows).server.end()
+    for pid in _victims(scene, "tmux_worker"):
+        os.kill(pid, signal.SIGKILL)
+    resumed = scene.swarm("resume")
+
+    assert resumed.code == 0, resumed.output
+    assert "nobody knows how" in next(
+        event.reason for event in read_ledger(scene.run.ledger).events if isinstance(event, WorkerLost)
+    )
+    assert scene.state.tasks["a"].attempt == 2
+    assert orphan not in processes_of(scene)
     assert_sound(scene)
 
 

@@ -101,7 +101,7 @@ def _five() -> list[dict[str, object]]:
     ]
 
 
-def test_claude_works_on_its_own_screen_to_five_commits(
+def test_claude_works_on_its_own_screen_to_five_commits_and_outlives_the_mayor(
     model: ScriptedModel, project: Project, tmp_path: Path, ended: None
 ) -> None:
     path = project.write_tasks({"tasks": _five()})
@@ -116,11 +116,12 @@ def test_claude_works_on_its_own_screen_to_five_commits(
     with subprocess.Popen(
         words, cwd=project.top, env=project.environment, text=True, stdout=subprocess.PIPE
     ) as process:
-        while process.poll() is None:
+        while process.poll() is None and "hash-1" not in drawn:
             drawn |= {name: shown for name, shown in _screens(project).items() if "Claude Code v" in shown}
             time.sleep(0.1)
-        assert process.stdout
-        document = json.loads(process.stdout.read())
+        process.kill()
+    assert drawn, "nobody has seen its own screen"
+    document = json.loads(project.swarm("resume", "--json").stdout)
 
     assert {row["id"]: (row["outcome"], row["attempts"]) for row in document["tasks"]} == {
         name: ("completed", 2 if name == "login" else 1) for name in FIVE
@@ -129,7 +130,6 @@ def test_claude_works_on_its_own_screen_to_five_commits(
     assert sorted(project.git("log", "--format=%s").split("\n")) == sorted(
         [*(f"Write {name}" for name in FIVE), "start"]
     )
-    assert drawn, "nobody has seen its own screen"
     shown = _screens(project)
     assert set(shown) == {attempt_key(name, 1) for name in FIVE} | {"login-2"}
     assert all("is written." in text for key, text in shown.items() if key != "login-1")

@@ -141,6 +141,10 @@ class RunFolder:
         """Worktree and base of an attempt, from before its worker started."""
         return self.path / "assignments" / f"{key}.json"
 
+    def private(self, key: str) -> Path:
+        """What only the worker's agent may read: settings of its own, while it works."""
+        return self.path / "private" / key
+
     def log(self, key: str) -> Path:
         """All that the worker printed."""
         return self.path / "logs" / f"{key}.log"

@@ -35,7 +35,7 @@ from swarmskill.cli.options import (
     print_text,
 )
 from swarmskill.config import Mode, RunConfig
-from swarmskill.errors import Interrupted, UsageError
+from swarmskill.errors import Interrupted, Refused, UsageError
 from swarmskill.sources.choosing import choose_tasks
 from swarmskill.sources.words import split_words
 
@@ -76,6 +76,7 @@ def run(
     mode: opt.ModeOption = None,
     wait: opt.WaitOption = False,
     keep_sessions: opt.KeepSessionsOption = None,
+    interactive: opt.InteractiveOption = None,
     bead_ids: BeadIdsOption = None,
     keep: opt.KeepOption = None,
     dry_run: opt.DryRunOption = False,
@@ -86,28 +87,7 @@ def run(
 
     Example: swarm run tasks.json --agent claude=3,codex=2 --max-cost 10
     """
-    flags = {
-        "max_workers": max_workers,
-        "agent": agent,
-        "agent_cmd": agent_cmd,
-        "model": model,
-        "allow": allow or None,
-        "yolo": yolo,
-        "fresh": fresh,
-        "max_cost": max_cost,
-        "max_tokens": max_tokens,
-        "on_exhaust": on_exhaust,
-        "idle_timeout": idle_timeout,
-        "schedule": schedule,
-        "on_failure": on_failure,
-        "max_retries": max_retries,
-        "timeout": timeout,
-        "deadline": deadline,
-        "land": land,
-        "mode": mode,
-        "keep_sessions": keep_sessions,
-        "keep": keep,
-    }
+    flags = opt.settings(locals())
     wave = Wave(from_wave, ratchet_cmd, ratchet_timeout)
     listed = _load(wave, tasks, from_, bead_ids, write_back)
     if dry_run:

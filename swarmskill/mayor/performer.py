@@ -21,6 +21,7 @@ from swarmskill.core.state import State
 from swarmskill.mayor.accounts import Reporter
 from swarmskill.mayor.cascade import Cascade
 from swarmskill.mayor.context import RunContext
+from swarmskill.mayor.courier import judged
 from swarmskill.mayor.judging import Judge
 from swarmskill.mayor.merging import Merger
 from swarmskill.mayor.reporting import write_report
@@ -36,6 +37,8 @@ _STARTERS = 4
 
 _HARVESTERS = 4
 """Ends that are taken at once: they share one look at the main checkout."""
+
+_JUDGING = (ev.Validated, ev.Integrated, ev.IntegrationConflicted, ev.IntegrationRejected)
 
 
 class ThreadedPerformer:
@@ -83,11 +86,14 @@ class ThreadedPerformer:
                 raise AssertionError(f"no performer for {effect!r}")
 
     def recorded(self, event: ev.Event, state: State) -> None:
-        """Pass a stop on to child runs; give the worktree of an integrated attempt back to the pool, close its window.
+        """Pass a stop on to child runs, and tell by mail what became of an attempt; the ledger has the event by now.
 
-        The ledger has the event by now.
+        The worktree of an integrated attempt goes back to the pool, and its window is closed.
         """
         self._cascade.follow(state)
+        courier = self._run.courier
+        if courier is not None and isinstance(event, _JUDGING):
+            courier.judge(judged(state, [event.task], self._run.secrets))
         if isinstance(event, ev.Integrated) and isinstance(self._run.workers, TmuxBackend):
             self._submit(self._harvesting, partial(self._run.workers.dismiss, spent_windows(state, event.task)))
         if isinstance(event, ev.Integrated) and not self._run.config.keep:

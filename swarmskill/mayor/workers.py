@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from swarmskill.agents.base import NO_OPTIONS, Assignment
+from swarmskill.agents.base import NO_OPTIONS, Assignment, ScreenAgent
 from swarmskill.agents.environment import assignment_variables, secret_values, worker_environment
 from swarmskill.agents.registry import find_agent
 from swarmskill.backends.base import CannotStart, Job, JobEnd, JobLost, Started
@@ -110,8 +110,11 @@ class Workers:
             allowed=tuple(allowed_commands(task, config)),
             yolo=config.yolo,
             max_cost=effect.max_cost,
+            private=self.run.folder.private(key),
         )
-        invocation = find_agent(effect.agent).invocation(assignment)
+        agent = find_agent(effect.agent)
+        screen = agent if config.interactive and isinstance(agent, ScreenAgent) else None
+        invocation = screen.on_screen(assignment) if screen else agent.invocation(assignment)
         variables = worker_environment(
             self.run.environment,
             allow=config.env,
@@ -130,6 +133,7 @@ class Workers:
             masked=secret_values(variables, config.secrets),
             label=task.id if effect.attempt == 1 else f"{task.id} try {effect.attempt}",
             agent=effect.agent,
+            screen=screen is not None,
         )
 
     def _place(self, effect: Spawn, key: str) -> tuple[Acquired, str]:

@@ -36,7 +36,7 @@ from swarmskill.cli.options import (
     print_text,
 )
 from swarmskill.config import Mode, RunConfig
-from swarmskill.errors import Interrupted, UsageError
+from swarmskill.errors import Interrupted, Refused, UsageError
 from swarmskill.sources.choosing import choose_tasks
 from swarmskill.sources.words import split_words
 
@@ -77,6 +77,7 @@ def run(
     mode: opt.ModeOption = None,
     wait: opt.WaitOption = False,
     keep_sessions: opt.KeepSessionsOption = None,
+    interactive: opt.InteractiveOption = None,
     bead_ids: BeadIdsOption = None,
     keep: opt.KeepOption = None,
     dry_run: opt.DryRunOption = False,
@@ -90,28 +91,7 @@ def run(
 
     Example: swarm run tasks.json --agent claude=3,codex=2 --max-cost 10
     """
-    flags = {
-        "max_workers": max_workers,
-        "agent": agent,
-        "agent_cmd": agent_cmd,
-        "model": model,
-        "allow": allow or None,
-        "yolo": yolo,
-        "fresh": fresh,
-        "max_cost": max_cost,
-        "max_tokens": max_tokens,
-        "on_exhaust": on_exhaust,
-        "idle_timeout": idle_timeout,
-        "schedule": schedule,
-        "on_failure": on_failure,
-        "max_retries": max_retries,
-        "timeout": timeout,
-        "deadline": deadline,
-        "land": land,
-        "mode": mode,
-        "keep_sessions": keep_sessions,
-        "keep": keep,
-    }
+    flags = opt.settings(locals())
     wave = Wave(from_wave, ratchet_cmd, ratchet_timeout)
     wanted = Wanted.of(junit, summary, push)
     listed = _load(wave, tasks, from_, bead_ids, write_back)
@@ -222,6 +202,9 @@ def run_tasks(
 
     ready = prepare(listed, flags, base, start)
     common_dir = ready.repository.common_dir
+    unfinished = _unfinished(listed, ready.repository)
+    if unfinished is not None:
+        return _resume(unfinished, ready.repository, as_json=as_json, view_of=view_of)
     folder = RunFolder(runs_folder(common_dir) / new_run_id(time.time(), last_run_id(common_dir)))
 
     def drive(watcher: Watching) -> State:
@@ -232,6 +215,40 @@ def run_tasks(
         return finish(wanted or Wanted(), folder, ready.repository, state, as_json=as_json)
 
     return show_run(folder, drive, as_json=as_json, view_of=view_of, after=after)
+
+
+def _unfinished(listed: TaskList, repository: Repository) -> RunFolder | None:
+    """For a worker that is tried again: the run of this list that it did not finish when it was stopped.
+
+    Raises Refused if a person stopped that very run: only a person lets it go on.
+    """
+    if "SWARM_RUN_ID" not in os.environ:
+        return None
+    from swarmskill.lineage import find_origin
+    from swarmskill.mayor.cascade import find_unfinished, stopped_by_hand
+    from swarmskill.places import runs_folder
+
+    origin = find_origin(os.environ, repository.top)
+    found = find_unfinished(origin, listed.tasks, runs_folder(repository.common_dir)) if origin else None
+    if found is None:
+        return None
+    run_id = found.folder.run_id
+    if stopped_by_hand(found.state):
+        raise Refused(f"run {run_id} of the same task and list was stopped", hint=f"swarm resume {run_id}")
+    print(f"run {run_id} of the same task and list was not finished: it goes on", file=sys.stderr)
+    return found.folder
+
+
+def _resume(folder: RunFolder, repository: Repository, *, as_json: bool, view_of: ViewOf | None) -> int:
+    from swarmskill.mayor.session import resume_run
+
+    environment = dict(os.environ)
+    return show_run(
+        folder,
+        lambda watcher: resume_run(folder, repository, watcher, environment),
+        as_json=as_json,
+        view_of=view_of,
+    )
 
 
 def show_run(
@@ -265,7 +282,7 @@ def show_run(
 def tell_end(folder: RunFolder, state: State, *, as_json: bool) -> int:
     """Tell how a run ended; returns the exit code of `swarm run`."""
     from swarmskill.ledger import read_ledger
-    from swarmskill.mayor.session import CTRL_C
+    from swarmskill.mayor.cascade import CTRL_C
     from swarmskill.views.ending import ending_text
     from swarmskill.views.outcome import exit_code
     from swarmskill.views.run_json import run_document

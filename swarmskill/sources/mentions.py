@@ -43,7 +43,7 @@ def _candidates(text: str) -> Iterator[str]:
     before = ""
     for word in _WORD.finditer(text):
         quoted = word["quoted"] is not None
-        path = (word["quoted"] or word["plain"]).strip("\"'()[]*_,;:!").rstrip(".")
+        path = (word["quoted"] or word["plain"]).lstrip("\"'([*").rstrip("\"')]*,;:!.")
         if before not in _READ and _is_path(path, quoted=quoted):
             yield path.removeprefix("./")
         before = (word["quoted"] or word["plain"]).strip("(,;:").lower()

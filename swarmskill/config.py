@@ -128,7 +128,8 @@ class RunConfig:
     `tracker` names who is told when a task has ended, "" for nobody; `tracker_options` are its own words.
     `list_file` is the file in the repository that the tracker writes to, "" for none: what workers make of it is
     not taken, so that nothing is in the way of the landing. `left_out` names what the task list has besides.
-    With `keep_sessions` the tmux windows of completed tasks stay, too.
+    With `keep_sessions` the tmux windows of completed tasks stay, too. With `interactive` agents work on
+    their own screens.
     `env` names the variables of the mayor's environment that workers may see; None means all
     but those that are never passed on. At most `merge_batch` accepted attempts are checked together
     on their way to the run branch; with 1 the checks pass on each single commit.
@@ -169,6 +170,7 @@ class RunConfig:
     isolation: Isolation = Isolation.EVIDENCE
     merge_batch: int = 8
     keep_sessions: bool = False
+    interactive: bool = False
 
     @property
     def mode(self) -> Mode:

@@ -346,6 +346,8 @@ class Verdict:
     empty: bool = False
     """The attempt changed nothing, and its checks passed all the same."""
     notes: tuple[str, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+    """The checks of the task that were made, without their output: that is in their logs, and in `failed`."""
 
     @property
     def accepted(self) -> bool:

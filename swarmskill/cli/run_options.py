@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -87,5 +88,19 @@ WaitOption = Annotated[
 KeepSessionsOption = Annotated[
     bool | None, typer.Option("--keep-sessions", help="Keep the tmux windows of completed tasks.")
 ]
+InteractiveOption = Annotated[
+    bool | None,
+    typer.Option("--interactive", help="In distributed mode, agents on their own screens, where you may join in."),
+]
 KeepOption = Annotated[bool | None, typer.Option("--keep", help="Keep every worktree.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the plan and start nothing.")]
+
+_LISTS: Final = {"tasks", "from_", "bead_ids", "write_back", "from_wave", "ratchet_cmd", "ratchet_timeout"}
+_NOT_SETTINGS: Final = frozenset(_LISTS | {"base", "wait", "dry_run", "detach", "json"})
+"""Parameters of `swarm run` that only the command line has."""
+
+
+def settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the parameters of `swarm run`, those that are settings by the same name; None for one that was not given."""
+    flags = {name: value for name, value in given.items() if name not in _NOT_SETTINGS}
+    return {**flags, "allow": given["allow"] or None}

@@ -19,7 +19,9 @@ from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
 from swarmskill.core.state import State
 from swarmskill.mayor.accounts import Reporter
+from swarmskill.mayor.cascade import Cascade
 from swarmskill.mayor.context import RunContext
+from swarmskill.mayor.courier import judged
 from swarmskill.mayor.judging import Judge
 from swarmskill.mayor.merging import Merger
 from swarmskill.mayor.reporting import write_report
@@ -35,6 +37,8 @@ _STARTERS = 4
 
 _HARVESTERS = 4
 """Ends that are taken at once: they share one look at the main checkout."""
+
+_JUDGING = (ev.Validated, ev.Integrated, ev.IntegrationConflicted, ev.IntegrationRejected)
 
 
 class ThreadedPerformer:
@@ -54,6 +58,7 @@ class ThreadedPerformer:
         self._telling = ThreadPoolExecutor(1, "tell")
         self._rests: list[threading.Timer] = []
         self._reporter = Reporter(run.accounts, receive)
+        self._cascade = Cascade(run.folder)
 
     def perform(self, effect: ef.Effect, state: State) -> None:
         """Begin to perform an effect."""
@@ -81,7 +86,14 @@ class ThreadedPerformer:
                 raise AssertionError(f"no performer for {effect!r}")
 
     def recorded(self, event: ev.Event, state: State) -> None:
-        """Give the worktree of an integrated attempt back to the pool, and close its window: the ledger has it."""
+        """Pass a stop on to child runs, and tell by mail what became of an attempt; the ledger has the event by now.
+
+        The worktree of an integrated attempt goes back to the pool, and its window is closed.
+        """
+        self._cascade.follow(state)
+        courier = self._run.courier
+        if courier is not None and isinstance(event, _JUDGING):
+            courier.judge(judged(state, [event.task], self._run.secrets))
         if isinstance(event, ev.Integrated) and isinstance(self._run.workers, TmuxBackend):
             self._submit(self._harvesting, partial(self._run.workers.dismiss, spent_windows(state, event.task)))
         if isinstance(event, ev.Integrated) and not self._run.config.keep:
@@ -96,6 +108,7 @@ class ThreadedPerformer:
         """
         self._merger.close()
         self._reporter.close()
+        self._cascade.close()
         for rest in self._rests:
             rest.cancel()
         lanes = (self._starting, self._harvesting, self._judging, self._merging, self._telling)

@@ -115,7 +115,7 @@ def _table(state: State, now: float, look: Look, progress: Progresses, show_all:
     chosen = ordered(state)
     left = 0 if show_all else max(0, len(chosen) - LIMIT)
     if left:
-        most = sorted(chosen, key=lambda task_id: _importance(state.tasks[task_id]))[:LIMIT]
+        most = sorted(chosen, key=lambda task_id: importance(state.tasks[task_id]))[:LIMIT]
         chosen = [task_id for task_id in chosen if task_id in set(most)]
     rows = [_row(state, task_id, now, look, progress.get(task_id, Progress())) for task_id in chosen]
     head = ("", "id", "subject", "agent", "state", "tries", "time", "tokens", "cost", "commit", "detail")
@@ -146,8 +146,8 @@ def _row(state: State, task_id: str, now: float, look: Look, progress: Progress)
     )
 
 
-def _importance(task: TaskState) -> tuple[int, float]:
-    """Sorts what is under way first, then what went wrong, then what comes next, then what ended last."""
+def importance(task: TaskState) -> tuple[int, float]:
+    """A key that sorts what is under way first, then what went wrong, then what comes next, then what ended last."""
     status = task_status(task)
     if status is Status.IN_PROGRESS:
         return (0, task.assigned_at)

@@ -41,6 +41,9 @@ _COLUMNS = ("", "", "dim", "dim", "", "dim", "dim")
 _ID, _SUBJECT, _AGENT, _TIME, _ACTION, _TOKENS, _COST = range(len(_COLUMNS))
 _RIGHT = (_TIME, _TOKENS, _COST)
 _WIDEST_ACTION = 60
+_LEAST = 18
+"""Columns of subject and action that tell anything."""
+
 _DOING = {Phase.ASSIGNED: "starting", Phase.VALIDATING: "checking", Phase.INTEGRATING: "merging"}
 
 
@@ -105,7 +108,7 @@ class Board:
         if state.stage is not Stage.RUNNING:
             return state.stage.value
         workers = f"{state.busy.bit_count()} of {count(state.config.max_workers, 'worker')}"
-        return workers if state.stop is Stop.NONE else f"stopping, {workers} left"
+        return workers if state.stop is Stop.NONE else f"stopping, {count(state.busy.bit_count(), 'worker')} left"
 
     def _bar(self, state: State, width: int) -> Text:
         total, ended = len(state.graph.tasks), self._tally.ended
@@ -149,7 +152,7 @@ class Board:
         """
         active = sorted(bits(self.state.active), key=lambda rank: (self._task(rank).assigned_at, rank))
         groups = self._holds.groups(self.state)
-        most = max(1, room - min(len(groups), 2))
+        most = max(2, room - min(len(groups), 2))
         shown = active if len(active) <= most else active[: most - 1]
         room -= min(len(active), most)
         groups = fold(groups, min(_GROUPS, room))
@@ -216,10 +219,14 @@ class Board:
         return self._cut(line, width)
 
     def _group_line(self, group: Group, width: int) -> Text:
-        names = [self._look.fit(self._id(rank), 16) for rank in group.first]
-        more = f" and {group.count - len(names)} more" if group.count > len(names) else ""
-        text = f"{', '.join(names)}{more} {self._holding(group)}"
-        return self._cut(Text(f"  {self._look.mark_of(Phase.WAITING)} {text}", "dim"), width)
+        """As many names as leave room for the reason, which matters more."""
+        for named in range(len(group.first), 0, -1):
+            names = ", ".join(self._look.fit(self._id(rank), 16) for rank in group.first[:named])
+            more = f" and {group.count - named} more" if group.count > named else ""
+            line = Text(f"  {self._look.mark_of(Phase.WAITING)} {names}{more} {self._holding(group)}", "dim")
+            if line.cell_len < width:
+                break
+        return self._cut(line, width)
 
     def _holding(self, group: Group) -> str:
         one = group.count == 1
@@ -262,13 +269,20 @@ def _bar_room(width: int) -> int:
 
 
 def _fit_columns(rows: list[tuple[str, ...]], room: int) -> list[int]:
-    """Widths of the columns: subject and action share what the others leave.
+    """Widths of the columns: subject and action share what the others leave; where that is too little, some give way.
 
     The action gets a fixed width where there is room, so that what stands right of it does not jump about.
     """
     widths = [max((columns(row[i]) for row in rows), default=0) for i in range(len(_COLUMNS))]
-    others = [width for i, width in enumerate(widths) if i not in (_SUBJECT, _ACTION)]
-    left = max(16, room - sum(others) - 2 * sum(width > 0 for width in others) - 4)
+    for dispensable in (None, _SUBJECT, _TOKENS, _AGENT):
+        if dispensable is not None:
+            widths[dispensable] = 0
+        others = [width for i, width in enumerate(widths) if i not in (_SUBJECT, _ACTION)]
+        shared = 1 + (widths[_SUBJECT] > 0)
+        left = room - sum(others) - 2 * (sum(width > 0 for width in others) + shared)
+        if left >= min(_LEAST * shared, widths[_SUBJECT] + widths[_ACTION]):
+            break
+    left = max(8, left)
     if widths[_SUBJECT] + widths[_ACTION] > left:
         widths[_SUBJECT] = min(widths[_SUBJECT], max(left * 11 // 20, left - widths[_ACTION]))
     widths[_ACTION] = min(left - widths[_SUBJECT], _WIDEST_ACTION)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -132,20 +133,51 @@ def why(task: TaskArgument, run: RunOption = "", json: JsonOption = False) -> in
     return 0
 
 
-def report(run: RunArgument = "", json: JsonOption = False) -> int:
-    """Print the report of a run in Markdown: tasks, commits, what failed and how to go on.
+def report(
+    run: RunArgument = "",
+    html: Annotated[str, typer.Option(metavar="FILE", help="Write one HTML page; - for standard output.")] = "",
+    json: JsonOption = False,
+) -> int:
+    """Print the report of a run in Markdown: tasks, commits, what failed and how to go on. Or write it as a page.
 
-    Example: swarm report > report.md
+    Example: swarm report --html report.html
     """
     from swarmskill.views.report import report_markdown
     from swarmskill.views.run_json import run_document
 
+    if html and json:
+        raise UsageError("--html writes a page, --json prints a document", hint="give one of the two")
     recalled = recall(run)
-    if json:
+    if html:
+        _write_page(recalled, html)
+    elif json:
         print_json(run_document(recalled.state, recalled.events, time.time(), held=recalled.tended))
     else:
         print_text(report_markdown(recalled.state, recalled.events, recalled.folder, time.time()))
     return 0
+
+
+def _write_page(recalled: Recalled, name: str) -> None:
+    """Write the page into a file, whole or not at all, or to standard output. Raises Refused."""
+    from swarmskill.errors import Refused
+    from swarmskill.material import gather_material
+    from swarmskill.views.page.html import report_html
+    from swarmskill.views.page.model import page_of
+    from swarmskill.writing import replace_file
+
+    state, events = recalled.state, recalled.events
+    material = gather_material(recalled.folder, recalled.top, state, events, os.environ)
+    page = report_html(page_of(state, events, time.time(), material=material, held=recalled.tended))
+    if name == "-":
+        sys.stdout.buffer.write(page)
+        return
+    try:
+        replace_file(Path(name).absolute(), page)
+    except OSError as error:
+        raise Refused(
+            f"cannot write {name}: {error.strerror}", hint="name a file in a folder that you may write"
+        ) from error
+    print_text(f"written: {name}")
 
 
 def _progress(recalled: Recalled) -> Progresses:

@@ -67,14 +67,10 @@ class Recalled:
 
 
 def is_tended(folder: RunFolder, state: State, *, held: bool) -> bool:
-    """Whether anybody is at work on a run: a mayor that has `held` it, or the assistant that runs its workers."""
-    from swarmskill.backends.host import HOSTED
-    from swarmskill.mayor.assistant import read_assistant
+    """Whether anybody is at work on a run; `mayor.assistant` knows."""
+    from swarmskill.mayor import assistant
 
-    if held or state.config.backend not in HOSTED:
-        return held
-    owner = read_assistant(folder)
-    return owner is not None and owner.alive
+    return assistant.is_tended(folder, state, held=held)
 
 
 def recall(wanted: str) -> Recalled:

@@ -122,7 +122,7 @@ def retry_task(recalled: Recalled, task: str) -> str:
 
     check_task(recalled.state, task)
     found = recalled.state.tasks[task]
-    if found.phase is not Phase.ENDED or found.outcome is Outcome.COMPLETED:
+    if found.phase is not Phase.ENDED or found.standing is Outcome.COMPLETED:
         word = found.outcome or found.phase
         raise UsageError(f"task {task} is {word}: there is nothing to try again", hint=f"swarm why {shlex.quote(task)}")
     if found.outcome is Outcome.SKIPPED:

@@ -40,6 +40,7 @@ from swarmskill.mayor.merging import MERGED
 from swarmskill.mayor.performer import ThreadedPerformer
 from swarmskill.mayor.refusals import explained
 from swarmskill.mayor.takeover import clear_locks, end_commands, leash, refuse_unexplained
+from swarmskill.mayor.telling import refuse_missing
 from swarmskill.mayor.watching import Watching
 from swarmskill.mayor.windows import dismiss_spent, opened_windows
 from swarmskill.model import Task
@@ -68,6 +69,7 @@ def start_run(
     Raises Refused when the run cannot be set up or go on; what was done by then can be resumed.
     """
     first = RunStarted(at=time.time(), run_id=folder.run_id, tasks=tasks, config=config, base=base)
+    refuse_missing(config, environment)
     _ignore_wake_ups()
     # Before anything of the run is there: a branch that is in the way refuses it without a trace.
     repository.ensure_run_branch(folder.run_id, base)
@@ -95,6 +97,7 @@ def resume_run(
         if not recorded.events:
             raise Refused(f"run {folder.run_id} never started", hint="start it anew: swarm run")
         state = fold(recorded.events)
+        refuse_missing(state.config, environment)
         if recorded.torn:
             watcher.say("the ledger's last line was not written whole and was cut off")
         if limits is not None:
@@ -162,7 +165,7 @@ def _drive(
             handed,
             commands,
             environment,
-            guard=CheckoutGuard(repository, folder, config.isolation, no_gc),
+            guard=CheckoutGuard(repository, folder, config.isolation, no_gc, ours=config.list_file),
             branch=RunBranch(repository, folder.run_id, head, watcher.say),
             no_gc=no_gc,
             accounts=accounts,

@@ -10,6 +10,7 @@ from swarmskill.core import events as ev
 from swarmskill.model import Claim, Ending, Verdict
 from swarmskill.views.marks import PLAIN, Look, amount, clock, count, duration, listed, money, pad, short, usage_text
 from swarmskill.views.reasons import problem_text
+from swarmskill.views.tracking import answer_text
 
 _RUN_WIDTH = 30
 """Room for the longest id that a run is given."""
@@ -152,6 +153,7 @@ _TEXTS: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.Integrated: _integrated,
     ev.IntegrationConflicted: lambda event: "does not merge with the run branch: " + ", ".join(event.paths),
     ev.IntegrationRejected: lambda event: f"on the merged result {verdict_text(event.verdict)}",
+    ev.Tracked: lambda event: f"tracker: {answer_text(event.answer, again=event.again)}",
     ev.Landed: lambda event: f"landed on {event.branch} at {short(event.head)}",
     ev.LandingRefused: _refused,
     ev.Reported: lambda event: f"report written: {event.path}",

@@ -144,7 +144,7 @@ def _task_text(run: Relative, rank: int, now: float, look: Look) -> tuple[str, s
     above = _place(state.graph, rank)
     others = [look.clean(b) for b in dict.fromkeys(spec.blocked_by) if state.graph.rank[b] != above]
     after = f" (also after {listed(others)})" if others else ""
-    plain = task.outcome is Outcome.COMPLETED or task.phase is Phase.WAITING
+    plain = task.standing is Outcome.COMPLETED or task.phase is Phase.WAITING
     said = "" if plain else f"  {word(task).replace('_', ' ')}"
     seconds = task_seconds(task, now)
     if seconds is not None and task.phase is not Phase.ENDED:

@@ -114,6 +114,11 @@ class RunFolder:
         return self.path / "host" / "assistant.json"
 
     @property
+    def trackers(self) -> Path:
+        """Folder of what the run's tracker was told and what it answered, from before each call on."""
+        return self.path / "trackers"
+
+    @property
     def checkout(self) -> Path:
         """Folder of copies of the main checkout's settings and hooks, numbered by when they changed."""
         return self.path / "checkout"
@@ -135,6 +140,10 @@ class RunFolder:
     def assignment(self, key: str) -> Path:
         """Worktree and base of an attempt, from before its worker started."""
         return self.path / "assignments" / f"{key}.json"
+
+    def private(self, key: str) -> Path:
+        """What only the worker's agent may read: settings of its own, while it works."""
+        return self.path / "private" / key
 
     def log(self, key: str) -> Path:
         """All that the worker printed."""

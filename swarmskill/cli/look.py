@@ -21,6 +21,7 @@ from swarmskill.cli.options import (
     print_json,
     print_text,
     recall,
+    recall_family,
 )
 from swarmskill.errors import UsageError
 
@@ -92,19 +93,26 @@ def status(run: RunArgument = "", everything: _ALL = False, watch: _WATCH = Fals
     return 0
 
 
-def tree(run: RunArgument = "", json: JsonOption = False) -> int:
-    """Show the task graph as a tree, each task below what it waits for.
+def tree(run: RunArgument = "", watch: _WATCH = False, json: JsonOption = False) -> int:
+    """Show the task graph as a tree, each task below what it waits for, and the runs that its workers started.
 
-    Example: swarm tree
+    Example: swarm tree --watch
     """
-    from swarmskill.views.run_json import tree_document
-    from swarmskill.views.tree import tree_text
+    from swarmskill.views.tree import family_document, tree_text
 
+    if watch and json:
+        raise UsageError("--watch shows the run to a person, --json to a program", hint="swarm events --follow --json")
     recalled = recall(run)
+    if watch and sys.stdout.isatty():
+        from swarmskill.cli.watch import watch_tree
+
+        watch_tree(recalled.folder.run_id)
+        recalled = recall(recalled.folder.run_id)
+    family = recall_family(recalled)
     if json:
-        print_json(tree_document(recalled.state, time.time(), held=recalled.tended))
+        print_json(family_document(family, time.time()))
     else:
-        print_text(tree_text(recalled.state, look=look_here()))
+        print_text(tree_text(family, time.time(), look=look_here()))
     return 0
 
 

@@ -25,6 +25,7 @@ from swarmskill.views.outcome import (
 from swarmskill.views.remedies import going_on
 from swarmskill.views.run_json import detail, ordered
 from swarmskill.views.spending import run_budget
+from swarmskill.views.tracking import tracked_text
 
 LIMIT = 50
 """Tasks that a table shows unless all are asked for."""
@@ -70,6 +71,8 @@ def _header(state: State, now: float, look: Look, outcome: RunOutcome) -> list[s
     if state.stop is not Stop.NONE and outcome is not RunOutcome.COMPLETED:
         word = "stopped" if state.stage is Stage.OVER else "stopping"
         lines.append(f"{word:<8}  {look.clean(state.stop_reason) or 'on request'}")
+    if tracked := tracked_text(state):
+        lines.append(f"tracker   {state.config.tracker}, {tracked}")
     if used := run_budget(state).text:
         lines.append(f"used      {used}")
     lines += [f"agent     {look.clean(line)}" for line in gate_lines(state)]
@@ -105,7 +108,7 @@ def _next(state: State, outcome: RunOutcome) -> list[tuple[str, str]]:
 
 
 def _failed(task: TaskState) -> bool:
-    return task_status(task) is Status.ENDED and task.outcome not in (Outcome.SKIPPED, Outcome.CANCELLED)
+    return task_status(task) is Status.ENDED and task.standing not in (Outcome.SKIPPED, Outcome.CANCELLED)
 
 
 def _table(state: State, now: float, look: Look, progress: Progresses, show_all: bool) -> list[str]:

@@ -23,6 +23,7 @@ from swarmskill.mail.message import MAYOR, Message
 from swarmskill.mail.reactions import NUDGE, TERMINATE, UNANSWERED
 from swarmskill.mail.reminders import PATIENCE, Patience
 from swarmskill.mayor.courier import Courier
+from swarmskill.mayor.judgements import Judgement
 from swarmskill.model import Task
 from swarmskill.places import RunFolder
 from tests.crash.scene import wait_until
@@ -221,6 +222,21 @@ def test_worker_has_its_order_to_end_before_it_is_ended(run: Run) -> None:
     courier.terminate("1-1")
     courier.terminate("unknown")
     assert run.came(Kind.TERMINATE) == [TERMINATE]
+
+
+def test_what_became_of_an_offering_is_told_once_to_the_next_worker_and_in_the_thread(run: Run) -> None:
+    again = Judgement("1", Kind.RETRY_REQUIRED, ("1", MAYOR), "the tests failed", "again 1")
+    taken = Judgement("2", Kind.OFFERING_ACCEPTED, (MAYOR,), "it is there", "accepted 2")
+    for _ in range(2):
+        courier = run.open(every=100.0)
+        courier.judge([again, taken])
+        run.die()  # at once: what was to be told is told all the same
+    run.open("1-1")
+    run.begin()
+    assert wait_until(lambda: run.came(Kind.RETRY_REQUIRED) == ["the tests failed"], LIMIT)
+    thread = [(one.message.kind, one.message.thread) for one in mayor_mailbox(run.folder.mail).received()]
+    assert thread == [(Kind.RETRY_REQUIRED, "1"), (Kind.OFFERING_ACCEPTED, "2")]
+    assert run.said == []
 
 
 @pytest.mark.parametrize("again", [False, True])

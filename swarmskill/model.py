@@ -125,12 +125,21 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class TaskList:
-    """What a source read: tasks in the order of the file, run-wide checks, and warnings to show."""
+    """What a source read: tasks in the order of the file, run-wide checks, and warnings to show.
+
+    `tracker` is who is told of completions, "" for nobody, and `tracker_options` are its own words. `file` is the
+    absolute path of the file that it writes them to, "" if it is none. `left_out` names what the list has besides and
+    is never run, a line each.
+    """
 
     tasks: tuple[Task, ...]
     cross_cutting: tuple[Check, ...] = ()
     warnings: tuple[str, ...] = ()
     source: str = ""
+    tracker: str = ""
+    tracker_options: Mapping[str, str] = field(default_factory=dict)
+    file: str = ""
+    left_out: tuple[str, ...] = ()
 
 
 class Claim(StrEnum):
@@ -337,6 +346,8 @@ class Verdict:
     empty: bool = False
     """The attempt changed nothing, and its checks passed all the same."""
     notes: tuple[str, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+    """The checks of the task that were made, without their output: that is in their logs, and in `failed`."""
 
     @property
     def accepted(self) -> bool:
@@ -357,6 +368,41 @@ class Feedback:
     output: str = ""
     conflicts: tuple[str, ...] = ()
     diff: str = ""
+
+
+class Reply(StrEnum):
+    """What a tracker made of being told that a task has ended."""
+
+    ACCEPTED = "accepted"
+    ALL_COMPLETE = "all_complete"
+    """Accepted, and with it all that the task belongs to (a quest, an epic) is complete."""
+    REFUSED = "refused"
+    """It does not take the task for done: the task counts as failed."""
+    ESCALATED = "escalated"
+    """It wants a person or another agent to look: the task counts as blocked."""
+    FAILED = "failed"
+    """It could not be told, or answered what it should not: the task counts as failed."""
+    NOT_TOLD = "not_told"
+    """It has no word for such an outcome, so nothing was called."""
+
+
+TAKEN: Final = frozenset({Reply.ACCEPTED, Reply.ALL_COMPLETE, Reply.NOT_TOLD})
+"""The replies after which a task counts as what it ended as."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A tracker's answer. `exit_code` is its program's, None if none ran; `log` the file with all that it printed."""
+
+    reply: Reply
+    detail: str = ""
+    exit_code: int | None = None
+    log: str = ""
+
+    @property
+    def taken(self) -> bool:
+        """Whether the tracker agrees, so that nobody has to look at it."""
+        return self.reply in TAKEN
 
 
 class Phase(StrEnum):

@@ -158,12 +158,14 @@ class Program:
     """The program behind an agent.
 
     `command` are the words that start it, `install` the command that brings it. `good` are the
-    lowest and the highest version known to work.
+    lowest and the highest version known to work. `debris` is a regular expression of the names of files
+    that it leaves where it is ended while it writes.
     """
 
     command: tuple[str, ...]
     install: str
     good: tuple[str, str]
+    debris: str = ""
 
 
 class Agent(Protocol):

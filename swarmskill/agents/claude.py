@@ -41,6 +41,7 @@ class ClaudeAgent:
         command=("claude",),
         install="npm install -g @anthropic-ai/claude-code",
         good=("2.1.329", "2.1.329"),
+        debris=r".+\.tmp\.\d+\.[0-9a-f]{12}",  # it writes aside and renames; seen where its budget ended it
     )
 
     def missing(self, task: Task, agent_cmd: str, options: AgentOptions = NO_OPTIONS) -> str:

@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,18 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from swarmskill.cli import run_options as opt
+from swarmskill.cli.lists import (
+    BeadIdsOption,
+    FromOption,
+    FromWaveOption,
+    RatchetCmdOption,
+    RatchetTimeoutOption,
+    Wave,
+    WriteBackOption,
+    load_list,
+    load_wave_list,
+    with_tracker,
+)
 from swarmskill.cli.options import (
     DetachOption,
     JsonOption,
@@ -24,7 +35,9 @@ from swarmskill.cli.options import (
     print_text,
 )
 from swarmskill.config import Mode, RunConfig
-from swarmskill.errors import Interrupted, Refused
+from swarmskill.errors import Interrupted, Refused, UsageError
+from swarmskill.sources.choosing import choose_tasks
+from swarmskill.sources.words import split_words
 
 if TYPE_CHECKING:
     from swarmskill.cli.detach import ViewOf
@@ -36,7 +49,12 @@ if TYPE_CHECKING:
 
 
 def run(
-    tasks: opt.Tasks,
+    tasks: opt.Tasks = "",
+    from_: FromOption = "",
+    write_back: WriteBackOption = None,
+    from_wave: FromWaveOption = "",
+    ratchet_cmd: RatchetCmdOption = None,
+    ratchet_timeout: RatchetTimeoutOption = None,
     agent: opt.AgentOption = None,
     model: opt.ModelOption = None,
     agent_cmd: opt.AgentCmdOption = None,
@@ -59,7 +77,7 @@ def run(
     wait: opt.WaitOption = False,
     keep_sessions: opt.KeepSessionsOption = None,
     interactive: opt.InteractiveOption = None,
-    bead_ids: opt.BeadIdsOption = None,
+    bead_ids: BeadIdsOption = None,
     keep: opt.KeepOption = None,
     dry_run: opt.DryRunOption = False,
     detach: DetachOption = False,
@@ -70,16 +88,22 @@ def run(
     Example: swarm run tasks.json --agent claude=3,codex=2 --max-cost 10
     """
     flags = opt.settings(locals())
-    listed = _chosen(load_task_list(tasks), bead_ids)
+    wave = Wave(from_wave, ratchet_cmd, ratchet_timeout)
+    listed = _load(wave, tasks, from_, bead_ids, write_back)
     if dry_run:
         return _show_plan(listed, flags, base, as_json=json)
     return _go(listed, flags, base, wait=wait, detach=detach, as_json=json)
 
 
-def _chosen(listed: TaskList, ids: str | None) -> TaskList:
-    from swarmskill.sources.choosing import choose_tasks
-
-    return listed if ids is None else choose_tasks(listed, [part.strip() for part in ids.split(",") if part.strip()])
+def _load(wave: Wave, tasks: str, origin: str, bead_ids: str | None, write_back: bool | None) -> TaskList:
+    if not wave.file:
+        if wave.options:
+            raise UsageError(
+                "only a wave is ratcheted", hint="add --from-wave FILE, or leave the ratchet's options out"
+            )
+        return load_list(tasks, origin=origin, bead_ids=bead_ids, write_back=write_back)
+    listed = load_wave_list(wave, tasks=tasks, origin=origin)
+    return listed if bead_ids is None else choose_tasks(listed, split_words(bead_ids))
 
 
 def _go(listed: TaskList, flags: dict[str, Any], base: str, *, wait: bool, detach: bool, as_json: bool) -> int:
@@ -114,20 +138,6 @@ def _show_plan(listed: TaskList, flags: Mapping[str, Any], base: str, *, as_json
     return print_plan(listed, Form.JSON if as_json else Form.TEXT)
 
 
-def load_task_list(name: str) -> TaskList:
-    """Read a task file for the repository around the current folder, if there is one. Raises InputError."""
-    from swarmskill.repo.locate import locate
-    from swarmskill.sources.taskfile import load_tasks
-
-    top = None
-    with suppress(Refused):
-        top = locate(Path.cwd()).top
-    listed = load_tasks(name, repo_top=top)
-    for warning in listed.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
-    return listed
-
-
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """All that is settled about a run before anything is made. `base` is the full name of the commit to start from."""
@@ -160,6 +170,7 @@ def prepare(
     sources = load_sources(flags, os.environ, repository.top, Path(typer.get_app_dir("swarm")))
     settings = effective([*sources, Source("default", defaults or {})])
     config = run_config(settings, branch=repository.branch, cross_cutting=listed.cross_cutting)
+    config = with_tracker(config, listed, repository.top)
     if not hosted:
         config = settle_agents(listed, config)
     return Prepared(repository, config, repository.resolve(base))
@@ -181,6 +192,9 @@ def run_tasks(
 
     ready = prepare(listed, flags, base, start)
     common_dir = ready.repository.common_dir
+    unfinished = _unfinished(listed, ready.repository)
+    if unfinished is not None:
+        return _resume(unfinished, ready.repository, as_json=as_json, view_of=view_of)
     folder = RunFolder(runs_folder(common_dir) / new_run_id(time.time(), last_run_id(common_dir)))
 
     def drive(watcher: Watching) -> State:
@@ -188,6 +202,40 @@ def run_tasks(
         return start_run(folder, ready.repository, tasks, ready.config, ready.base, watcher, environment)
 
     return show_run(folder, drive, as_json=as_json, view_of=view_of)
+
+
+def _unfinished(listed: TaskList, repository: Repository) -> RunFolder | None:
+    """For a worker that is tried again: the run of this list that it did not finish when it was stopped.
+
+    Raises Refused if a person stopped that very run: only a person lets it go on.
+    """
+    if "SWARM_RUN_ID" not in os.environ:
+        return None
+    from swarmskill.lineage import find_origin
+    from swarmskill.mayor.cascade import find_unfinished, stopped_by_hand
+    from swarmskill.places import runs_folder
+
+    origin = find_origin(os.environ, repository.top)
+    found = find_unfinished(origin, listed.tasks, runs_folder(repository.common_dir)) if origin else None
+    if found is None:
+        return None
+    run_id = found.folder.run_id
+    if stopped_by_hand(found.state):
+        raise Refused(f"run {run_id} of the same task and list was stopped", hint=f"swarm resume {run_id}")
+    print(f"run {run_id} of the same task and list was not finished: it goes on", file=sys.stderr)
+    return found.folder
+
+
+def _resume(folder: RunFolder, repository: Repository, *, as_json: bool, view_of: ViewOf | None) -> int:
+    from swarmskill.mayor.session import resume_run
+
+    environment = dict(os.environ)
+    return show_run(
+        folder,
+        lambda watcher: resume_run(folder, repository, watcher, environment),
+        as_json=as_json,
+        view_of=view_of,
+    )
 
 
 def show_run(
@@ -213,7 +261,7 @@ def show_run(
 def tell_end(folder: RunFolder, state: State, *, as_json: bool) -> int:
     """Tell how a run ended; returns the exit code of `swarm run`."""
     from swarmskill.ledger import read_ledger
-    from swarmskill.mayor.session import CTRL_C
+    from swarmskill.mayor.cascade import CTRL_C
     from swarmskill.views.ending import ending_text
     from swarmskill.views.outcome import exit_code
     from swarmskill.views.run_json import run_document

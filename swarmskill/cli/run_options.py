@@ -10,7 +10,9 @@ import typer
 from swarmskill.cli.options import AGENTS, LIMITS
 from swarmskill.config import Land, Mode, OnExhaust, OnFailure, Schedule
 
-Tasks = Annotated[str, typer.Argument(metavar="TASKS", help="Task file, JSON or YAML; - reads standard input.")]
+Tasks = Annotated[
+    str, typer.Argument(metavar="[TASKS]", help="Task file, JSON, YAML or a Markdown list; - reads standard input.")
+]
 AgentOption = Annotated[
     str | None,
     typer.Option(
@@ -90,13 +92,11 @@ InteractiveOption = Annotated[
     bool | None,
     typer.Option("--interactive", help="In distributed mode, agents on their own screens, where you may join in."),
 ]
-BeadIdsOption = Annotated[
-    str | None, typer.Option("--bead-ids", metavar="IDS", help="Run only these tasks of the list: 1,3,7.")
-]
 KeepOption = Annotated[bool | None, typer.Option("--keep", help="Keep every worktree.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the plan and start nothing.")]
 
-_NOT_SETTINGS: Final = frozenset({"tasks", "base", "wait", "bead_ids", "dry_run", "detach", "json"})
+_LISTS: Final = {"tasks", "from_", "bead_ids", "write_back", "from_wave", "ratchet_cmd", "ratchet_timeout"}
+_NOT_SETTINGS: Final = frozenset(_LISTS | {"base", "wait", "dry_run", "detach", "json"})
 """Parameters of `swarm run` that only the command line has."""
 
 

@@ -230,7 +230,7 @@ class LiveView:
 
     def _ended_line(self, rank: int, width: int) -> Text:
         task, spec = self._task(rank), self._tally.state.graph.tasks[rank]
-        end = short(task.commit) if task.outcome is Outcome.COMPLETED else why_ended(task)
+        end = short(task.commit) if task.standing is Outcome.COMPLETED else why_ended(task)
         line = Text().append(f"  {self._look.mark(task)} ", style_of(task))
         line.append(f"{self._look.fit(spec.id, 16)}  {self._look.fit(spec.subject, width // 2)}  ")
         cost = f"  {cost_text(task.usage)}" if task.usage.cost_usd is not None else ""

@@ -20,6 +20,7 @@ from swarmskill.views.reasons import problem_text, why_ended
 from swarmskill.views.remedies import going_on, mending
 from swarmskill.views.run_json import detail, ordered
 from swarmskill.views.spending import run_budget
+from swarmskill.views.tracking import tracked_text, tracking_rows
 
 _TAIL = 15
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~#])")
@@ -36,6 +37,7 @@ def report_markdown(state: State, events: Iterable[Event], folder: RunFolder, no
         _summary(state),
         _tasks(state, attempts, now),
         _attempts(state, told, attempts),
+        _tracking(state),
         _commits(state, attempts),
         _unfinished(state, attempts, folder),
         _merging(attempts),
@@ -91,7 +93,7 @@ def _task_cells(state: State, task_id: str, attempts: list[Attempt], now: float)
     return (
         escape(task_id),
         escape(state.graph.task(task_id).subject),
-        escape(task.outcome or task.phase),
+        escape(task.standing or task.phase),
         str(task.attempt or ""),
         "" if seconds is None else duration(seconds),
         amount(task.usage.tokens) if task.usage.tokens else "",
@@ -139,6 +141,21 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
         yield f"| {' | '.join(row[i] for i in used)} |"
 
 
+def _tracking(state: State) -> Iterator[str]:
+    """What the run's tracker made of the tasks."""
+    if not state.config.tracker:
+        return
+    yield f"## Tracker: {tracked_text(state)}"
+    yield ""
+    rows = [tuple(map(escape, row)) for row in tracking_rows(state)]
+    yield from _table(("task", "outcome", state.config.tracker), rows)
+    if state.config.left_out:
+        yield ""
+        yield "Not run, as the list has them blocked:"
+        yield ""
+        yield from (f"- {escape(line)}" for line in state.config.left_out)
+
+
 def _commits(state: State, attempts: Attempts) -> Iterator[str]:
     """The run branch's commits in the order in which they came."""
     done = [
@@ -158,7 +175,7 @@ def _commits(state: State, attempts: Attempts) -> Iterator[str]:
 
 def _unfinished(state: State, attempts: Attempts, folder: RunFolder) -> Iterator[str]:
     failed = [task_id for task_id in ordered(state) if task_status(state.tasks[task_id]) is Status.ENDED]
-    own = [i for i in failed if state.tasks[i].outcome not in (Outcome.SKIPPED, Outcome.CANCELLED)]
+    own = [i for i in failed if state.tasks[i].standing not in (Outcome.SKIPPED, Outcome.CANCELLED)]
     if own:
         yield "## What did not complete, and why"
     for task_id in own:
@@ -170,7 +187,7 @@ def _failure(state: State, task_id: str, attempts: list[Attempt], folder: RunFol
     task = state.tasks[task_id]
     yield f"### {escape(task_id)}: {escape(state.graph.task(task_id).subject)}"
     yield ""
-    yield f"{escape((task.outcome or '').replace('_', ' ').capitalize())}: {escape(why_ended(task))}"
+    yield f"{escape((task.standing or '').replace('_', ' ').capitalize())}: {escape(why_ended(task))}"
     last = attempts[-1] if attempts else None
     yield from _troubles(last)
     output = last.output(folder.log(attempt_key(task_id, last.number)), _TAIL) if last else []

@@ -38,6 +38,7 @@ _EVENTS: Final[dict[str, type[ev.Event]]] = {
     "integrated": ev.Integrated,
     "integration_conflicted": ev.IntegrationConflicted,
     "integration_rejected": ev.IntegrationRejected,
+    "tracked": ev.Tracked,
     "gate_rested": ev.GateRested,
     "backed_off": ev.BackedOff,
     "summarised": ev.Summarised,

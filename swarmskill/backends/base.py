@@ -23,7 +23,8 @@ class Job:
     half when the output is longer than `log_limit` bytes, and `***` where any of the values in
     `masked` was printed. `slots` are files of `slots.SlotFolder` that the job holds while it lasts; the
     caller holds them until it has started. `label` and `agent` are for who shows the job to a person: what
-    its work is called, and the agent whose stream it prints.
+    its work is called, and the agent whose stream it prints. One with a `screen` draws in the terminal that
+    SWARM_TERMINAL names to it.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Job:
     label: str = ""
     agent: str = ""
     slots: tuple[str, ...] = ()
+    screen: bool = False
 
     def fields(self) -> dict[str, Any]:
         """The job as JSON can carry it, for the process that is to hold it."""
@@ -60,6 +62,7 @@ class Job:
             "label": self.label,
             "agent": self.agent,
             "slots": self.slots,
+            "screen": self.screen,
         }
 
 

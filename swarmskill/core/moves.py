@@ -12,6 +12,7 @@ from swarmskill.core.effects import BackOff, Effect
 from swarmskill.core.events import AttemptEvent
 from swarmskill.core.graph import fixed_agent
 from swarmskill.core.state import State, TaskState
+from swarmskill.core.tracking import owe
 from swarmskill.model import NOTHING_USED, Feedback, OnFailure, Outcome, Phase, Task, Trouble
 
 Step = tuple[State, tuple[Effect, ...]]
@@ -75,6 +76,8 @@ def reopen(state: State, task_id: str) -> State:
         used=NOTHING_USED,
         overdrawn=False,
         queued="",
+        answer=None,
+        told_again=False,
     )
     ready = state.ready & ~bit if task.waiting_on else state.ready | bit
     state = replace(state, open=state.open | bit, ready=ready, active=state.active & ~bit, busy=state.busy & ~bit)
@@ -94,10 +97,10 @@ def renew(state: State, task_id: str) -> State:
 
 def end(state: State, event: AttemptEvent, outcome: Outcome, detail: str) -> State:
     """End a task; if it is not completed, so do all that wait on it."""
-    state = _close(state, event.task, outcome, detail, event.at)
+    state = owe(_close(state, event.task, outcome, detail, event.at), event.task)
     if outcome is Outcome.COMPLETED:
         return state
-    if on_failure_of(state, state.graph.task(event.task)) is OnFailure.FAIL_FAST:
+    if retries.on_failure_of(state.graph.task(event.task), state.config.on_failure) is OnFailure.FAIL_FAST:
         state = replace(state, failing=True)
     return _skip_dependents(state, event)
 
@@ -151,11 +154,6 @@ def candidates(spec: Task, pool: Sequence[Share]) -> tuple[str, ...]:
     """The agents that may be given the task."""
     fixed = fixed_agent(spec)
     return (fixed,) if fixed else tuple(share.agent for share in pool)
-
-
-def on_failure_of(state: State, spec: Task) -> OnFailure:
-    """What the run does when this task ends without being completed."""
-    return spec.on_failure if spec.on_failure is not None else state.config.on_failure
 
 
 def _delay(state: State, event: AttemptEvent, seconds: float) -> Step:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from swarmskill.model import CheckKind, Outcome, Task, Trouble
+from swarmskill.model import CheckKind, OnFailure, Outcome, Task, Trouble
 
 LOST: Final = "lost"
 CONFLICT: Final = "conflict"
@@ -90,6 +90,11 @@ def delay_of(task: Task, run_delay: float, failures: int) -> float:
     """
     first = task.retry_delay if task.retry_delay is not None else run_delay
     return min(first * 2.0 ** min(failures - 1, _MOST_DOUBLINGS), max(first, _LONGEST))
+
+
+def on_failure_of(task: Task, of_run: OnFailure) -> OnFailure:
+    """What the run, whose own policy is `of_run`, does when this task ends without being completed."""
+    return task.on_failure if task.on_failure is not None else of_run
 
 
 def outcome_of(kind: str) -> Outcome:

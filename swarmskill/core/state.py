@@ -7,7 +7,9 @@ from enum import StrEnum
 
 from rpds import HashTrieMap
 
+from swarmskill.answers import Answer, Reply
 from swarmskill.config import RunConfig
+from swarmskill.core.effects import Track
 from swarmskill.core.graph import EMPTY_GRAPH, Graph
 from swarmskill.model import NOTHING_USED, Feedback, Outcome, Phase, Usage, WorkerEnd
 
@@ -82,9 +84,13 @@ class TaskState:
     next attempt goes on in the worktree of `place` and with the conversation `session`, where they
     are set. `used` is what this attempt has used, `settled` what those before it have, `session_used`
     what of that belongs to `session`. `allowance` is what this attempt may spend, in US dollars;
-    `overdrawn` when the task used more than it may. Until `delayed_until` (seconds since the epoch, 0.0 for at
-    once) it is not tried again. `queued` tells which slot, shared with other runs, its worker waits for.
-    `stalled_since` is since when its worker has shown no progress, 0.0 while it does, `last_stall` the last of these.
+    `overdrawn` when the task used more than it may. `calls` counts how often the tracker was to be told
+    that it ended, `track` is the call without an answer, `answer` that to the last one; `told_again` when the
+    tracker may have been told twice.
+
+    Until `delayed_until` (seconds since the epoch, 0.0 for at once) it is not tried again. `queued` tells which
+    slot, shared with other runs, its worker waits for. `stalled_since` is since when its worker has shown no
+    progress, 0.0 while it does, `last_stall` the last of these.
     """
 
     phase: Phase
@@ -114,6 +120,20 @@ class TaskState:
     queued: str = ""
     stalled_since: float = 0.0
     last_stall: float = 0.0
+    calls: int = 0
+    track: Track | None = None
+    answer: Answer | None = None
+    told_again: bool = False
+
+    @property
+    def standing(self) -> Outcome | None:
+        """The outcome as it counts towards the outside: what the tracker did not take is not completed.
+
+        The core goes by `outcome`: such a task's commit is on the run branch all the same.
+        """
+        if self.outcome is not Outcome.COMPLETED or self.answer is None or self.answer.taken:
+            return self.outcome
+        return Outcome.BLOCKED if self.answer.reply is Reply.ESCALATED else Outcome.FAILED
 
     @property
     def usage(self) -> Usage:
@@ -128,7 +148,7 @@ class State:
     open: not ended. ready: may be started. delayed: those of them that wait before they are tried again.
     active: assigned to integrating, so its manifest is taken. busy: assigned or running, so it holds a
     worker slot. queued: assigned, and waiting for a slot that is shared with other runs. wave: members
-    of the current wave.
+    of the current wave. owed: the tracker is being told of their end, and has not answered.
     `bound` has the bit set of the tasks of each agent. `gates` holds those that are not open.
     `breakdowns` has the times of the last few breakdowns of each agent's workers.
     `settled` is what all attempts that ended have used. `exhausted` when the budget stopped the run.
@@ -145,6 +165,7 @@ class State:
     busy: int = 0
     queued: int = 0
     wave: int = 0
+    owed: int = 0
     wave_number: int = 0
     bound: HashTrieMap[str, int] = HashTrieMap()
     gates: HashTrieMap[str, Gate] = HashTrieMap()

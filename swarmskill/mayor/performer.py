@@ -20,12 +20,15 @@ from swarmskill.core import events as ev
 from swarmskill.core.state import State
 from swarmskill.mayor.accounts import Reporter
 from swarmskill.mayor.capacity import Lease, Slots, StartLine
+from swarmskill.mayor.cascade import Cascade
 from swarmskill.mayor.context import RunContext
+from swarmskill.mayor.courier import judged
 from swarmskill.mayor.health import Health
 from swarmskill.mayor.judging import Judge
 from swarmskill.mayor.merging import Merger
 from swarmskill.mayor.reporting import write_report
 from swarmskill.mayor.summary import summarise
+from swarmskill.mayor.telling import Teller
 from swarmskill.mayor.windows import spent_windows
 from swarmskill.mayor.workers import Workers
 from swarmskill.repo.land import land
@@ -36,6 +39,8 @@ _STARTERS = 4
 
 _HARVESTERS = 4
 """Ends that are taken at once: they share one look at the main checkout."""
+
+_JUDGING = (ev.Validated, ev.Integrated, ev.IntegrationConflicted, ev.IntegrationRejected)
 
 
 class ThreadedPerformer:
@@ -50,7 +55,8 @@ class ThreadedPerformer:
         self._listeners = listeners
         self._run = run
         self._receive = receive
-        self._workers = Workers(run)
+        self._teller = Teller(run)
+        self._workers = Workers(run, self._teller)
         slots = Slots(run.folder, run.repository.common_dir, run.environment)
         self._line = StartLine(slots, self._workers.has, self._start, receive, counted=run.handed is None)
         self._judge = Judge(run)
@@ -59,8 +65,10 @@ class ThreadedPerformer:
         self._harvesting = ThreadPoolExecutor(_HARVESTERS, "harvest")
         self._judging = ThreadPoolExecutor(max(2, os.cpu_count() or 2), "judge")
         self._merging = ThreadPoolExecutor(1, "merge")
+        self._telling = ThreadPoolExecutor(1, "tell")
         self._waits: list[threading.Timer] = []
         self._reporter = Reporter(run.accounts, receive)
+        self._cascade = Cascade(run.folder)
         self._health = Health(run.folder, receive, run.courier.nudge if run.courier else _cannot_nudge)
         if run.handed is None:
             self._health.start()
@@ -79,21 +87,28 @@ class ThreadedPerformer:
             case ef.Integrate():
                 self._merger.add(effect, state)
                 self._submit(self._merging, self._merger.work)
+            case ef.Track():
+                self._submit(self._telling, partial(self._teller.tell, effect, state))
             case ef.Rest() | ef.BackOff():
                 self._wait(effect)
             case ef.Summarise():
                 self._submit(self._judging, partial(summarise, self._run, effect, state))
-            case ef.Land():
-                self._submit(self._merging, partial(self._land, effect, state))
-            case ef.Report():
-                self._submit(self._merging, partial(self._report, effect, state))
+            case ef.Land() | ef.Report():
+                self._submit(self._merging, partial(self._conclude, effect, state))
             case _:
                 raise AssertionError(f"no performer for {effect!r}")
 
     def recorded(self, event: ev.Event, state: State) -> None:
-        """Give the worktree of an integrated attempt back to the pool, and close its window: the ledger has it."""
+        """Pass a stop on to child runs, and tell by mail what became of an attempt; the ledger has the event by now.
+
+        The worktree of an integrated attempt goes back to the pool, and its window is closed.
+        """
         for heard in (self._line.heard, self._health.heard, *self._listeners):
             heard(event, state)
+        self._cascade.follow(state)
+        courier = self._run.courier
+        if courier is not None and isinstance(event, _JUDGING):
+            courier.judge(judged(state, [event.task], self._run.secrets))
         if isinstance(event, ev.Integrated) and isinstance(self._run.workers, TmuxBackend):
             self._submit(self._harvesting, partial(self._run.workers.dismiss, spent_windows(state, event.task)))
         if isinstance(event, ev.Integrated) and not self._run.config.keep:
@@ -109,10 +124,11 @@ class ThreadedPerformer:
         self._line.close()
         self._merger.close()
         self._reporter.close()
+        self._cascade.close()
         self._health.close()
         for wait in self._waits:
             wait.cancel()
-        lanes = (self._starting, self._harvesting, self._judging, self._merging)
+        lanes = (self._starting, self._harvesting, self._judging, self._merging, self._telling)
         for lane in lanes:
             lane.shutdown(wait=False, cancel_futures=True)
         self._run.backend.close()  # whoever waits for a job gives up
@@ -143,6 +159,9 @@ class ThreadedPerformer:
         timer.daemon = True
         self._waits = [*(wait for wait in self._waits if wait.is_alive()), timer]
         timer.start()
+
+    def _conclude(self, effect: ef.Land | ef.Report, state: State) -> ev.Event:
+        return self._land(effect, state) if isinstance(effect, ef.Land) else self._report(effect, state)
 
     def _land(self, effect: ef.Land, state: State) -> ev.Event:
         repository, branch = self._run.repository, state.config.branch

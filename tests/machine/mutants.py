@@ -387,9 +387,9 @@ MUTANTS = (
     ),
     Mutant(
         "a task's own policy is ignored",
-        "moves",
-        "return spec.on_failure if spec.on_failure is not None else state.config.on_failure",
-        "return state.config.on_failure",
+        "retries",
+        "return task.on_failure if task.on_failure is not None else of_run",
+        "return of_run",
     ),
     Mutant(
         "the cancelled still wait",

@@ -123,14 +123,18 @@ def test_a_place_that_is_not_there_is_an_error_with_a_hint(name: str, where: str
 
 @every_source
 @pytest.mark.parametrize("path", ["a.md", "a.json", "a.yaml", "a"])
-@pytest.mark.parametrize("text", ["", "\0", "{", "[[[", "- [ ] T001 a", "\ufeff", "[" * 5000, '{"a": {"tasks": 3}}', "\ud800"])
+@pytest.mark.parametrize(
+    "text", ["", "\0", "{", "[[[", "- [ ] T001 a", "\ufeff", "[" * 5000, '{"a": {"tasks": 3}}', "\ud800"]
+)
 def test_recognising_never_raises(name: str, path: str, text: str) -> None:
     assert find_source(name).recognises(path, text) in (True, False)
 
 
 @every_source
 def test_only_one_kind_recognises_a_sample(name: str, top: Path) -> None:
-    files = [file for file in (FIXTURES / (SAMPLES[name].files or "none")).rglob("*") if file.suffix in (".md", ".json")]
+    files = [
+        file for file in (FIXTURES / (SAMPLES[name].files or "none")).rglob("*") if file.suffix in (".md", ".json")
+    ]
     for file in files:
         if name == "claude" or file.name == "state.json":
             continue
@@ -146,7 +150,7 @@ def test_an_unknown_kind_is_told_with_all_that_there_are() -> None:
     assert all(name in caught.value.hint for name in BUILT_IN)
 
 
-PACKAGE = '''
+PACKAGE = """
 from swarmskill.model import Task, TaskList
 from swarmskill.sources.base import Loaded
 
@@ -161,7 +165,7 @@ class Mine:
         return text.startswith("mine!")
 
 SOURCE = Mine()
-'''
+"""
 
 
 def test_another_package_can_bring_one(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:

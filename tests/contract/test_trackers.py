@@ -164,7 +164,12 @@ def test_the_exit_codes_of_the_ratchet(folder: Path, code: int, reply: Reply) ->
 def test_what_a_value_holds_is_never_a_place_of_the_command(folder: Path) -> None:
     made = find_tracker("ratchet", {"command": "note '{id} {run}' {quest}"})
     odd = TaskEnding(
-        task=Task(id="{quest}.{commit}", subject=""), outcome=Outcome.COMPLETED, commit="c", detail="", run_id="{id}", attempt=1
+        task=Task(id="{quest}.{commit}", subject=""),
+        outcome=Outcome.COMPLETED,
+        commit="c",
+        detail="",
+        run_id="{id}",
+        attempt=1,
     )
     program = Program(Ended(0))
     made.tell(odd, desk(folder, program))

@@ -49,6 +49,9 @@ if TYPE_CHECKING:
     from swarmskill.repo.repository import Repository
 
 
+_KEYS = "Ctrl-C stops when the running tasks have ended, twice kills"
+
+
 def run(
     tasks: opt.Tasks = "",
     from_: FromOption = "",
@@ -269,7 +272,7 @@ def show_run(
     from swarmskill.views.choose import choose_view
 
     # With --json standard output is for the document alone, so the lines go to standard error.
-    view = view_of(folder) if view_of else choose_view(sys.stderr if as_json else sys.stdout, os.environ)
+    view = view_of(folder) if view_of else choose_view(sys.stderr if as_json else sys.stdout, os.environ, footer=_KEYS)
     view.start()
     try:
         state = drive(Watching(view))

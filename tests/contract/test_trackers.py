@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from swarmskill.errors import UsageError
-from swarmskill.model import Answer, Outcome, Reply, Task
+from swarmskill.answers import Answer, Reply
+from swarmskill.model import Outcome, Task
 from swarmskill.trackers.base import Called, CallLost, Desk, Missing, TaskEnding, Tracker
 from swarmskill.trackers.registry import BUILT_IN, find_tracker, tracker_names
 

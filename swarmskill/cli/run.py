@@ -117,7 +117,7 @@ def _go(listed: TaskList, flags: dict[str, Any], base: str, *, wait: bool, detac
         apart = distributed.passes_preflight(
             ready.repository, listed, tuple(share.agent for share in ready.config.pool)
         )
-        flags = flags if apart else {**flags, "mode": Mode.LOCAL}
+        flags = flags if apart else {**flags, "mode": Mode.LOCAL, "interactive": False}
 
     def go(view_of: ViewOf | None = None) -> int:
         return run_tasks(listed, flags, base=base, start=start, as_json=as_json and not view_of, view_of=view_of)

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from swarmskill.core.events import Event
     from swarmskill.places import RunFolder
 
+_READ_ONLY = "Ctrl-C leaves, the run goes on; keys: pip install 'swarmskill[tui]'"
+
 _FOLLOW = Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows, until the run is over.")]
 
 
@@ -144,9 +146,10 @@ def watch_run(recalled: Recalled) -> Recalled:
     from swarmskill.views.plain import PlainView
     from swarmskill.views.status import status_text
 
-    view = choose_view(sys.stdout, os.environ)
+    view = choose_view(sys.stdout, os.environ, footer=_READ_ONLY)
     watching = Watching(view)
     accounts = watching.accounts = Accounts(recalled.folder, recalled.state.config.prices)
+    watching.look_below(recalled.folder)
     state = recalled.state
     if isinstance(view, PlainView):
         print_text(status_text(state, time.time(), look=look_here()))

@@ -75,9 +75,9 @@ def status(run: RunArgument = "", everything: _ALL = False, watch: _WATCH = Fals
     if watch and json:
         raise UsageError("--watch shows the run to a person, --json to a program", hint="swarm events --follow --json")
     if watch and recalled.tended:
-        from swarmskill.cli.follow import watch_run
+        from swarmskill.cli.watch import watch_status
 
-        recalled = watch_run(recalled)
+        recalled = watch_status(recalled)
     if json:
         print_json(run_document(recalled.state, recalled.events, time.time(), held=recalled.tended))
     else:

@@ -106,11 +106,20 @@ def retry(task: TaskArgument, run: RunOption = "", detach: DetachOption = False,
 
     Example: swarm retry 3
     """
+    recalled = recall(run)
+    said = retry_task(recalled, task)
+    if said:
+        _tell(recalled.folder, said, as_json=json)
+        return 0
+    return _drive(recalled.folder, detached=detach, as_json=json)
+
+
+def retry_task(recalled: Recalled, task: str) -> str:
+    """Ask for another try; returns what is to be said, or "" if nobody is there to hear it. Raises UsageError."""
     from swarmskill.core.events import RetryRequested
     from swarmskill.core.state import Stop
     from swarmskill.model import Outcome, Phase
 
-    recalled = recall(run)
     check_task(recalled.state, task)
     found = recalled.state.tasks[task]
     if found.phase is not Phase.ENDED or found.standing is Outcome.COMPLETED:
@@ -125,12 +134,8 @@ def retry(task: TaskArgument, run: RunOption = "", detach: DetachOption = False,
     if recalled.hosted:
         _hosted(recalled).step(request)
         hint = "swarm next --resume" if recalled.state.stop is not Stop.NONE else "swarm next"
-        _tell(recalled.folder, f"task {task} will be tried again, by its assistant: {hint}", as_json=json)
-        return 0
-    if _ask(recalled, request):
-        _tell(recalled.folder, f"task {task} will be tried again", as_json=json)
-        return 0
-    return _drive(recalled.folder, detached=detach, as_json=json)
+        return f"task {task} will be tried again, by its assistant: {hint}"
+    return f"task {task} will be tried again" if _ask(recalled, request) else ""
 
 
 def _limits(max_cost: str | None, max_tokens: str | None) -> LimitsChanged | None:
@@ -145,11 +150,18 @@ def _limits(max_cost: str | None, max_tokens: str | None) -> LimitsChanged | Non
 
 
 def _stop(wanted: str, *, now: bool, force: bool, as_json: bool) -> int:
+    recalled = recall(wanted)
+    said, below = stop_run(recalled, now=now, force=force)
+    _tell(recalled.folder, said, as_json=as_json, below=below)
+    return 0
+
+
+def stop_run(recalled: Recalled, *, now: bool, force: bool) -> tuple[str, list[str]]:
+    """Have a run stop, and all below it; returns what is to be said of it, and the runs below that are not over."""
     from swarmskill.core.events import StopRequested
     from swarmskill.core.state import Stage
     from swarmskill.mayor.cascade import BY_COMMAND, end_descendants, still_open, stop_descendants
 
-    recalled = recall(wanted)
     state = recalled.state
     request = StopRequested(at=time.time(), session=state.session, now=now, force=force, reason=BY_COMMAND)
     if recalled.hosted and state.stage is not Stage.OVER:
@@ -169,8 +181,7 @@ def _stop(wanted: str, *, now: bool, force: bool, as_json: bool) -> int:
         stop_descendants(recalled.folder, now=now, force=force)  # a mayor passes it on itself
     if force:
         end_descendants(recalled.folder)
-    _tell(recalled.folder, said, as_json=as_json, below=below)
-    return 0
+    return said, below
 
 
 def _stop_hosted(recalled: Recalled, request: StopRequested) -> str:

@@ -1,4 +1,4 @@
-"""`swarm tree --watch`: the tree of a run and of all below it, drawn again as it changes."""
+"""Watching from another terminal: `swarm status --watch` and `swarm tree --watch`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,31 @@ import sys
 import time
 from dataclasses import replace
 
-from swarmskill.cli.options import recall, recall_family
+from swarmskill.cli.options import Recalled, recall, recall_family
 
 _FRAME = 0.5
 """Seconds between two looks: a look reads the ledgers of the whole family."""
+
+
+def watch_status(recalled: Recalled) -> Recalled:
+    """Show a run that goes on until it is over, or the reader has enough; returns it as it is then.
+
+    With keys where the extra `tui` is installed and both ends are a terminal, else read-only.
+    """
+    if sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb" and _has_keys():
+        from swarmskill.cli.tui import show_run
+
+        show_run(recalled)
+        return recall(recalled.folder.run_id)
+    from swarmskill.cli.follow import watch_run
+
+    return watch_run(recalled)
+
+
+def _has_keys() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("textual") is not None
 
 
 def watch_tree(wanted: str) -> None:

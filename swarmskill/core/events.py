@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from swarmskill.answers import Answer
 from swarmskill.config import RunConfig
-from swarmskill.model import NOTHING_USED, Answer, Task, Usage, Verdict, WorkerEnd
+from swarmskill.model import NOTHING_USED, Task, Usage, Verdict, WorkerEnd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

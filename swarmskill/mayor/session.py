@@ -139,6 +139,7 @@ def _drive(
     config, session, head = folded.config, folded.session, folded.head
     handed = handed_out(folder) if config.backend in HOSTED else None
     accounts = watcher.accounts = Accounts(folder, config.prices)
+    watcher.look_below(folder)
     with (
         leash(folder) as held,
         closing(ProcessBackend(folder.keeper)) as backend,

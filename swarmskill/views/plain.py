@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from swarmskill.answers import Reply
 from swarmskill.core import events as ev
 from swarmskill.core.graph import bits
 from swarmskill.core.state import EMPTY, Door, State, Stop, TaskState
-from swarmskill.model import Outcome, Phase, Reply
+from swarmskill.model import Outcome, Phase
 from swarmskill.views.base import PLAIN_FRAME, Progresses
 from swarmskill.views.events import event_text
 from swarmskill.views.gates import shut_text

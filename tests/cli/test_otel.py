@@ -64,7 +64,15 @@ def test_a_run_is_sent_where_the_settings_say(user: User, receiver: Receiver) ->
     (resource,) = receiver.requests[0].resource_spans
     assert any(one.key == "service.name" and one.value.string_value == "mine" for one in resource.resource.attributes)
     spans = {span.name: span for scope in resource.scope_spans for span in scope.spans}
-    assert set(spans) == {"swarm run", "task a", "invoke_agent command", "worker", "validate", "check command", "integrate"}
+    assert set(spans) == {
+        "swarm run",
+        "task a",
+        "invoke_agent command",
+        "worker",
+        "validate",
+        "check command",
+        "integrate",
+    }
     assert spans["check command"].parent_span_id == spans["validate"].span_id
     assert spans["swarm run"].parent_span_id == b""
     assert 0 < spans["worker"].end_time_unix_nano - spans["worker"].start_time_unix_nano < 60e9

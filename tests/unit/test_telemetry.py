@@ -28,7 +28,9 @@ def checked(story: Story, task: str, *, passed: bool) -> None:
     lint = CheckResult(CheckKind.LINT, "ruff", passed=True, seconds=1.0)
     tests = CheckResult(CheckKind.TESTS, "pytest", passed=passed, detail="" if passed else "2 failed", seconds=3.0)
     verdict = Verdict(failed=None if passed else tests, checks=(lint, tests))
-    story.wait(5).tell(ev.Validated(at=story.now, task=task, attempt=story.attempt(task), verdict=verdict, commit=commit(9)))
+    story.wait(5).tell(
+        ev.Validated(at=story.now, task=task, attempt=story.attempt(task), verdict=verdict, commit=commit(9))
+    )
 
 
 @pytest.fixture

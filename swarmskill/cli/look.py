@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -20,11 +20,6 @@ from swarmskill.cli.options import (
     print_text,
     recall,
 )
-from swarmskill.errors import UsageError
-
-if TYPE_CHECKING:
-    from swarmskill.cli.options import Recalled
-    from swarmskill.views.base import Progresses
 
 _WATCH = Annotated[bool, typer.Option("--watch", "-w", help="Show it live until it is over.")]
 _ALL = Annotated[bool, typer.Option("--all", help="Show every task, however many there are.")]
@@ -65,29 +60,9 @@ def status(run: RunArgument = "", everything: _ALL = False, watch: _WATCH = Fals
 
     Example: swarm status --watch
     """
-    from swarmskill.views.run_json import run_document
-    from swarmskill.views.status import status_text
+    from swarmskill.cli.standing import show_status
 
-    recalled = recall(run)
-    if watch and json:
-        raise UsageError("--watch shows the run to a person, --json to a program", hint="swarm events --follow --json")
-    if watch and recalled.tended:
-        from swarmskill.cli.follow import watch_run
-
-        recalled = watch_run(recalled)
-    if json:
-        print_json(run_document(recalled.state, recalled.events, time.time(), held=recalled.tended))
-    else:
-        text = status_text(
-            recalled.state,
-            time.time(),
-            look=look_here(),
-            progress=_progress(recalled),
-            held=recalled.tended,
-            show_all=everything,
-        )
-        print_text(text)
-    return 0
+    return show_status(run, everything=everything, watch=watch, as_json=json)
 
 
 def tree(run: RunArgument = "", json: JsonOption = False) -> int:
@@ -137,14 +112,3 @@ def report(run: RunArgument = "", json: JsonOption = False) -> int:
     else:
         print_text(report_markdown(recalled.state, recalled.events, recalled.folder, time.time()))
     return 0
-
-
-def _progress(recalled: Recalled) -> Progresses:
-    """What the workers of a run that another process drives are doing."""
-    from swarmskill.mayor.accounts import Accounts
-
-    if not recalled.held:
-        return {}
-    accounts = Accounts(recalled.folder, recalled.state.config.prices)
-    accounts.follow(recalled.state)
-    return accounts.progress()

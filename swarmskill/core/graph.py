@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from statistics import median
 
 from swarmskill.core.manifest import overlap_masks
 from swarmskill.model import Task
@@ -121,6 +120,8 @@ def natural(text: str) -> tuple[tuple[int, int, str], ...]:
 
 def _estimates(tasks: Sequence[Task]) -> dict[str, float]:
     """Each task's estimate; one that names none is taken for an average one of this list."""
+    from statistics import median  # here, as it takes longer to import than all of the core
+
     known = [task.estimate for task in tasks if task.estimate is not None]
     usual = median(known) if known else 1.0
     return {task.id: 0.0 if task.done else usual if task.estimate is None else task.estimate for task in tasks}

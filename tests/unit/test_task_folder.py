@@ -45,7 +45,8 @@ def test_its_own_list_may_have_cycles_ours_may_not(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "problem"), [("[1]", "wants one task"), ("{", "ends in the middle"), ("\udcff", "cannot be read"), ("7", "wants one task")]
+    ("text", "problem"),
+    [("[1]", "wants one task"), ("{", "ends in the middle"), ("\udcff", "cannot be read"), ("7", "wants one task")],
 )
 def test_a_file_that_is_no_task_is_named(tmp_path: Path, text: str, problem: str) -> None:
     write(tmp_path, t1=task(1))

@@ -60,7 +60,14 @@ def test_a_raw_message_of_a_server() -> None:
 
 @pytest.mark.parametrize(
     ("line", "tests"),
-    [("Tests: PASS", True), ("tests: ok (41)", True), ("**Tests:** FAIL", False), ("Tests: no", False), ("Tests: n/a", None), ("", None)],
+    [
+        ("Tests: PASS", True),
+        ("tests: ok (41)", True),
+        ("**Tests:** FAIL", False),
+        ("Tests: no", False),
+        ("Tests: n/a", None),
+        ("", None),
+    ],
 )
 def test_pass_fail_and_not_told_are_three_things(line: str, tests: bool | None) -> None:
     raw = {**RAW, "subject": "[x] DONE", "body_md": f"## Self-Validation\n- {line}\n"}
@@ -77,11 +84,17 @@ def test_a_deeper_heading_ends_no_section() -> None:
     text = "## Problem\nIt fails.\n### Details\nSee ## below.\n\n## Question\nWhy?\n"
     raw = {**RAW, "subject": "HELP_REQUEST", "body_md": f"Issue Type: spec unclear\n{text}"}
     body = parse_foreign(json.dumps(raw))[0].body
-    assert (body.problem, body.question, body.issue) == ("It fails.\n### Details\nSee ## below.", "Why?", Issue.SPEC_UNCLEAR)
+    assert (body.problem, body.question, body.issue) == (
+        "It fails.\n### Details\nSee ## below.",
+        "Why?",
+        Issue.SPEC_UNCLEAR,
+    )
 
 
 def test_plain_text_with_a_subject_and_what_its_place_tells() -> None:
-    message, problems = parse_foreign("# [3] PROGRESS\n\nStep: tests\n", {"from": "3-1", "to": ["mayor"], "id": "3-1.x", "created": 5})
+    message, problems = parse_foreign(
+        "# [3] PROGRESS\n\nStep: tests\n", {"from": "3-1", "to": ["mayor"], "id": "3-1.x", "created": 5}
+    )
     assert problems == ["frontmatter: there is none"]
     assert (message.sender, message.thread, message.kind, message.created) == ("3-1", "3", Kind.PROGRESS, 5.0)
 
@@ -89,4 +102,11 @@ def test_plain_text_with_a_subject_and_what_its_place_tells() -> None:
 def test_what_is_wrong_is_told_and_nothing_is_raised() -> None:
     message, problems = parse_foreign(json.dumps({"subject": "[3] HELP_REQUEST", "body_md": "Issue Type: bored"}))
     assert message.body.issue is Issue.STUCK
-    assert [problem.partition(":")[0] for problem in problems] == ["Issue Type", "Question", "id", "from", "to", "created"]
+    assert [problem.partition(":")[0] for problem in problems] == [
+        "Issue Type",
+        "Question",
+        "id",
+        "from",
+        "to",
+        "created",
+    ]

@@ -15,7 +15,24 @@ from swarmskill.mail.layout import BadMessage
 from swarmskill.mail.message import Importance, Message, parse, render
 
 TRICKY = st.sampled_from(
-    ["", " ", "\n", "## Summary", "\\## x", "#", '"', '"a" b', "a, b", ",", "- x", "---", "a\n---\nb", "\r", "\x85x", "\u2028"]
+    [
+        "",
+        " ",
+        "\n",
+        "## Summary",
+        "\\## x",
+        "#",
+        '"',
+        '"a" b',
+        "a, b",
+        ",",
+        "- x",
+        "---",
+        "a\n---\nb",
+        "\r",
+        "\x85x",
+        "\u2028",
+    ]
 )
 WORDS = st.lists(TRICKY | st.text(max_size=8), max_size=4).map("".join)
 NAMES = WORDS.filter(bool)
@@ -100,7 +117,7 @@ DONE = Message(
     ack_required=True,
 )
 
-DONE_TEXT = '''\
+DONE_TEXT = """\
 ---json
 {
   "id": "3-1.000002",
@@ -135,7 +152,7 @@ Status: DONE
 ## Summary
 
 All there.
-'''
+"""
 
 
 def test_the_text_of_an_offering() -> None:

@@ -15,7 +15,9 @@ from swarmskill.model import Claim, Trouble
 
 def message(kind: Kind, text: str = "", title: str = "", **fields: Any) -> Message:
     body = Text(text) if BODIES[kind] is Text else BODIES[kind](**fields)
-    return Message(id="3-1.000004", thread="3", sender="3-1", to=(MAYOR,), kind=kind, body=body, created=0.0, title=title)
+    return Message(
+        id="3-1.000004", thread="3", sender="3-1", to=(MAYOR,), kind=kind, body=body, created=0.0, title=title
+    )
 
 
 QUESTION = {"issue": Issue.SPEC_UNCLEAR, "question": "Which\nparser?"}
@@ -48,14 +50,20 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("said", "reaction"), CASES, ids=lambda value: value.subject if isinstance(value, Message) else "")
+@pytest.mark.parametrize(
+    ("said", "reaction"), CASES, ids=lambda value: value.subject if isinstance(value, Message) else ""
+)
 def test_what_is_shown_of_a_message(said: Message, reaction: Reaction) -> None:
     assert react(said) == reaction
 
 
 @pytest.mark.parametrize("kind", Kind)
 def test_only_a_question_stays_open_and_nothing_breaks_a_line(kind: Kind) -> None:
-    needed = {Kind.HELP_REQUEST: QUESTION, Kind.FAILED: {"failure": FailureKind.ERROR}, Kind.CHECKPOINT: {"reason": Pause.TIMEOUT}}
+    needed = {
+        Kind.HELP_REQUEST: QUESTION,
+        Kind.FAILED: {"failure": FailureKind.ERROR},
+        Kind.CHECKPOINT: {"reason": Pause.TIMEOUT},
+    }
     needed[Kind.SPAWN_ACK] = {"state": "failed"}
     reaction = react(message(kind, "a\nb", "c\nd", **needed.get(kind, {})))
     assert reaction.open == (kind is Kind.HELP_REQUEST)
@@ -81,7 +89,9 @@ def test_every_other_failure_is_a_trouble(failure: FailureKind) -> None:
 
 
 def test_checkpoint_tells_the_successor_its_next_steps_without_secrets_and_in_bounds() -> None:
-    word = Checkpoint(reason=Pause.CONTEXT_HIGH, description="parser done", next_steps="use s3cret,\nthen tests " + "x" * 9000)
+    word = Checkpoint(
+        reason=Pause.CONTEXT_HIGH, description="parser done", next_steps="use s3cret,\nthen tests " + "x" * 9000
+    )
     _, problem = last_word(word, ["s3cret"])
     assert problem is not None and problem.kind is Trouble.CONTEXT_FULL
     assert problem.detail.startswith("it left a checkpoint: parser done; use ***, then tests xxx")

@@ -25,7 +25,6 @@ and moves the run towards its end.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 from rpds import HashTrieMap
@@ -34,6 +33,7 @@ from swarmskill.core import attempts
 from swarmskill.core import events as ev
 from swarmskill.core.attempts import Step
 from swarmskill.core.budget import run_usage, shortage
+from swarmskill.core.copying import replace
 from swarmskill.core.gates import begin_probing, open_shut_gates
 from swarmskill.core.graph import build_graph
 from swarmskill.core.moves import fixed_agent, renew, reopen_cancelled, unskip_dependents

@@ -7,7 +7,7 @@ chosen when, and what waits for what, is decided by the code that decides it in 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from swarmskill.config import RunConfig
@@ -28,14 +28,20 @@ class Simulated:
 
 
 def simulate(
-    tasks: Sequence[Task], config: RunConfig, duration: Callable[[str], float], *, merging: float = 0.0
+    tasks: Sequence[Task],
+    config: RunConfig,
+    duration: Callable[[str], float],
+    *,
+    merging: float = 0.0,
+    expected: Mapping[str, float] | None = None,
 ) -> Simulated:
     """Run the tasks on paper: the worker of a task id takes `duration` seconds, and every attempt is accepted.
 
-    Merges take `merging` seconds each, one after the other, beside the workers.
+    Merges take `merging` seconds each, one after the other, beside the workers. `expected` is what a run would
+    know of durations from earlier ones.
     """
     ended = most = 0.0
-    for event, state in simulated_events(tasks, config, duration, merging=merging):
+    for event, state in simulated_events(tasks, config, duration, merging=merging, expected=expected):
         most = max(most, state.busy.bit_count())
         if isinstance(event, ev.Integrated):
             ended = event.at
@@ -51,13 +57,18 @@ def simulated_events(
     began: float = 0.0,
     commit: str = "0" * 40,
     run_id: str = "simulated",
+    expected: Mapping[str, float] | None = None,
 ) -> Iterator[tuple[ev.Event, State]]:
     """Each event of such a run with the state that it led to, from RunStarted to Reported.
 
     The run starts at `began`; `commit` stands for all its commits.
     """
     world = _World(duration, merging, began, commit)
-    state, event = EMPTY, world.begin(run_id, tasks, config)
+    first = ev.RunStarted(
+        at=began, run_id=run_id, tasks=tuple(tasks), config=config, base=commit, expected=expected or {}
+    )
+    state: State = EMPTY
+    event: ev.Event = first
     while True:
         state, effects = step(state, event)
         yield event, state
@@ -79,10 +90,6 @@ class _World:
         self._commit = commit
         self._coming: list[tuple[float, int, ev.Event]] = []
         self._count = 0
-
-    def begin(self, run_id: str, tasks: Sequence[Task], config: RunConfig) -> ev.Event:
-        """The first event."""
-        return ev.RunStarted(at=self._now, run_id=run_id, tasks=tuple(tasks), config=config, base=self._commit)
 
     def next(self) -> ev.Event:
         """The next event; the clock jumps to it."""

@@ -69,7 +69,7 @@ def fold(events: Iterable[ev.Event]) -> State:
 def _run_started(state: State, event: ev.RunStarted) -> Step | None:
     if state.run_id:
         return None
-    graph = build_graph(event.tasks)
+    graph = build_graph(event.tasks, event.expected)
     ended = {rank for rank, task in enumerate(graph.tasks) if task.done}
     tasks: dict[str, TaskState] = {}
     open_, ready = 0, 0

@@ -34,6 +34,7 @@ _EVENTS: Final[dict[str, type[ev.Event]]] = {
     "integrated": ev.Integrated,
     "integration_conflicted": ev.IntegrationConflicted,
     "integration_rejected": ev.IntegrationRejected,
+    "tracked": ev.Tracked,
     "gate_rested": ev.GateRested,
     "summarised": ev.Summarised,
     "landed": ev.Landed,

@@ -125,7 +125,11 @@ class RunConfig:
     `grace` is the time from TERM to KILL. `max_cost` (US dollars) and `max_tokens` limit the run.
     `max_retries` caps the retries of a task over all kinds of failure; None leaves the caps per kind.
     `branch` is the user's branch to land on, "" with a detached HEAD.
-    With `keep_sessions` the tmux windows of completed tasks stay, too.
+    `tracker` names who is told when a task has ended, "" for nobody; `tracker_options` are its own words.
+    `list_file` is the file in the repository that the tracker writes to, "" for none: what workers make of it is
+    not taken, so that nothing is in the way of the landing. `left_out` names what the task list has besides.
+    With `keep_sessions` the tmux windows of completed tasks stay, too. With `interactive` agents work on
+    their own screens.
     `env` names the variables of the mayor's environment that workers may see; None means all
     but those that are never passed on. At most `merge_batch` accepted attempts are checked together
     on their way to the run branch; with 1 the checks pass on each single commit.
@@ -154,6 +158,10 @@ class RunConfig:
     secrets: tuple[str, ...] = ()
     land: Land = Land.END
     branch: str = ""
+    tracker: str = ""
+    tracker_options: Mapping[str, str] = field(default_factory=dict)
+    list_file: str = ""
+    left_out: tuple[str, ...] = ()
     cross_cutting: tuple[Check, ...] = ()
     worktree: WorktreeSetup = WorktreeSetup()
     env: tuple[str, ...] | None = None
@@ -162,6 +170,7 @@ class RunConfig:
     isolation: Isolation = Isolation.EVIDENCE
     merge_batch: int = 8
     keep_sessions: bool = False
+    interactive: bool = False
 
     @property
     def mode(self) -> Mode:

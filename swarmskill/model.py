@@ -125,12 +125,21 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class TaskList:
-    """What a source read: tasks in the order of the file, run-wide checks, and warnings to show."""
+    """What a source read: tasks in the order of the file, run-wide checks, and warnings to show.
+
+    `tracker` is who is told of completions, "" for nobody, and `tracker_options` are its own words. `file` is the
+    absolute path of the file that it writes them to, "" if it is none. `left_out` names what the list has besides and
+    is never run, a line each.
+    """
 
     tasks: tuple[Task, ...]
     cross_cutting: tuple[Check, ...] = ()
     warnings: tuple[str, ...] = ()
     source: str = ""
+    tracker: str = ""
+    tracker_options: Mapping[str, str] = field(default_factory=dict)
+    file: str = ""
+    left_out: tuple[str, ...] = ()
 
 
 class Claim(StrEnum):
@@ -337,6 +346,8 @@ class Verdict:
     empty: bool = False
     """The attempt changed nothing, and its checks passed all the same."""
     notes: tuple[str, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+    """The checks of the task that were made, without their output: that is in their logs, and in `failed`."""
 
     @property
     def accepted(self) -> bool:

@@ -69,6 +69,11 @@ class RunFolder:
         return self.path / "lock"
 
     @property
+    def origin(self) -> Path:
+        """Whose child the run is: there only if a worker of another run started it."""
+        return self.path / "parent.json"
+
+    @property
     def holder(self) -> Path:
         """Tells who holds the lock."""
         return self.path / "holder.json"
@@ -109,6 +114,11 @@ class RunFolder:
         return self.path / "host" / "assistant.json"
 
     @property
+    def trackers(self) -> Path:
+        """Folder of what the run's tracker was told and what it answered, from before each call on."""
+        return self.path / "trackers"
+
+    @property
     def checkout(self) -> Path:
         """Folder of copies of the main checkout's settings and hooks, numbered by when they changed."""
         return self.path / "checkout"
@@ -130,6 +140,10 @@ class RunFolder:
     def assignment(self, key: str) -> Path:
         """Worktree and base of an attempt, from before its worker started."""
         return self.path / "assignments" / f"{key}.json"
+
+    def private(self, key: str) -> Path:
+        """What only the worker's agent may read: settings of its own, while it works."""
+        return self.path / "private" / key
 
     def log(self, key: str) -> Path:
         """All that the worker printed."""
@@ -161,6 +175,14 @@ def run_ids(common_dir: Path) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir() if _has_begun(entry / "events.jsonl"))
 
 
+def newest_run_id(common_dir: Path) -> str:
+    """The newest run, leaving out those that workers of other runs started, if there is any; "" for no run."""
+    ids = run_ids(common_dir)
+    folder = runs_folder(common_dir)
+    by_hand = (run_id for run_id in reversed(ids) if not RunFolder(folder / run_id).origin.exists())
+    return next(by_hand, ids[-1] if ids else "")
+
+
 def last_run_id(common_dir: Path) -> str:
     """The greatest id that was ever used and is there, whether its run began or not; "" if there is none."""
     folder = runs_folder(common_dir)
@@ -176,7 +198,7 @@ def _has_begun(ledger: Path) -> bool:
 
 
 def find_run(common_dir: Path, wanted: str = "") -> RunFolder:
-    """The run of that id, or that the words are a unique part of; the newest for "".
+    """The run of that id, or that the words are a unique part of; for "" the newest that no worker started.
 
     Raises Refused, with the ids there are, if none or several fit.
     """
@@ -184,7 +206,7 @@ def find_run(common_dir: Path, wanted: str = "") -> RunFolder:
     if not ids:
         raise Refused("this repository has no run", hint="start one: swarm run tasks.json")
     if not wanted:
-        return RunFolder(runs_folder(common_dir) / ids[-1])
+        return RunFolder(runs_folder(common_dir) / newest_run_id(common_dir))
     fitting = [wanted] if wanted in ids else [run_id for run_id in ids if wanted in run_id]
     if len(fitting) == 1:
         return RunFolder(runs_folder(common_dir) / fitting[0])

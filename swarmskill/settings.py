@@ -150,6 +150,10 @@ def run_config(settings: Mapping[str, Setting], *, branch: str, cross_cutting: t
     config = RunConfig(**values, pool=pool, branch=branch, cross_cutting=checks)
     if config.land is Land.WAVE and config.schedule is not Schedule.WAVE:
         raise UsageError("--land wave needs --schedule wave", hint="a rolling run has no waves; use --land end")
+    if config.interactive and config.backend != TMUX:
+        raise UsageError(
+            f"{settings['interactive'].origin} needs windows to show agents in", hint="add --mode distributed"
+        )
     return config
 
 
@@ -345,6 +349,7 @@ _DECODERS: Final[dict[str, Decode]] = {
     "mode": _choice(Mode),
     "backend": _backend,
     "keep_sessions": decode_flag,
+    "interactive": decode_flag,
     "land": _choice(Land),
     "env": _lines,
     "secrets": _lines,
@@ -377,6 +382,7 @@ _FROM_TEXT: Final[dict[str, Callable[[str], Any]]] = {
     "max_tokens": maybe_number,
     "keep": maybe_flag,
     "keep_sessions": maybe_flag,
+    "interactive": maybe_flag,
     "yolo": maybe_flag,
     "fresh": maybe_flag,
     "env": split_words,

@@ -16,6 +16,7 @@ ANSWERS: dict[type[ef.Effect], tuple[type[ev.Event], ...]] = {
     ef.Kill: (ev.WorkerExited, ev.WorkerLost),
     ef.Validate: (ev.Validated,),
     ef.Integrate: (ev.Integrated, ev.IntegrationConflicted, ev.IntegrationRejected),
+    ef.Track: (ev.Tracked,),
     ef.Rest: (ev.GateRested,),
     ef.Summarise: (ev.Summarised,),
     ef.Land: (ev.Landed, ev.LandingRefused),
@@ -30,6 +31,8 @@ REQUESTS = (ev.RunStarted, ev.RunResumed, ev.StopRequested, ev.RetryRequested, e
 def answers(event: ev.Event, effect: ef.Effect) -> bool:
     """Whether the event is a legal answer to the effect."""
     if not isinstance(event, ANSWERS[type(effect)]):
+        return False
+    if isinstance(effect, ef.Track) and isinstance(event, ev.Tracked) and event.call != effect.call:
         return False
     if isinstance(effect, ef.AttemptEffect):
         return isinstance(event, ev.AttemptEvent) and (event.task, event.attempt) == (effect.task, effect.attempt)

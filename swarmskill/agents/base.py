@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from swarmskill.config import AgentOptions
 from swarmskill.model import NOTHING_USED, Problem, Task, Usage
@@ -21,7 +21,8 @@ class Assignment:
     `prompt_file` and `result_file` are absolute; the result file lies inside `worktree`. `session`
     is the agent's conversation to go on with, "" for a new one. `allowed` are commands, each as its
     first words, that the agent may run without asking; `yolo` lets it do everything. `max_cost` is
-    what this attempt may spend, in US dollars. Without `tools` the agent may only speak.
+    what this attempt may spend, in US dollars. Without `tools` the agent may only speak. `private` is a folder that the
+    agent may have for itself alone; it is not there yet.
     """
 
     run_id: str
@@ -38,6 +39,7 @@ class Assignment:
     yolo: bool = False
     max_cost: float | None = None
     tools: bool = True
+    private: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,12 +158,14 @@ class Program:
     """The program behind an agent.
 
     `command` are the words that start it, `install` the command that brings it. `good` are the
-    lowest and the highest version known to work.
+    lowest and the highest version known to work. `debris` is a regular expression of the names of files
+    that it leaves where it is ended while it writes.
     """
 
     command: tuple[str, ...]
     install: str
     good: tuple[str, str]
+    debris: str = ""
 
 
 class Agent(Protocol):
@@ -184,3 +188,14 @@ class Agent(Protocol):
 
     def login(self, environment: Mapping[str, str], home: Path) -> Login:
         """Whether it is logged in, told from variables and files alone. Raises nothing."""
+
+
+@runtime_checkable
+class ScreenAgent(Protocol):
+    """What an agent can besides that works on its own screen, in a terminal, where a person may join in.
+
+    Its output is what `Agent.reader` reads, all the same. The terminal is named by the variable `screen.TERMINAL`.
+    """
+
+    def on_screen(self, assignment: Assignment) -> Invocation:
+        """How to call it on its screen for one assignment, of which `private` is set."""

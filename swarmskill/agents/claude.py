@@ -1,4 +1,4 @@
-"""Claude Code, headless: `claude -p` with a stream of JSON lines."""
+"""Claude Code, headless: `claude -p` with a stream of JSON lines; or on its own screen, see `claude_screen`."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ class ClaudeAgent:
         command=("claude",),
         install="npm install -g @anthropic-ai/claude-code",
         good=("2.1.329", "2.1.329"),
+        debris=r".+\.tmp\.\d+\.[0-9a-f]{12}",  # it writes aside and renames; seen where its budget ended it
     )
 
     def missing(self, task: Task, agent_cmd: str, options: AgentOptions = NO_OPTIONS) -> str:
@@ -51,18 +52,22 @@ class ClaudeAgent:
         """How to call it for one assignment."""
         options = assignment.options
         argv = [*program_words(self.program, options), "-p", "--output-format", "stream-json", "--verbose"]
-        argv += _permissions(assignment)
-        if model := assignment.model or options.model:
-            argv += ["--model", model]
-        if assignment.session:
-            argv += ["--resume", assignment.session]
+        argv += _common(assignment)
         if assignment.max_cost is not None:
             # It counts what this process spends, not what the session had spent before.
             argv += ["--max-budget-usd", f"{assignment.max_cost:.6f}"]
-        env = dict(_QUIET)
-        if assignment.yolo and assignment.tools and os.geteuid() == 0:
-            env["IS_SANDBOX"] = "1"  # without it, root may not bypass permissions, whatever the user typed
-        return Invocation(argv=(*argv, *options.args), stdin=assignment.prompt_file, env=env)
+        return Invocation(argv=(*argv, *options.args), stdin=assignment.prompt_file, env=_variables(assignment))
+
+    def on_screen(self, assignment: Assignment) -> Invocation:
+        """How to call it on its own screen, where what it spends is only counted: its cap is for headless use."""
+        options = assignment.options
+        driver = [sys.executable, "-P", "-m", "swarmskill.agents.claude_screen"]
+        driver += ["--prompt", str(assignment.prompt_file), "--result", str(assignment.result_file)]
+        driver += ["--home", str(assignment.private)]
+        driver += ["--resumed"] if assignment.session else []
+        driver += ["--yolo"] if assignment.yolo else []
+        argv = [*program_words(self.program, options), *_common(assignment)]
+        return Invocation(argv=(*driver, "--", *argv, *options.args), env=_variables(assignment))
 
     def reader(self, earlier: Usage = NOTHING_USED) -> ClaudeStreamReader:
         """A reader for one worker's output."""
@@ -88,6 +93,23 @@ class ClaudeAgent:
 
 
 AGENT = ClaudeAgent()
+
+
+def _common(assignment: Assignment) -> list[str]:
+    """The options that it has headless as well as on its screen."""
+    words = _permissions(assignment)
+    if model := assignment.model or assignment.options.model:
+        words += ["--model", model]
+    if assignment.session:
+        words += ["--resume", assignment.session]
+    return words
+
+
+def _variables(assignment: Assignment) -> dict[str, str]:
+    env = dict(_QUIET)
+    if assignment.yolo and assignment.tools and os.geteuid() == 0:
+        env["IS_SANDBOX"] = "1"  # without it, root may not bypass permissions, whatever the user typed
+    return env
 
 
 def _permissions(assignment: Assignment) -> list[str]:

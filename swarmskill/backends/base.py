@@ -22,7 +22,7 @@ class Job:
     goes on when the mayor dies, any other is killed then. The log keeps its first half and its last
     half when the output is longer than `log_limit` bytes, and `***` where any of the values in
     `masked` was printed. `label` and `agent` are for who shows the job to a person: what its work is called,
-    and the agent whose stream it prints.
+    and the agent whose stream it prints. One with a `screen` draws in the terminal that SWARM_TERMINAL names to it.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Job:
     masked: tuple[str, ...] = field(default=(), repr=False)
     label: str = ""
     agent: str = ""
+    screen: bool = False
 
     def fields(self) -> dict[str, Any]:
         """The job as JSON can carry it, for the process that is to hold it."""
@@ -57,6 +58,7 @@ class Job:
             "masked": self.masked,
             "label": self.label,
             "agent": self.agent,
+            "screen": self.screen,
         }
 
 

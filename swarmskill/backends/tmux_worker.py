@@ -56,7 +56,7 @@ class WindowWorker:
     def run(self) -> int:
         """Run the job to its end; its exit code."""
         try:
-            self._holding.start(self._fields)
+            self._holding.start({**self._fields, "env": self._environment()})
         except Unstartable as error:
             _say(f"cannot start: {error}")
             self._journal.refused(self._fields["name"], str(error))
@@ -76,6 +76,16 @@ class WindowWorker:
         if self._view:
             self._view.close(self._end, _LAST_WORDS)
         return int(self._end["exit_code"])
+
+    def _environment(self) -> dict[str, str]:
+        """The job's, with the window's terminal for one that draws in it."""
+        env: dict[str, str] = self._fields["env"]
+        if self._fields.get("screen"):
+            try:
+                return {**env, "SWARM_TERMINAL": os.ttyname(sys.stdout.fileno())}
+            except OSError:
+                pass  # the window is gone already: it draws for nobody
+        return env
 
     def _turn(self) -> None:
         wait = self._timers.wait()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import termios
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ _MOST_WAITING = 1 << 18
 _MOST_BEGUN = 1 << 22
 """Bytes of one line, beyond which it is no line of an agent's."""
 
+_HELD = 40
 _LEFT_OUT = "[swarm: the terminal is too slow; lines were left out here, the log has them]"
 _PLAIN = ("", "command")
 
@@ -30,6 +32,9 @@ class WindowView:
     def __init__(self, file: int, fields: Mapping[str, Any]) -> None:
         self._file = file
         self._agent = str(fields.get("agent", ""))
+        self._foreign = bool(fields.get("screen"))
+        """Whether the job draws in the terminal itself, until its end: then its last lines are shown."""
+        self._held: deque[str] = deque(maxlen=_HELD)
         self._reader: Reader | None = None
         self._unread = False
         """Whether the agent's stream cannot be read, so that it is shown as it is."""
@@ -71,6 +76,8 @@ class WindowView:
     def close(self, end: Mapping[str, Any], patience: float) -> None:
         """Show how the worker ended. Waits for the terminal for `patience` seconds at most."""
         self._show([self._begun] if self._begun else [], exit_code=end["exit_code"])
+        self._foreign = False
+        self._say(*self._held)
         seconds = end["ended_at"] - end["started_at"]
         how = "" if end["ending"] == "exited" else f" ({end['ending'].replace('_', ' ')})"
         self._say("", f"ended after {seconds:.0f} s: exit {end['exit_code']}{how}{self._used()}")
@@ -138,6 +145,9 @@ class WindowView:
 
     def _say(self, *lines: str) -> None:
         if self._dead:
+            return
+        if self._foreign:
+            self._held += lines
             return
         data = "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
         if len(self._waiting) + len(data) > _MOST_WAITING:

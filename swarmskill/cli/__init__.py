@@ -16,4 +16,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     from swarmskill.cli.failures import run_guarded
 
-    sys.exit(run_guarded(words))
+    sys.exit(run_guarded(["run", *words] if _is_wave(words) else words))
+
+
+def _is_wave(words: Sequence[str]) -> bool:
+    """Whether options alone name a wave to run: `swarm --from-wave FILE` is how a build server drives us."""
+    named = any(word == "--from-wave" or word.startswith("--from-wave=") for word in words)
+    return named and words[0].startswith("-")

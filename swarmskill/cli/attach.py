@@ -24,7 +24,7 @@ def attach(
 ) -> int:
     """Look at the worker of a task in its tmux window, or at all windows of a run. To leave: Ctrl-B, then d.
 
-    The worker neither needs the window nor hears its keys.
+    The worker neither needs the window nor hears its keys, unless the run is --interactive.
 
     Example: swarm attach 3
     """

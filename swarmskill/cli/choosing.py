@@ -74,7 +74,7 @@ def _choose(config: RunConfig) -> str:
 
 def _refuse_unable(listed: TaskList, config: RunConfig) -> None:
     """Raise before anything is started if a task's agent cannot work on it."""
-    from swarmskill.agents.base import NO_OPTIONS
+    from swarmskill.agents.base import NO_OPTIONS, ScreenAgent
     from swarmskill.agents.registry import find_agent
     from swarmskill.core.moves import candidates
 
@@ -82,7 +82,11 @@ def _refuse_unable(listed: TaskList, config: RunConfig) -> None:
         if task.done:
             continue
         for name in candidates(task, config.pool):
-            problem = find_agent(name).missing(task, config.agent_cmd, config.agents.get(name, NO_OPTIONS))
+            agent = find_agent(name)
+            if config.interactive and not task.run and not isinstance(agent, ScreenAgent):
+                problem = f"task {task.id}: agent {name} cannot work on a screen of its own"
+                raise Refused(problem, hint="use an agent that can (claude), or leave --interactive out")
+            problem = agent.missing(task, config.agent_cmd, config.agents.get(name, NO_OPTIONS))
             if problem:
                 hint = f"mend that, then look again: swarm run {shlex.quote(listed.source)} --dry-run"
                 raise Refused(f"task {task.id}: {problem}", hint=hint)

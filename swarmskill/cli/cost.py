@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from swarmskill.cli.options import JsonOption, RunArgument, look_here, print_json, print_text, recall
+from swarmskill.cli.options import JsonOption, RunArgument, look_here, print_json, print_text, recall, recall_family
 from swarmskill.views.cost import By, cost_document, cost_table
 
 
@@ -15,13 +15,13 @@ def cost(
     by: Annotated[By, typer.Option(help="What the rows are.")] = By.TASK,
     json: JsonOption = False,
 ) -> int:
-    """Show the tokens and the cost of a run; `~` marks what is estimated from a price table.
+    """Show the tokens and the cost of a run and all runs below it; `~` marks what is estimated from a price table.
 
     Example: swarm cost --by model
     """
-    recalled = recall(run)
+    family = recall_family(recall(run))
     if json:
-        print_json(cost_document(recalled.state, recalled.events, by))
+        print_json(cost_document(family, by))
     else:
-        print_text(cost_table(recalled.state, recalled.events, by, look=look_here()))
+        print_text(cost_table(family, by, look=look_here()))
     return 0

@@ -44,13 +44,14 @@ def demo(
 
     Example: swarm demo
     """
-    from swarmskill.cli.run import load_task_list, run_tasks
+    from swarmskill.cli.lists import load_list
+    from swarmskill.cli.run import run_tasks
     from swarmskill.places import find_run
 
     top = _scratch_repository(folder)
     print_text(_NOTE.format(top=top))
     with as_file(files("swarmskill.demo") / "tasks.yaml") as tasks:
-        listed = load_task_list(str(tasks))
+        listed = load_list(str(tasks))
     run_tasks(listed, {"max_workers": max_workers}, base="HEAD", as_json=False, start=top)
     print_text(f"\n$ git log --oneline --graph\n{_git(top, 'log', '--oneline', '--graph')}")
     print_text(_FURTHER.format(top=top, report=find_run(top / ".git").report, path=_path_line()))

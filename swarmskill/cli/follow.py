@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from swarmskill.core.events import Event
     from swarmskill.places import RunFolder
 
+_READ_ONLY = "Ctrl-C leaves, the run goes on; keys: pip install 'swarmskill[tui]'"
+
 _FOLLOW = Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows, until the run is over.")]
 
 
@@ -70,34 +72,54 @@ def logs(
 
 def events(
     run: RunArgument = "",
-    kind: Annotated[list[str] | None, typer.Option("--type", help="Only events of this type; repeatable.")] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option("--type", help="Only events of this type, or that fit a pattern as `task.*`; repeatable."),
+    ] = None,
     task: Annotated[list[str] | None, typer.Option(help="Only events about this task; repeatable.")] = None,
+    descendant_of: Annotated[
+        str, typer.Option(metavar="RUN", help="Events of this run and of all runs below it.")
+    ] = "",
     follow: _FOLLOW = False,
     json: JsonOption = False,
 ) -> int:
     """Print the events of a run from its ledger. With --follow --json one JSON document a line.
 
-    Example: swarm events --type integrated --follow
+    Example: swarm events --type 'task.*' --follow
     """
+    from swarmskill.cli.kindred import family_events, follow_family
     from swarmskill.codec import dump_json, event_document
     from swarmskill.views.events import about_width, event_line, events_document, select_events
 
-    recalled = recall(run)
-    for task_id in task or []:
+    if descendant_of and run:
+        raise UsageError("RUN and --descendant-of are two ways to name a run", hint="leave RUN out")
+    recalled = recall(descendant_of or run)
+    for task_id in () if descendant_of else task or ():
         check_task(recalled.state, task_id)
-
-    def wanted(found: Iterator[Event] | tuple[Event, ...]) -> Iterator[Event]:
-        return select_events(found, recalled.state.graph, types=kind or (), tasks=task or ())
-
-    if json and not follow:
-        print_json(events_document(recalled.folder.run_id, wanted(recalled.events), event_document))
+    if json and not follow and not descendant_of:
+        chosen = select_events(recalled.events, types=kind or (), tasks=task or ())
+        print_json(events_document(recalled.folder.run_id, chosen, event_document))
         return 0
+    found: Iterator[tuple[str, Event]]
+    if descendant_of:
+        found = follow_family(recalled) if follow else family_events(recalled)
+    else:
+        found = (("", event) for event in (_growing(recalled) if follow else recalled.events))
     look, width = look_here(), about_width(recalled.state.tasks)
-    for event in wanted(_growing(recalled) if follow else recalled.events):
-        if json:
-            print_json_line(dump_json(event_document(event), indent=False))
+    documents = []
+    for run_id, event in found:
+        if not any(select_events([event], types=kind or (), tasks=task or ())):
+            continue
+        if not json:
+            print_text(event_line(event, look, width, run_id))
+            continue
+        document = {**({"run_id": run_id} if run_id else {}), **event_document(event)}
+        if follow:
+            print_json_line(dump_json(document, indent=False))
         else:
-            print_text(event_line(event, look, width))
+            documents.append(document)
+    if json and not follow:
+        print_json({"descendants_of": recalled.folder.run_id, "events": documents})
     return 0
 
 
@@ -124,9 +146,10 @@ def watch_run(recalled: Recalled) -> Recalled:
     from swarmskill.views.plain import PlainView
     from swarmskill.views.status import status_text
 
-    view = choose_view(sys.stdout, os.environ)
+    view = choose_view(sys.stdout, os.environ, footer=_READ_ONLY)
     watching = Watching(view)
     accounts = watching.accounts = Accounts(recalled.folder, recalled.state.config.prices)
+    watching.look_below(recalled.folder)
     state = recalled.state
     if isinstance(view, PlainView):
         print_text(status_text(state, time.time(), look=look_here()))

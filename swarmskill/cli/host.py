@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from swarmskill.cli.lists import FromOption, WriteBackOption, load_list
 from swarmskill.cli.options import JsonOption, RunOption, check_task, print_json_line, print_text
 from swarmskill.cli.wait import STILL_RUNNING
 from swarmskill.config import Schedule
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from swarmskill.mayor.hosting import HostedRun, Position
+    from swarmskill.model import TaskList
 
 _TOOLS = Annotated[
     str, typer.Option(metavar="A,B", help="Names of the tools that you have; what can be done with them is chosen.")
@@ -26,6 +28,8 @@ _TOOLS = Annotated[
 
 def next(  # noqa: A001 - the verb's name
     tasks: Annotated[str, typer.Argument(metavar="[TASKS]", help="Task file, to begin a run.")] = "",
+    from_: FromOption = "",
+    write_back: WriteBackOption = None,
     tools: _TOOLS = "",
     run: RunOption = "",
     backend: Annotated[
@@ -52,9 +56,10 @@ def next(  # noqa: A001 - the verb's name
     from swarmskill.repo.repository import Repository
 
     given = tuple(name.strip() for name in tools.split(",") if name.strip())
-    if tasks:
+    if tasks or from_:
+        listed = load_list(tasks, origin=from_, write_back=write_back)
         flags = {"schedule": schedule, "max_workers": max_workers, "timeout": timeout}
-        hosted, position = _begin(tasks, given, backend, flags, base, anew=anew)
+        hosted, position = _begin(listed, given, backend, flags, base, anew=anew)
     else:
         hosted = find_hosted(Repository.open(Path.cwd()), run, dict(os.environ))
         position = go_on(hosted, tools=given, backend=backend, take_over=take_over, resume=resume)
@@ -120,16 +125,16 @@ def _worker_ids(tasks: Sequence[str], given: Iterable[str]) -> Iterator[tuple[st
 
 
 def _begin(
-    name: str, tools: tuple[str, ...], backend: str, flags: Mapping[str, object], base: str, *, anew: bool
+    listed: TaskList, tools: tuple[str, ...], backend: str, flags: Mapping[str, object], base: str, *, anew: bool
 ) -> tuple[HostedRun, Position]:
-    """Begin a run of the task file, or go on with the newest one, if that is the same."""
+    """Begin a run of the list, or go on with the newest one, if that is the same."""
     from swarmskill.backends.host import choose_way
-    from swarmskill.cli.run import load_task_list, prepare
+    from swarmskill.cli.run import prepare
     from swarmskill.config import Land
     from swarmskill.mayor.hosting import begin, find_same, go_on
     from swarmskill.repo.repository import Repository
 
-    listed, environment = load_task_list(name), dict(os.environ)
+    environment = dict(os.environ)
     same = None if anew else find_same(Repository.open(Path.cwd()), listed.tasks, environment)
     if same is not None:
         return same, go_on(same, tools=tools, backend=backend)

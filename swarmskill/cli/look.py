@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,7 +21,12 @@ from swarmskill.cli.options import (
     print_json,
     print_text,
     recall,
+    recall_family,
 )
+from swarmskill.errors import UsageError
+
+if TYPE_CHECKING:
+    from swarmskill.cli.options import Recalled
 
 _WATCH = Annotated[bool, typer.Option("--watch", "-w", help="Show it live until it is over.")]
 _ALL = Annotated[bool, typer.Option("--all", help="Show every task, however many there are.")]
@@ -65,19 +72,26 @@ def status(run: RunArgument = "", everything: _ALL = False, watch: _WATCH = Fals
     return show_status(run, everything=everything, watch=watch, as_json=json)
 
 
-def tree(run: RunArgument = "", json: JsonOption = False) -> int:
-    """Show the task graph as a tree, each task below what it waits for.
+def tree(run: RunArgument = "", watch: _WATCH = False, json: JsonOption = False) -> int:
+    """Show the task graph as a tree, each task below what it waits for, and the runs that its workers started.
 
-    Example: swarm tree
+    Example: swarm tree --watch
     """
-    from swarmskill.views.run_json import tree_document
-    from swarmskill.views.tree import tree_text
+    from swarmskill.views.tree import family_document, tree_text
 
+    if watch and json:
+        raise UsageError("--watch shows the run to a person, --json to a program", hint="swarm events --follow --json")
     recalled = recall(run)
+    if watch and sys.stdout.isatty():
+        from swarmskill.cli.watch import watch_tree
+
+        watch_tree(recalled.folder.run_id)
+        recalled = recall(recalled.folder.run_id)
+    family = recall_family(recalled)
     if json:
-        print_json(tree_document(recalled.state, time.time(), held=recalled.tended))
+        print_json(family_document(family, time.time()))
     else:
-        print_text(tree_text(recalled.state, look=look_here()))
+        print_text(tree_text(family, time.time(), look=look_here()))
     return 0
 
 
@@ -98,17 +112,48 @@ def why(task: TaskArgument, run: RunOption = "", json: JsonOption = False) -> in
     return 0
 
 
-def report(run: RunArgument = "", json: JsonOption = False) -> int:
-    """Print the report of a run in Markdown: tasks, commits, what failed and how to go on.
+def report(
+    run: RunArgument = "",
+    html: Annotated[str, typer.Option(metavar="FILE", help="Write one HTML page; - for standard output.")] = "",
+    json: JsonOption = False,
+) -> int:
+    """Print the report of a run in Markdown: tasks, commits, what failed and how to go on. Or write it as a page.
 
-    Example: swarm report > report.md
+    Example: swarm report --html report.html
     """
     from swarmskill.views.report import report_markdown
     from swarmskill.views.run_json import run_document
 
+    if html and json:
+        raise UsageError("--html writes a page, --json prints a document", hint="give one of the two")
     recalled = recall(run)
-    if json:
+    if html:
+        _write_page(recalled, html)
+    elif json:
         print_json(run_document(recalled.state, recalled.events, time.time(), held=recalled.tended))
     else:
         print_text(report_markdown(recalled.state, recalled.events, recalled.folder, time.time()))
     return 0
+
+
+def _write_page(recalled: Recalled, name: str) -> None:
+    """Write the page into a file, whole or not at all, or to standard output. Raises Refused."""
+    from swarmskill.errors import Refused
+    from swarmskill.material import gather_material
+    from swarmskill.views.page.html import report_html
+    from swarmskill.views.page.model import page_of
+    from swarmskill.writing import replace_file
+
+    state, events = recalled.state, recalled.events
+    material = gather_material(recalled.folder, recalled.top, state, events, os.environ)
+    page = report_html(page_of(state, events, time.time(), material=material, held=recalled.tended))
+    if name == "-":
+        sys.stdout.buffer.write(page)
+        return
+    try:
+        replace_file(Path(name).absolute(), page)
+    except OSError as error:
+        raise Refused(
+            f"cannot write {name}: {error.strerror}", hint="name a file in a folder that you may write"
+        ) from error
+    print_text(f"written: {name}")

@@ -15,6 +15,7 @@ from swarmskill.cli.recalling import (
     print_json_line,
     print_text,
     recall,
+    recall_family,
 )
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "print_json_line",
     "print_text",
     "recall",
+    "recall_family",
 ]
 
 AGENTS = "Agents"

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from swarmskill.cli.lists import BeadIdsOption, FromOption, FromWaveOption, Wave, load_list, load_wave_list
 from swarmskill.cli.options import JsonOption, print_json, print_text
+from swarmskill.cli.run_options import Tasks
 
 if TYPE_CHECKING:
     from swarmskill.model import TaskList
@@ -27,7 +29,10 @@ class Form(StrEnum):
 
 
 def plan(
-    tasks: Annotated[str, typer.Argument(metavar="TASKS", help="Task file, JSON or YAML; - reads standard input.")],
+    tasks: Tasks = "",
+    from_: FromOption = "",
+    from_wave: FromWaveOption = "",
+    bead_ids: BeadIdsOption = None,
     form: Annotated[Form, typer.Option("--format", help="How to print it.")] = Form.TEXT,
     json: JsonOption = False,
 ) -> int:
@@ -35,9 +40,10 @@ def plan(
 
     Example: swarm plan tasks.json --format mermaid
     """
-    from swarmskill.cli.run import load_task_list
-
-    listed = load_task_list(tasks)
+    if from_wave:
+        listed = load_wave_list(Wave(from_wave), tasks=tasks, origin=from_, start=False)
+    else:
+        listed = load_list(tasks, origin=from_, bead_ids=bead_ids)
     return print_plan(listed, Form.JSON if json else form, _expected(listed))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from swarmskill.places import RunFolder, find_run
 if TYPE_CHECKING:
     from swarmskill.core.events import Event
     from swarmskill.core.state import State
+    from swarmskill.lineage import Relative
+    from swarmskill.views.kinship import Family
     from swarmskill.views.marks import Look
 
 
@@ -42,29 +44,40 @@ class Recalled:
 
 
 def is_tended(folder: RunFolder, state: State, *, held: bool) -> bool:
-    """Whether anybody is at work on a run: a mayor that has `held` it, or the assistant that runs its workers."""
-    from swarmskill.backends.host import HOSTED
-    from swarmskill.mayor.assistant import read_assistant
+    """Whether anybody is at work on a run; `mayor.assistant` knows."""
+    from swarmskill.mayor import assistant
 
-    if held or state.config.backend not in HOSTED:
-        return held
-    owner = read_assistant(folder)
-    return owner is not None and owner.alive
+    return assistant.is_tended(folder, state, held=held)
 
 
 def recall(wanted: str) -> Recalled:
     """Read the ledger of the run that the words mean. Raises Refused or LedgerDamaged."""
     from swarmskill.core.transitions import fold
     from swarmskill.ledger import read_holder, read_ledger
-    from swarmskill.places import run_ids
+    from swarmskill.places import newest_run_id
     from swarmskill.repo.locate import locate
 
     located = locate(Path.cwd())
     folder = find_run(located.common_dir, wanted)
     held = read_holder(folder) is not None
     events = read_ledger(folder.ledger).events
-    newest = run_ids(located.common_dir)[-1] == folder.run_id
+    newest = newest_run_id(located.common_dir) == folder.run_id
     return Recalled(folder, located.top, events, fold(events), held, newest)
+
+
+def recall_family(recalled: Recalled) -> Family:
+    """The run with all the runs that its workers started, and theirs."""
+    from swarmskill.lineage import Kin, Relative, family, read_origin, read_relative
+    from swarmskill.views.kinship import Family
+
+    folder = recalled.folder
+    kin = Kin(folder, origin=read_origin(folder))
+    top = Relative(kin, recalled.events, recalled.state, recalled.tended)
+    return Family.of((top, *(_tended(read_relative(kin)) for kin in family(folder)[1:])))
+
+
+def _tended(one: Relative) -> Relative:
+    return replace(one, held=is_tended(one.folder, one.state, held=one.held))
 
 
 def check_task(state: State, task_id: str) -> None:

@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,19 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from swarmskill.cli import run_options as opt
+from swarmskill.cli.ci import JunitOption, PushOption, SummaryOption, Wanted, finish
+from swarmskill.cli.lists import (
+    BeadIdsOption,
+    FromOption,
+    FromWaveOption,
+    RatchetCmdOption,
+    RatchetTimeoutOption,
+    Wave,
+    WriteBackOption,
+    load_list,
+    load_wave_list,
+    with_tracker,
+)
 from swarmskill.cli.options import (
     DetachOption,
     JsonOption,
@@ -24,7 +36,9 @@ from swarmskill.cli.options import (
     print_text,
 )
 from swarmskill.config import Mode, RunConfig
-from swarmskill.errors import Interrupted, Refused
+from swarmskill.errors import Interrupted, Refused, UsageError
+from swarmskill.sources.choosing import choose_tasks
+from swarmskill.sources.words import split_words
 
 if TYPE_CHECKING:
     from swarmskill.cli.detach import ViewOf
@@ -35,8 +49,16 @@ if TYPE_CHECKING:
     from swarmskill.repo.repository import Repository
 
 
+_KEYS = "Ctrl-C stops when the running tasks have ended, twice kills"
+
+
 def run(
-    tasks: opt.Tasks,
+    tasks: opt.Tasks = "",
+    from_: FromOption = "",
+    write_back: WriteBackOption = None,
+    from_wave: FromWaveOption = "",
+    ratchet_cmd: RatchetCmdOption = None,
+    ratchet_timeout: RatchetTimeoutOption = None,
     agent: opt.AgentOption = None,
     model: opt.ModelOption = None,
     agent_cmd: opt.AgentCmdOption = None,
@@ -58,9 +80,13 @@ def run(
     mode: opt.ModeOption = None,
     wait: opt.WaitOption = False,
     keep_sessions: opt.KeepSessionsOption = None,
-    bead_ids: opt.BeadIdsOption = None,
+    interactive: opt.InteractiveOption = None,
+    bead_ids: BeadIdsOption = None,
     keep: opt.KeepOption = None,
     dry_run: opt.DryRunOption = False,
+    junit: JunitOption = None,
+    summary: SummaryOption = None,
+    push: PushOption = "",
     detach: DetachOption = False,
     json: JsonOption = False,
 ) -> int:
@@ -68,47 +94,36 @@ def run(
 
     Example: swarm run tasks.json --agent claude=3,codex=2 --max-cost 10
     """
-    flags = {
-        "max_workers": max_workers,
-        "agent": agent,
-        "agent_cmd": agent_cmd,
-        "model": model,
-        "allow": allow or None,
-        "yolo": yolo,
-        "fresh": fresh,
-        "max_cost": max_cost,
-        "max_tokens": max_tokens,
-        "on_exhaust": on_exhaust,
-        "idle_timeout": idle_timeout,
-        "schedule": schedule,
-        "on_failure": on_failure,
-        "max_retries": max_retries,
-        "timeout": timeout,
-        "deadline": deadline,
-        "land": land,
-        "mode": mode,
-        "keep_sessions": keep_sessions,
-        "keep": keep,
-    }
-    listed = _chosen(load_task_list(tasks), bead_ids)
+    flags = opt.settings(locals())
+    wave = Wave(from_wave, ratchet_cmd, ratchet_timeout)
+    wanted = Wanted.of(junit, summary, push)
+    listed = _load(wave, tasks, from_, bead_ids, write_back)
     if dry_run:
         return _show_plan(listed, flags, base, as_json=json)
-    return _go(listed, flags, base, wait=wait, detach=detach, as_json=json)
+    return _go(listed, flags, base, wanted, wait=wait, detach=detach, as_json=json)
 
 
-def _chosen(listed: TaskList, ids: str | None) -> TaskList:
-    from swarmskill.sources.choosing import choose_tasks
+def _load(wave: Wave, tasks: str, origin: str, bead_ids: str | None, write_back: bool | None) -> TaskList:
+    if not wave.file:
+        if wave.options:
+            raise UsageError(
+                "only a wave is ratcheted", hint="add --from-wave FILE, or leave the ratchet's options out"
+            )
+        return load_list(tasks, origin=origin, bead_ids=bead_ids, write_back=write_back)
+    listed = load_wave_list(wave, tasks=tasks, origin=origin)
+    return listed if bead_ids is None else choose_tasks(listed, split_words(bead_ids))
 
-    return listed if ids is None else choose_tasks(listed, [part.strip() for part in ids.split(",") if part.strip()])
 
-
-def _go(listed: TaskList, flags: dict[str, Any], base: str, *, wait: bool, detach: bool, as_json: bool) -> int:
+def _go(
+    listed: TaskList, flags: dict[str, Any], base: str, wanted: Wanted, *, wait: bool, detach: bool, as_json: bool
+) -> int:
     """Run the list here, or in a process of its own that this one waits for or not."""
     from swarmskill.cli import distributed
     from swarmskill.cli.detach import detach as leave
 
     apart, start = False, Path.cwd()
     ready = prepare(listed, flags, base, start)
+    wanted.check(ready.repository)
     if ready.config.mode is Mode.DISTRIBUTED:
         apart = distributed.passes_preflight(
             ready.repository, listed, tuple(share.agent for share in ready.config.pool)
@@ -116,7 +131,8 @@ def _go(listed: TaskList, flags: dict[str, Any], base: str, *, wait: bool, detac
         flags = flags if apart else {**flags, "mode": Mode.LOCAL}
 
     def go(view_of: ViewOf | None = None) -> int:
-        return run_tasks(listed, flags, base=base, start=start, as_json=as_json and not view_of, view_of=view_of)
+        as_document = as_json and not view_of
+        return run_tasks(listed, flags, base=base, start=start, as_json=as_document, view_of=view_of, wanted=wanted)
 
     if apart and wait and not detach and flags["timeout"]:
         flags, timeout = distributed.without_timeout(flags)
@@ -134,20 +150,6 @@ def _show_plan(listed: TaskList, flags: Mapping[str, Any], base: str, *, as_json
     ready = prepare(listed, flags, base, Path.cwd())
     expected = expect(ready.repository.common_dir, listed.tasks, ready.config.pool)
     return print_plan(listed, Form.JSON if as_json else Form.TEXT, expected)
-
-
-def load_task_list(name: str) -> TaskList:
-    """Read a task file for the repository around the current folder, if there is one. Raises InputError."""
-    from swarmskill.repo.locate import locate
-    from swarmskill.sources.taskfile import load_tasks
-
-    top = None
-    with suppress(Refused):
-        top = locate(Path.cwd()).top
-    listed = load_tasks(name, repo_top=top)
-    for warning in listed.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
-    return listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +184,7 @@ def prepare(
     sources = load_sources(flags, os.environ, repository.top, Path(typer.get_app_dir("swarm")))
     settings = effective([*sources, Source("default", defaults or {})])
     config = run_config(settings, branch=repository.branch, cross_cutting=listed.cross_cutting)
+    config = with_tracker(config, listed, repository.top)
     if not hosted:
         config = settle_agents(listed, config)
     return Prepared(repository, config, repository.resolve(base))
@@ -195,27 +198,75 @@ def run_tasks(
     as_json: bool,
     start: Path,
     view_of: ViewOf | None = None,
+    wanted: Wanted | None = None,
 ) -> int:
-    """Start a run in the checkout around `start`, show it, and say how it ended."""
+    """Start a run in the checkout around `start`, show it, say how it ended, and do what else is `wanted` of it."""
     from swarmskill.mayor.session import start_run
     from swarmskill.places import RunFolder, last_run_id, runs_folder
     from swarmskill.runid import new_run_id
 
     ready = prepare(listed, flags, base, start)
     common_dir = ready.repository.common_dir
+    unfinished = _unfinished(listed, ready.repository)
+    if unfinished is not None:
+        return _resume(unfinished, ready.repository, as_json=as_json, view_of=view_of)
     folder = RunFolder(runs_folder(common_dir) / new_run_id(time.time(), last_run_id(common_dir)))
 
     def drive(watcher: Watching) -> State:
         tasks, environment = listed.tasks, dict(os.environ)
         return start_run(folder, ready.repository, tasks, ready.config, ready.base, watcher, environment)
 
-    return show_run(folder, drive, as_json=as_json, view_of=view_of)
+    def after(state: State) -> int:
+        return finish(wanted or Wanted(), folder, ready.repository, state, as_json=as_json)
+
+    return show_run(folder, drive, as_json=as_json, view_of=view_of, after=after)
+
+
+def _unfinished(listed: TaskList, repository: Repository) -> RunFolder | None:
+    """For a worker that is tried again: the run of this list that it did not finish when it was stopped.
+
+    Raises Refused if a person stopped that very run: only a person lets it go on.
+    """
+    if "SWARM_RUN_ID" not in os.environ:
+        return None
+    from swarmskill.lineage import find_origin
+    from swarmskill.mayor.cascade import find_unfinished, stopped_by_hand
+    from swarmskill.places import runs_folder
+
+    origin = find_origin(os.environ, repository.top)
+    found = find_unfinished(origin, listed.tasks, runs_folder(repository.common_dir)) if origin else None
+    if found is None:
+        return None
+    run_id = found.folder.run_id
+    if stopped_by_hand(found.state):
+        raise Refused(f"run {run_id} of the same task and list was stopped", hint=f"swarm resume {run_id}")
+    print(f"run {run_id} of the same task and list was not finished: it goes on", file=sys.stderr)
+    return found.folder
+
+
+def _resume(folder: RunFolder, repository: Repository, *, as_json: bool, view_of: ViewOf | None) -> int:
+    from swarmskill.mayor.session import resume_run
+
+    environment = dict(os.environ)
+    return show_run(
+        folder,
+        lambda watcher: resume_run(folder, repository, watcher, environment),
+        as_json=as_json,
+        view_of=view_of,
+    )
 
 
 def show_run(
-    folder: RunFolder, drive: Callable[[Watching], State], *, as_json: bool, view_of: ViewOf | None = None
+    folder: RunFolder,
+    drive: Callable[[Watching], State],
+    *,
+    as_json: bool,
+    view_of: ViewOf | None = None,
+    after: Callable[[State], int] = lambda _: 0,
 ) -> int:
     """Let a view watch the run that `drive` drives, then tell how it ended; returns the exit code.
+
+    `after` is done last; what it returns is the exit code of a run that went well.
 
     The view is that of `view_of`, or the one that fits where the output goes.
     """
@@ -223,19 +274,20 @@ def show_run(
     from swarmskill.views.choose import choose_view
 
     # With --json standard output is for the document alone, so the lines go to standard error.
-    view = view_of(folder) if view_of else choose_view(sys.stderr if as_json else sys.stdout, os.environ)
+    view = view_of(folder) if view_of else choose_view(sys.stderr if as_json else sys.stdout, os.environ, footer=_KEYS)
     view.start()
     try:
         state = drive(Watching(view))
     finally:
         view.stop()
-    return tell_end(folder, state, as_json=as_json)
+    code = tell_end(folder, state, as_json=as_json)
+    return after(state) or code if code in (0, 1) else code
 
 
 def tell_end(folder: RunFolder, state: State, *, as_json: bool) -> int:
     """Tell how a run ended; returns the exit code of `swarm run`."""
     from swarmskill.ledger import read_ledger
-    from swarmskill.mayor.session import CTRL_C
+    from swarmskill.mayor.cascade import CTRL_C
     from swarmskill.views.ending import ending_text
     from swarmskill.views.outcome import exit_code
     from swarmskill.views.run_json import run_document

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 
 import typer
 
 from swarmskill.cli.options import AGENTS, LIMITS
 from swarmskill.config import Land, Mode, OnExhaust, OnFailure, Schedule
 
-Tasks = Annotated[str, typer.Argument(metavar="TASKS", help="Task file, JSON or YAML; - reads standard input.")]
+Tasks = Annotated[
+    str, typer.Argument(metavar="[TASKS]", help="Task file, JSON, YAML or a Markdown list; - reads standard input.")
+]
 AgentOption = Annotated[
     str | None,
     typer.Option(
@@ -85,8 +88,20 @@ WaitOption = Annotated[
 KeepSessionsOption = Annotated[
     bool | None, typer.Option("--keep-sessions", help="Keep the tmux windows of completed tasks.")
 ]
-BeadIdsOption = Annotated[
-    str | None, typer.Option("--bead-ids", metavar="IDS", help="Run only these tasks of the list: 1,3,7.")
+InteractiveOption = Annotated[
+    bool | None,
+    typer.Option("--interactive", help="In distributed mode, agents on their own screens, where you may join in."),
 ]
 KeepOption = Annotated[bool | None, typer.Option("--keep", help="Keep every worktree.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the plan and start nothing.")]
+
+_LISTS: Final = {"tasks", "from_", "bead_ids", "write_back", "from_wave", "ratchet_cmd", "ratchet_timeout"}
+_FILES: Final = {"junit", "summary", "push"}
+_NOT_SETTINGS: Final = _LISTS | _FILES | {"base", "wait", "dry_run", "detach", "json"}
+"""Parameters of `swarm run` that only the command line has."""
+
+
+def settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the parameters of `swarm run`, those that are settings by the same name; None for one that was not given."""
+    flags = {name: value for name, value in given.items() if name not in _NOT_SETTINGS}
+    return {**flags, "allow": given["allow"] or None}

@@ -19,9 +19,9 @@ def show_status(run: str = "", *, everything: bool = False, watch: bool = False,
     if watch and as_json:
         raise UsageError("--watch shows the run to a person, --json to a program", hint="swarm events --follow --json")
     if watch and recalled.tended:
-        from swarmskill.cli.follow import watch_run
+        from swarmskill.cli.watch import watch_status
 
-        recalled = watch_run(recalled)
+        recalled = watch_status(recalled)
     if as_json:
         from swarmskill.views.run_json import run_document
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,6 +27,8 @@ from swarmskill.cli.options import (
 from swarmskill.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from swarmskill.cli.detach import ViewOf
     from swarmskill.core.events import Event, LimitsChanged, StopRequested
     from swarmskill.mayor.hosting import HostedRun
@@ -41,13 +42,15 @@ def stop(
 ) -> int:
     """Stop a run at the next boundary: workers in flight finish and are integrated, nothing new starts.
 
+    Runs that its workers started stop, too, and all of them can go on: swarm resume.
+
     Example: swarm stop --now
     """
     return _stop(run, now=now, force=False, as_json=json)
 
 
 def kill(run: RunArgument = "", json: JsonOption = False) -> int:
-    """Kill the workers of a run at once. Finished work is kept; `swarm resume` goes on.
+    """Kill the workers of a run, and of the runs that they started, at once. Finished work is kept: `swarm resume`.
 
     Example: swarm kill
     """
@@ -103,14 +106,23 @@ def retry(task: TaskArgument, run: RunOption = "", detach: DetachOption = False,
 
     Example: swarm retry 3
     """
+    recalled = recall(run)
+    said = retry_task(recalled, task)
+    if said:
+        _tell(recalled.folder, said, as_json=json)
+        return 0
+    return _drive(recalled.folder, detached=detach, as_json=json)
+
+
+def retry_task(recalled: Recalled, task: str) -> str:
+    """Ask for another try; returns what is to be said, or "" if nobody is there to hear it. Raises UsageError."""
     from swarmskill.core.events import RetryRequested
     from swarmskill.core.state import Stop
     from swarmskill.model import Outcome, Phase
 
-    recalled = recall(run)
     check_task(recalled.state, task)
     found = recalled.state.tasks[task]
-    if found.phase is not Phase.ENDED or found.outcome is Outcome.COMPLETED:
+    if found.phase is not Phase.ENDED or found.standing is Outcome.COMPLETED:
         word = found.outcome or found.phase
         raise UsageError(f"task {task} is {word}: there is nothing to try again", hint=f"swarm why {shlex.quote(task)}")
     if found.outcome is Outcome.SKIPPED:
@@ -122,12 +134,8 @@ def retry(task: TaskArgument, run: RunOption = "", detach: DetachOption = False,
     if recalled.hosted:
         _hosted(recalled).step(request)
         hint = "swarm next --resume" if recalled.state.stop is not Stop.NONE else "swarm next"
-        _tell(recalled.folder, f"task {task} will be tried again, by its assistant: {hint}", as_json=json)
-        return 0
-    if _ask(recalled, request):
-        _tell(recalled.folder, f"task {task} will be tried again", as_json=json)
-        return 0
-    return _drive(recalled.folder, detached=detach, as_json=json)
+        return f"task {task} will be tried again, by its assistant: {hint}"
+    return f"task {task} will be tried again" if _ask(recalled, request) else ""
 
 
 def _limits(max_cost: str | None, max_tokens: str | None) -> LimitsChanged | None:
@@ -142,12 +150,20 @@ def _limits(max_cost: str | None, max_tokens: str | None) -> LimitsChanged | Non
 
 
 def _stop(wanted: str, *, now: bool, force: bool, as_json: bool) -> int:
+    recalled = recall(wanted)
+    said, below = stop_run(recalled, now=now, force=force)
+    _tell(recalled.folder, said, as_json=as_json, below=below)
+    return 0
+
+
+def stop_run(recalled: Recalled, *, now: bool, force: bool) -> tuple[str, list[str]]:
+    """Have a run stop, and all below it; returns what is to be said of it, and the runs below that are not over."""
     from swarmskill.core.events import StopRequested
     from swarmskill.core.state import Stage
+    from swarmskill.mayor.cascade import BY_COMMAND, end_descendants, still_open, stop_descendants
 
-    recalled = recall(wanted)
     state = recalled.state
-    request = StopRequested(at=time.time(), session=state.session, now=now, force=force, reason="swarm stop")
+    request = StopRequested(at=time.time(), session=state.session, now=now, force=force, reason=BY_COMMAND)
     if recalled.hosted and state.stage is not Stage.OVER:
         said = _stop_hosted(recalled, request)
     elif recalled.held:
@@ -156,12 +172,16 @@ def _stop(wanted: str, *, now: bool, force: bool, as_json: bool) -> int:
     elif state.stage is Stage.OVER or not (now or force):
         said = "nobody is at work on it"
     else:
-        from swarmskill.mayor.session import kill_left_over
+        from swarmskill.mayor.leftovers import kill_left_over
 
         count = kill_left_over(recalled.folder, state, force=force)
         said = f"its mayor is gone; left-over workers ended: {count}"
-    _tell(recalled.folder, said, as_json=as_json)
-    return 0
+    below = still_open(recalled.folder)
+    if not recalled.held:
+        stop_descendants(recalled.folder, now=now, force=force)  # a mayor passes it on itself
+    if force:
+        end_descendants(recalled.folder)
+    return said, below
 
 
 def _stop_hosted(recalled: Recalled, request: StopRequested) -> str:
@@ -185,17 +205,9 @@ def _hosted(recalled: Recalled) -> HostedRun:
 
 
 def _ask(recalled: Recalled, request: Event) -> bool:
-    """Leave a request and wake the mayor. False if there is no mayor to hear it: the next one will."""
-    from swarmskill.backends.processes import is_alive
-    from swarmskill.ledger import read_holder
-    from swarmskill.requests import submit_request
+    from swarmskill.mayor.cascade import ask
 
-    submit_request(recalled.folder, request)
-    holder = read_holder(recalled.folder)
-    if holder is None or not is_alive(holder.pid, holder.identity):
-        return False
-    os.kill(holder.pid, signal.SIGUSR1)
-    return True
+    return ask(recalled.folder, request)
 
 
 def _drive(folder: RunFolder, *, detached: bool, as_json: bool, limits: LimitsChanged | None = None) -> int:
@@ -220,8 +232,11 @@ def _resume(folder: RunFolder, limits: LimitsChanged | None, *, as_json: bool, v
     )
 
 
-def _tell(folder: RunFolder, said: str, *, as_json: bool) -> None:
+def _tell(folder: RunFolder, said: str, *, as_json: bool, below: Sequence[str] = ()) -> None:
+    """What became of it; `below` are the runs that its workers started and that it is passed on to."""
     if as_json:
-        print_json({"run_id": folder.run_id, "detail": said})
-    else:
-        print_text(f"run {folder.run_id}: {said}")
+        print_json({"run_id": folder.run_id, "detail": said, **({"passed_on_to": list(below)} if below else {})})
+        return
+    print_text(f"run {folder.run_id}: {said}")
+    if below:
+        print_text(f"passed on to the runs that its workers started: {', '.join(below)}")

@@ -47,9 +47,8 @@ def eligible_tasks(state: State) -> int:
     """Ready tasks that the run's stage and schedule allow to start, as a bit set."""
     if state.stage is not Stage.RUNNING or state.stop is not Stop.NONE or state.failing:
         return 0
-    if state.config.schedule is Schedule.WAVE:
-        return state.ready & state.wave
-    return state.ready
+    ready = state.ready & ~state.owed  # whoever is told that the task ended shall not hear first that it goes on
+    return ready & state.wave if state.config.schedule is Schedule.WAVE else ready
 
 
 def agent_limit(state: State, agent: str) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from swarmskill.model import Feedback, WorkerEnd
+from swarmskill.model import Feedback, Outcome, WorkerEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,16 @@ class Integrate(AttemptEffect):
 
     commit: str
     base: str
+
+
+@dataclass(frozen=True, slots=True)
+class Track(AttemptEffect):
+    """Tell the run's tracker how the task ended: Tracked. `call` counts how often it was to be told of this task."""
+
+    call: int
+    outcome: Outcome
+    commit: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)

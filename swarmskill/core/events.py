@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from swarmskill.answers import Answer
 from swarmskill.config import RunConfig
 from swarmskill.model import NOTHING_USED, Task, Usage, Verdict, WorkerEnd
 
@@ -73,7 +74,10 @@ class LimitsChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryRequested(AttemptEvent):
-    """Somebody wants an ended task tried again; `attempt` is the last one made."""
+    """Somebody wants an ended task tried again; `attempt` is the last one made.
+
+    Of a completed one that the tracker did not take, only the tracker is told again.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +160,18 @@ class IntegrationRejected(AttemptEvent):
     """Answers Integrate: the checks failed on the merged result; nothing was changed."""
 
     verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracked(AttemptEvent):
+    """Answers Track of the same `call`: what the tracker made of it.
+
+    `again` when an earlier mayor may have called already, so that the tracker may have been told twice.
+    """
+
+    call: int
+    answer: Answer
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -97,6 +97,20 @@ def _money(state: State) -> Iterator[str]:
         yield "the costs of the tasks are not those of the run"
 
 
+def _told(state: State, rank: int, task: TaskState) -> Iterator[str]:
+    if bool(state.owed & 1 << rank) != (task.track is not None):
+        yield "what its tracker is to be told does not fit the set owed"
+    if task.track is not None and (task.answer is not None or task.track.call != task.calls):
+        yield "its tracker answered a call that is not answered"
+    if task.calls and not state.config.tracker:
+        yield "a tracker is told of it, and there is none"
+    own = task.phase is Phase.ENDED and task.attempt and task.outcome not in (Outcome.SKIPPED, Outcome.CANCELLED)
+    if own and state.config.tracker and task.track is None and task.answer is None:
+        yield "ended, and nobody tells its tracker"
+    if state.stage is Stage.OVER and task.track is not None and state.stop is Stop.NONE:
+        yield "the run is over before its tracker answered"
+
+
 def _task(state: State, rank: int, task: TaskState) -> Iterator[str]:
     bit = 1 << rank
     for name, members, phases in (
@@ -117,6 +131,7 @@ def _task(state: State, rank: int, task: TaskState) -> Iterator[str]:
     yield from _edges(state, rank, task)
     yield from _attempt(state, rank, task)
     yield from _going_on(task)
+    yield from _told(state, rank, task)
 
 
 def _edges(state: State, rank: int, task: TaskState) -> Iterator[str]:

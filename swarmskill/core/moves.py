@@ -10,6 +10,7 @@ from swarmskill.core.budget import task_shortage
 from swarmskill.core.copying import replace
 from swarmskill.core.events import AttemptEvent
 from swarmskill.core.state import State, TaskState
+from swarmskill.core.tracking import owe
 from swarmskill.model import NOTHING_USED, Feedback, Outcome, Phase, Task, Trouble
 
 
@@ -62,6 +63,8 @@ def reopen(state: State, task_id: str) -> State:
         ended_at=0.0,
         used=NOTHING_USED,
         overdrawn=False,
+        answer=None,
+        told_again=False,
     )
     ready = state.ready & ~bit if task.waiting_on else state.ready | bit
     state = replace(state, open=state.open | bit, ready=ready, active=state.active & ~bit, busy=state.busy & ~bit)
@@ -81,7 +84,7 @@ def renew(state: State, task_id: str) -> State:
 
 def end(state: State, event: AttemptEvent, outcome: Outcome, detail: str) -> State:
     """End a task; if it is not completed, so do all that wait on it."""
-    state = _close(state, event.task, outcome, detail, event.at)
+    state = owe(_close(state, event.task, outcome, detail, event.at), event.task)
     if outcome is Outcome.COMPLETED:
         return state
     if state.config.on_failure is OnFailure.FAIL_FAST:

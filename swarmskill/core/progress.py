@@ -13,6 +13,7 @@ from swarmskill.core.effects import Await, Effect, Integrate, Kill, Land, Report
 from swarmskill.core.gates import probe_started
 from swarmskill.core.graph import bits
 from swarmskill.core.state import Door, Gate, Stage, State, Stop, TaskState
+from swarmskill.core.tracking import tracks
 from swarmskill.errors import InternalError
 from swarmskill.model import Outcome, Phase
 
@@ -46,11 +47,12 @@ def outstanding(state: State) -> Iterator[Effect]:
     """Every effect that no event has answered yet: what recovery has to perform again.
 
     After each step these are just the effects that were returned so far and not answered (law 4). A
-    forced stop ends the run while Validate and Integrate may be outstanding: they are for the next mayor.
+    forced stop ends the run while Validate, Integrate and Track may be outstanding: they are for the next mayor.
     """
     for rank in bits(state.active):
         task_id = state.graph.tasks[rank].id
         yield from _unanswered(state, task_id, state.tasks[task_id])
+    yield from tracks(state, state.owed)
     for agent, gate in state.gates.items():
         if gate.door is Door.RESTING:
             yield Rest(agent, gate.strikes, gate.until)
@@ -137,7 +139,7 @@ def _spawn(state: State, task_id: str) -> Spawn:
 
 def _under_way(state: State) -> bool:
     """Whether anything must still be waited for. A forced stop waits for the workers alone."""
-    return bool(state.busy if state.stop is Stop.FORCE else state.active)
+    return bool(state.busy if state.stop is Stop.FORCE else state.active | state.owed)
 
 
 def _conclude(state: State, at: float) -> tuple[State, tuple[Effect, ...]]:

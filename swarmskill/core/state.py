@@ -7,7 +7,9 @@ from enum import StrEnum
 
 from rpds import HashTrieMap
 
+from swarmskill.answers import Answer, Reply
 from swarmskill.config import RunConfig
+from swarmskill.core.effects import Track
 from swarmskill.core.graph import EMPTY_GRAPH, Graph
 from swarmskill.model import NOTHING_USED, Feedback, Outcome, Phase, Usage, WorkerEnd
 
@@ -80,7 +82,9 @@ class TaskState:
     next attempt goes on in the worktree of `place` and with the conversation `session`, where they
     are set. `used` is what this attempt has used, `settled` what those before it have, `session_used`
     what of that belongs to `session`. `allowance` is what this attempt may spend, in US dollars;
-    `overdrawn` when the task used more than it may.
+    `overdrawn` when the task used more than it may. `calls` counts how often the tracker was to be told
+    that it ended, `track` is the call without an answer, `answer` that to the last one; `told_again` when the
+    tracker may have been told twice.
     """
 
     phase: Phase
@@ -106,6 +110,20 @@ class TaskState:
     session_used: Usage = NOTHING_USED
     allowance: float | None = None
     overdrawn: bool = False
+    calls: int = 0
+    track: Track | None = None
+    answer: Answer | None = None
+    told_again: bool = False
+
+    @property
+    def standing(self) -> Outcome | None:
+        """The outcome as it counts towards the outside: what the tracker did not take is not completed.
+
+        The core goes by `outcome`: such a task's commit is on the run branch all the same.
+        """
+        if self.outcome is not Outcome.COMPLETED or self.answer is None or self.answer.taken:
+            return self.outcome
+        return Outcome.BLOCKED if self.answer.reply is Reply.ESCALATED else Outcome.FAILED
 
     @property
     def usage(self) -> Usage:
@@ -115,10 +133,11 @@ class TaskState:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A run. The bit sets `open`, `ready`, `active`, `busy` and `wave` are over the graph's ranks.
+    """A run. The bit sets `open`, `ready`, `active`, `busy`, `wave` and `owed` are over the graph's ranks.
 
     open: not ended. ready: may be started. active: assigned to integrating, so its manifest is
     taken. busy: assigned or running, so it holds a worker slot. wave: members of the current wave.
+    owed: the tracker is being told of their end, and has not answered.
     `bound` has the bit set of the tasks of each agent. `gates` holds those that are not open.
     `settled` is what all attempts that ended have used. `exhausted` when the budget stopped the run.
     """
@@ -132,6 +151,7 @@ class State:
     active: int = 0
     busy: int = 0
     wave: int = 0
+    owed: int = 0
     wave_number: int = 0
     bound: HashTrieMap[str, int] = HashTrieMap()
     gates: HashTrieMap[str, Gate] = HashTrieMap()

@@ -7,7 +7,8 @@ Laws:
 3. The same event twice changes nothing the second time. However late the double comes: unless the very
    same was asked for again meanwhile, as a report of this session (after a retry), the landing of this
    head (after a refusal and a resumption), the retry of a task that was cancelled again untried, limits
-   (after others), or the rest of an agent that was turned away as many times in a row once before.
+   (after others), the rest of an agent that was turned away as many times in a row once before, or the
+   retry of a task that the tracker refused again.
 4. Every effect is answered by exactly one event, or by the mayor's death and then by recovery. So an
    answer changes the state just if its effect is outstanding. A Kill shares its answer with the Await,
    and a forced one stands for an earlier one that was not. After RunResumed all that is outstanding is
@@ -19,7 +20,8 @@ Laws:
 A task goes waiting -> ready -> assigned -> running -> validating -> integrating -> ended; a failed
 attempt goes back to ready until its retries are used up. Each event has one handler, which returns
 None when the event changes nothing. After each change `progress.proceed` starts what may start now
-and moves the run towards its end.
+and moves the run towards its end. A run's tracker is told of each end that was not skipped or
+cancelled; its answer changes no outcome, and the run is not over before it has answered all.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ from swarmskill.core.graph import build_graph
 from swarmskill.core.moves import fixed_agent, renew, reopen_cancelled, unskip_dependents
 from swarmskill.core.progress import kills_of, proceed, should_land
 from swarmskill.core.state import EMPTY, Stage, State, Stop, TaskState
+from swarmskill.core.tracking import owe, tracked, tracks
 from swarmskill.model import Outcome, Phase
 
 _STOPS = (Stop.NONE, Stop.GRACEFUL, Stop.NOW, Stop.FORCE)
@@ -50,7 +53,9 @@ def step(state: State, event: ev.Event) -> Step:
     moved = _HANDLERS[type(event)](state, event) if begun else None
     if moved is None:
         return state, ()
+    before = state.owed
     state, effects = moved
+    effects += tuple(tracks(state, state.owed & ~before))
     state, more = proceed(state, event.at)
     return state, effects + more
 
@@ -114,7 +119,7 @@ def _run_resumed(state: State, event: ev.RunResumed) -> Step | None:
         landing_refused="",
         landing_hint="",
     )
-    unfinished = stopped or state.open or should_land(state)
+    unfinished = stopped or state.open or state.owed or should_land(state)
     if state.stage in (Stage.SUMMING, Stage.REPORTING, Stage.OVER) and unfinished:
         state = replace(state, stage=Stage.RUNNING)
     return state, ()
@@ -164,9 +169,10 @@ def _retry_requested(state: State, event: ev.RetryRequested) -> Step | None:
     task = state.tasks.get(event.task)
     if task is None or task.phase is not Phase.ENDED or task.attempt != event.attempt:
         return None
-    if task.outcome in (Outcome.COMPLETED, Outcome.SKIPPED):
+    if task.outcome is Outcome.SKIPPED or task.standing is Outcome.COMPLETED:
         return None
-    state = renew(state, event.task)
+    completed = task.outcome is Outcome.COMPLETED
+    state = owe(state, event.task) if completed else renew(state, event.task)
     # The cancelled first: while they count as failed, what waits on them as well stays skipped.
     state = unskip_dependents(reopen_cancelled(state), event.task)
     # A landing or a report that is under way is answered first; a stopped run waits for its resumption.
@@ -190,7 +196,7 @@ def _landing_refused(state: State, event: ev.LandingRefused) -> Step | None:
 def _reported(state: State, event: ev.Reported) -> Step | None:
     if state.stage is not Stage.REPORTING or event.session != state.session:
         return None
-    retried = state.open and state.stop is Stop.NONE
+    retried = (state.open or state.owed) and state.stop is Stop.NONE
     stage = Stage.RUNNING if retried else Stage.OVER
     return replace(state, stage=stage, report=event.path, ended_at=event.at), ()
 
@@ -212,6 +218,7 @@ _HANDLERS: dict[type[ev.Event], Callable[[State, Any], Step | None]] = {
     ev.Integrated: attempts.integrated,
     ev.IntegrationConflicted: attempts.integration_conflicted,
     ev.IntegrationRejected: attempts.integration_rejected,
+    ev.Tracked: tracked,
     ev.Landed: _landed,
     ev.LandingRefused: _landing_refused,
     ev.Reported: _reported,

@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass
 from swarmskill.agents.environment import SESSION_VARIABLES
 from swarmskill.backends.ancestry import Caller, find_caller
 from swarmskill.backends.handed import HandedOut
-from swarmskill.backends.host import Way, find_way
+from swarmskill.backends.host import HOSTED, Way, find_way
 from swarmskill.codec import dump_json, load_json
+from swarmskill.core.state import State
 from swarmskill.errors import Refused
 from swarmskill.places import RunFolder
 from swarmskill.writing import replace_file
@@ -44,6 +45,14 @@ class Assistant:
         if self.session and other.session:
             return self.session == other.session
         return (self.pid, self.identity) == (other.pid, other.identity)
+
+
+def is_tended(folder: RunFolder, state: State, *, held: bool) -> bool:
+    """Whether anybody is at work on a run: a mayor that has `held` it, or the assistant that runs its workers."""
+    if held or state.config.backend not in HOSTED:
+        return held
+    owner = read_assistant(folder)
+    return owner is not None and owner.alive
 
 
 def this_assistant(environment: Mapping[str, str], way: Way, tools: tuple[str, ...]) -> Assistant:

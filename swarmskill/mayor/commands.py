@@ -47,27 +47,34 @@ class Commands:
 
         One that vanishes without telling how it ended is run again: that says nothing about the work.
         """
-        log.parent.mkdir(parents=True, exist_ok=True)
         lost = ""
         for _ in range(_TRIES):
-            job = Job(
-                name=f"{_PREFIX}{self.session}-{next(self._numbers)}",
-                argv=tuple(argv),
-                cwd=cwd,
-                env=environment,
-                log=log,
-                timeout=timeout,
-                grace=self.grace,
-                survives=False,
-                masked=secret_values(environment, self.secrets),
-            )
             try:
-                return _ran(self.backend.end(job.name, self.backend.start(job)).result(), log)
-            except CannotStart as error:
-                return Ran(exit_code=127, output="", seconds=0.0, cannot_start=str(error))
+                return self.run_once(argv, environment, cwd=cwd, timeout=timeout, log=log)
             except JobLost as error:
                 lost = str(error)
         return Ran(exit_code=137, output=_tail(log), seconds=0.0, cannot_start=lost)
+
+    def run_once(
+        self, argv: Sequence[str], environment: Mapping[str, str], *, cwd: Path, timeout: float | None, log: Path
+    ) -> Ran:
+        """As `run`, but one that vanishes is not run again: JobLost."""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        job = Job(
+            name=f"{_PREFIX}{self.session}-{next(self._numbers)}",
+            argv=tuple(argv),
+            cwd=cwd,
+            env=environment,
+            log=log,
+            timeout=timeout,
+            grace=self.grace,
+            survives=False,
+            masked=secret_values(environment, self.secrets),
+        )
+        try:
+            return _ran(self.backend.end(job.name, self.backend.start(job)).result(), log)
+        except CannotStart as error:
+            return Ran(exit_code=127, output="", seconds=0.0, cannot_start=str(error))
 
 
 def _ran(end: JobEnd, log: Path) -> Ran:

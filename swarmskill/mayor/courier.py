@@ -7,11 +7,13 @@ settled.
 
 from __future__ import annotations
 
+import json
+import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from swarmskill.backends.base import CannotStart
@@ -19,7 +21,9 @@ from swarmskill.config import TMUX, RunConfig
 from swarmskill.core.effects import Await, Spawn
 from swarmskill.core.progress import outstanding
 from swarmskill.core.state import State
+from swarmskill.mail.errands import perform
 from swarmskill.mail.kinds import COMPLETIONS, Checkpoint, Failure, Kind, Text
+from swarmskill.mail.kv import Store
 from swarmskill.mail.leases import Leases
 from swarmskill.mail.mailbox import Owner, write_owner
 from swarmskill.mail.message import MAYOR, Message
@@ -28,6 +32,7 @@ from swarmskill.mail.reactions import NUDGE, TERMINATE, UNANSWERED, react
 from swarmskill.mail.reminders import PATIENCE, Patience
 from swarmskill.mail.roster import workers_of
 from swarmskill.mail.watch import Watch
+from swarmskill.mayor.judgements import Judgement, judgements
 from swarmskill.mayor.last_word import shown
 from swarmskill.model import Task
 from swarmskill.places import RunFolder, attempt_key
@@ -82,6 +87,7 @@ class Courier:
         # A worker that lives has no mailbox until it is begun; what is sent to it by then waits.
         self._post = Post(folder.mail, tasks | living, patience=patience)
         self._leases = Leases(folder.mail)
+        Store(folder.mail).make()
         self._workers: dict[str, _Correspondent] = {}
         self._release_left_over()
         self._watch = Watch()
@@ -89,6 +95,7 @@ class Courier:
         self._told = False
         self._trouble = ""
         self._due_at = 0.0
+        self._judged: queue.SimpleQueue[Judgement] = queue.SimpleQueue()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
         self._thread.start()
@@ -133,11 +140,19 @@ class Courier:
                 self._tell(worker, Kind.TERMINATE, TERMINATE, f"terminate {worker}")
                 self._carry([MAYOR])
 
+    def judge(self, found: Iterable[Judgement]) -> None:
+        """Have it told what became of what workers offered; what was told before is not told again. Does not wait."""
+        for one in found:
+            self._judged.put(one)
+        self._watch.wake()
+
     def close(self) -> None:
-        """Carry no more."""
+        """Carry no more, but for what was to be told."""
         self._over.set()
         self._watch.wake()
         self._thread.join()
+        with self._lock, self._told_trouble():
+            self._tell_judgements()
 
     def _run(self) -> None:
         with self._watch:
@@ -162,6 +177,7 @@ class Courier:
 
     def _round(self, names: set[str]) -> None:
         self._carry(names or None)
+        self._tell_judgements()
         if not self._told:
             self._told = True
             self._tell_again()
@@ -186,6 +202,8 @@ class Courier:
 
     def _react(self, message: Message) -> None:
         reaction = react(message)
+        if message.kind is Kind.ERRAND:
+            self._run_errand(message)
         worker = self._workers.get(message.sender)
         if reaction.show:
             self._say(reaction.show)
@@ -196,6 +214,11 @@ class Courier:
         else:
             self._post.settle(message)
 
+    def _run_errand(self, message: Message) -> None:
+        """Write for a worker what its sandbox forbids it to write, and answer it."""
+        answer = json.dumps(perform(message, self._folder.mail, now=time.time()))
+        self._send(message.thread, (message.sender,), Kind.NOTE, answer, f"errand {message.id}", reply_to=message.id)
+
     def _tell_again(self) -> None:
         """Show the questions that wait since a mayor before, and forget those of workers that are gone."""
         for message in self._questions():
@@ -203,6 +226,14 @@ class Courier:
                 self._react(message)
             else:
                 self._post.settle(message)
+
+    def _tell_judgements(self) -> None:
+        told = self._judged.empty()
+        while not self._judged.empty():
+            one = self._judged.get()
+            self._send(one.task, one.to, one.kind, one.words, one.key)
+        if not told:
+            self._carry([MAYOR])
 
     def _drop_questions(self, worker: str) -> None:
         """Wait no longer for an answer to a worker that has ended."""
@@ -242,14 +273,18 @@ class Courier:
 
     def _tell(self, worker: str, kind: Kind, words: str, key: str) -> None:
         known = self._workers.get(worker)
+        self._send(known.task if known else "", (worker,), kind, words, key)
+
+    def _send(self, thread: str, to: tuple[str, ...], kind: Kind, words: str, key: str, *, reply_to: str = "") -> None:
         message = Message(
             id="",
-            thread=known.task if known else "",
+            thread=thread,
             sender=MAYOR,
-            to=(worker,),
+            to=to,
             kind=kind,
             body=Text(words),
             created=time.time(),
+            reply_to=reply_to,
         )
         self._post.send(message, key)
 
@@ -306,9 +341,15 @@ def carried_mail(
         lambda task, words: doing(task, shown(words, secrets)),
     )
     try:
+        courier.judge(judged(state, state.tasks, secrets))
         yield courier
     finally:
         courier.close()
+
+
+def judged(state: State, tasks: Iterable[str], secrets: Sequence[str]) -> list[Judgement]:
+    """What is to be told of these tasks, without `secrets`."""
+    return [replace(one, words=shown(one.words, secrets)) for one in judgements(state, tasks)]
 
 
 def _living(state: State) -> frozenset[str]:

@@ -31,7 +31,16 @@ from swarmskill.mayor.assistant import (
 from swarmskill.mayor.session import start_run, step_run
 from swarmskill.mayor.watching import Watching
 from swarmskill.model import Ending, Phase, Task
-from swarmskill.places import RESULT_FILE, RunFolder, attempt_key, find_run, last_run_id, run_ids, runs_folder, safe_key
+from swarmskill.places import (
+    RESULT_FILE,
+    RunFolder,
+    attempt_key,
+    find_run,
+    last_run_id,
+    newest_run_id,
+    runs_folder,
+    safe_key,
+)
 from swarmskill.repo.repository import Repository
 from swarmskill.runid import new_run_id
 from swarmskill.views.base import SilentView
@@ -59,7 +68,7 @@ class HostedRun:
 
     def done_command(self, seconds: float) -> DoneCommand:
         """How its assistant takes workers back, waiting that long."""
-        newest = run_ids(self.repository.common_dir)[-1] == self.folder.run_id
+        newest = newest_run_id(self.repository.common_dir) == self.folder.run_id
         return DoneCommand(seconds, "" if newest else self.folder.run_id)
 
     @property
@@ -94,21 +103,28 @@ def find_same(repository: Repository, tasks: Sequence[Task], environment: Mappin
 
     That is: it is not over, or it was this assistant's, who asks twice.
     """
-    ids = run_ids(repository.common_dir)
-    if not ids:
+    newest = newest_run_id(repository.common_dir)
+    if not newest:
         return None
-    found = HostedRun(RunFolder(runs_folder(repository.common_dir) / ids[-1]), repository, environment)
+    found = HostedRun(RunFolder(runs_folder(repository.common_dir) / newest), repository, environment)
     try:
         events = read_ledger(found.folder.ledger).events
     except SwarmError:
         return None
     first = events[0] if events else None
-    if not isinstance(first, RunStarted) or first.config.backend not in HOSTED or first.tasks != as_hosted(tasks):
+    if not isinstance(first, RunStarted) or first.config.backend not in HOSTED or not _is_same(first, tasks):
         return None
     state, owner = fold(events), read_assistant(found.folder)
     if state.stage is not Stage.OVER or state.open:
         return found
     return found if owner is not None and owner.is_same(comer_to(owner, environment)) else None
+
+
+def _is_same(first: RunStarted, tasks: Sequence[Task]) -> bool:
+    """Whether the run is of these tasks; a list that it ticks itself has changed meanwhile, and is the same."""
+    if first.config.tracker:
+        return [(task.id, task.subject) for task in first.tasks] == [(task.id, task.subject) for task in tasks]
+    return first.tasks == as_hosted(tasks)
 
 
 def begin(

@@ -36,6 +36,7 @@ from swarmskill.repo.guard import (
 from swarmskill.repo.integrate import is_ancestor, is_whole, keep_attempt
 from swarmskill.repo.repository import Repository
 from swarmskill.repo.snapshot import put_aside
+from swarmskill.writing import is_temporary
 
 PUT_ASIDE = "checkout-"
 """Prefix of the keys of commits that hold what the user had in the main checkout."""
@@ -62,9 +63,13 @@ class _Watch:
 class CheckoutGuard:
     """Watches one main checkout for one run. Any thread may use it."""
 
-    def __init__(self, repository: Repository, folder: RunFolder, isolation: Isolation, no_gc: GcPause) -> None:
+    def __init__(
+        self, repository: Repository, folder: RunFolder, isolation: Isolation, no_gc: GcPause, *, ours: str = ""
+    ) -> None:
+        """`ours` is a file of the checkout that the run itself writes to, "" for none: it tells nothing of workers."""
         self._repository = repository
         self._folder = folder
+        self._ours = ours
         self._off = isolation is Isolation.OFF
         self._no_gc = no_gc
         self._lock = threading.Lock()
@@ -140,7 +145,8 @@ class CheckoutGuard:
         except GitFailed as error:
             self._note([*self._settings_touched(), Difference(f"git cannot read it: {error.stderr[-300:]}")])
             return
-        changed = differences(self._known, now) if self._known else []
+        seen = differences(self._known, now) if self._known else []
+        changed = [difference for difference in seen if not self._is_ours(difference.path)]
         self._note(changed)
         with suppress(GitFailed, OSError), self._no_gc:
             self._keep_refs(changed)
@@ -150,6 +156,13 @@ class CheckoutGuard:
         if self._known is None or self._known.settings != now.settings:
             self._keep_settings()
         self._known, self._looked_at = now, time.monotonic()
+
+    def _is_ours(self, path: str) -> bool:
+        """Whether it is the file that the run writes, or what becomes that file in a moment."""
+        folder, _, name = self._ours.rpartition("/")
+        return bool(name) and (
+            path == self._ours or (path.rpartition("/")[0] == folder and is_temporary(path.rpartition("/")[2], name))
+        )
 
     def _settings_touched(self) -> list[Difference]:
         return settings_differences(self._known.settings, settings_of(self._repository)) if self._known else []

@@ -12,6 +12,7 @@ from swarmskill.core.events import Validated
 from swarmskill.core.manifest import is_glob
 from swarmskill.core.state import State
 from swarmskill.mayor.context import RunContext
+from swarmskill.mayor.debris import sweep
 from swarmskill.model import Check, CheckKind, CheckResult, Task, Verdict
 from swarmskill.places import attempt_key
 from swarmskill.repo.changes import added_text, changes, tree_has
@@ -34,6 +35,7 @@ class Judge:
     def validate(self, effect: Validate, state: State) -> Validated:
         """Make the task's checks on what the worker left in its worktree."""
         task, worktree = state.graph.task(effect.task), Path(effect.worktree)
+        sweep(self.run.repository, worktree, state.tasks[effect.task].agent)
         verdict, commit = self._judge(effect, task, worktree)
         return Validated(at=time.time(), task=effect.task, attempt=effect.attempt, verdict=verdict, commit=commit)
 
@@ -61,7 +63,8 @@ class Judge:
         repository, run_id = self.run.repository, self.run.folder.run_id
         message = commit_message(task, run_id, effect.attempt)
         literal = tuple(entry for entry in task.files if not is_glob(entry))
-        left_out = setup_paths(self.run.config.worktree)
+        listed = self.run.config.list_file
+        left_out = (*setup_paths(self.run.config.worktree), *((listed,) if listed else ()))
         try:
             with self.run.no_gc:
                 taken = snapshot(

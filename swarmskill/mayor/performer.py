@@ -19,11 +19,14 @@ from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
 from swarmskill.core.state import State
 from swarmskill.mayor.accounts import Reporter
+from swarmskill.mayor.cascade import Cascade
 from swarmskill.mayor.context import RunContext
+from swarmskill.mayor.courier import judged
 from swarmskill.mayor.judging import Judge
 from swarmskill.mayor.merging import Merger
 from swarmskill.mayor.reporting import write_report
 from swarmskill.mayor.summary import summarise
+from swarmskill.mayor.telling import Teller
 from swarmskill.mayor.windows import spent_windows
 from swarmskill.mayor.workers import Workers
 from swarmskill.repo.land import land
@@ -35,6 +38,8 @@ STARTERS = 4
 _HARVESTERS = 4
 """Ends that are taken at once: they share one look at the main checkout."""
 
+_JUDGING = (ev.Validated, ev.Integrated, ev.IntegrationConflicted, ev.IntegrationRejected)
+
 
 class ThreadedPerformer:
     """Answers every effect with an event, through `receive`. Errors of the run go the same way."""
@@ -42,15 +47,18 @@ class ThreadedPerformer:
     def __init__(self, run: RunContext, receive: Callable[[ev.Event | BaseException], None]) -> None:
         self._run = run
         self._receive = receive
-        self._workers = Workers(run)
+        self._teller = Teller(run)
+        self._workers = Workers(run, self._teller)
         self._judge = Judge(run)
         self._merger = Merger(run, self._judge, receive)
         self._starting = ThreadPoolExecutor(STARTERS, "start")
         self._harvesting = ThreadPoolExecutor(_HARVESTERS, "harvest")
         self._judging = ThreadPoolExecutor(max(2, os.cpu_count() or 2), "judge")
         self._merging = ThreadPoolExecutor(1, "merge")
+        self._telling = ThreadPoolExecutor(1, "tell")
         self._rests: list[threading.Timer] = []
         self._reporter = Reporter(run.accounts, receive)
+        self._cascade = Cascade(run.folder)
 
     def perform(self, effect: ef.Effect, state: State) -> None:
         """Begin to perform an effect."""
@@ -66,19 +74,26 @@ class ThreadedPerformer:
             case ef.Integrate():
                 self._merger.add(effect, state)
                 self._submit(self._merging, self._merger.work)
+            case ef.Track():
+                self._submit(self._telling, partial(self._teller.tell, effect, state))
             case ef.Rest():
                 self._rest(effect)
             case ef.Summarise():
                 self._submit(self._judging, partial(summarise, self._run, effect, state))
-            case ef.Land():
-                self._submit(self._merging, partial(self._land, effect, state))
-            case ef.Report():
-                self._submit(self._merging, partial(self._report, effect, state))
+            case ef.Land() | ef.Report():
+                self._submit(self._merging, partial(self._conclude, effect, state))
             case _:
                 raise AssertionError(f"no performer for {effect!r}")
 
     def recorded(self, event: ev.Event, state: State) -> None:
-        """Give the worktree of an integrated attempt back to the pool, and close its window: the ledger has it."""
+        """Pass a stop on to child runs, and tell by mail what became of an attempt; the ledger has the event by now.
+
+        The worktree of an integrated attempt goes back to the pool, and its window is closed.
+        """
+        self._cascade.follow(state)
+        courier = self._run.courier
+        if courier is not None and isinstance(event, _JUDGING):
+            courier.judge(judged(state, [event.task], self._run.secrets))
         if isinstance(event, ev.Integrated) and isinstance(self._run.workers, TmuxBackend):
             self._submit(self._harvesting, partial(self._run.workers.dismiss, spent_windows(state, event.task)))
         if isinstance(event, ev.Integrated) and not self._run.config.keep:
@@ -93,9 +108,10 @@ class ThreadedPerformer:
         """
         self._merger.close()
         self._reporter.close()
+        self._cascade.close()
         for rest in self._rests:
             rest.cancel()
-        lanes = (self._starting, self._harvesting, self._judging, self._merging)
+        lanes = (self._starting, self._harvesting, self._judging, self._merging, self._telling)
         for lane in lanes:
             lane.shutdown(wait=False, cancel_futures=True)
         self._run.backend.close()  # whoever waits for a job gives up
@@ -126,6 +142,9 @@ class ThreadedPerformer:
         timer.daemon = True
         self._rests = [*(rest for rest in self._rests if rest.is_alive()), timer]
         timer.start()
+
+    def _conclude(self, effect: ef.Land | ef.Report, state: State) -> ev.Event:
+        return self._land(effect, state) if isinstance(effect, ef.Land) else self._report(effect, state)
 
     def _land(self, effect: ef.Land, state: State) -> ev.Event:
         repository, branch = self._run.repository, state.config.branch

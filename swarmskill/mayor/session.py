@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import os
 import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import wait
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -19,8 +17,6 @@ from swarmskill.agents.environment import worker_environment
 from swarmskill.backends.handed import HandedOut
 from swarmskill.backends.host import HOSTED
 from swarmskill.backends.process import ProcessBackend
-from swarmskill.backends.processes import identity
-from swarmskill.backends.tmux import TmuxBackend
 from swarmskill.config import RunConfig
 from swarmskill.core.effects import Await
 from swarmskill.core.events import Event, LimitsChanged, RunResumed, RunStarted, StopRequested
@@ -29,21 +25,25 @@ from swarmskill.core.state import EMPTY, State
 from swarmskill.core.transitions import fold, step
 from swarmskill.errors import Refused
 from swarmskill.history import expect
-from swarmskill.ledger import Holder, Ledger, this_host
+from swarmskill.ledger import Ledger
+from swarmskill.lineage import record_origin
 from swarmskill.mayor.accounts import Accounts
 from swarmskill.mayor.assistant import handed_out
 from swarmskill.mayor.branch import RunBranch
+from swarmskill.mayor.cascade import CTRL_C
 from swarmskill.mayor.commands import Commands
 from swarmskill.mayor.context import RunContext, known_secrets
 from swarmskill.mayor.courier import carried_mail
 from swarmskill.mayor.isolation import CheckoutGuard
+from swarmskill.mayor.leftovers import this_process
 from swarmskill.mayor.loop import WAKE, Mayor
 from swarmskill.mayor.merging import MERGED
 from swarmskill.mayor.performer import ThreadedPerformer
 from swarmskill.mayor.refusals import explained
 from swarmskill.mayor.takeover import clear_locks, end_commands, leash, refuse_unexplained
+from swarmskill.mayor.telling import refuse_missing
 from swarmskill.mayor.watching import Watching
-from swarmskill.mayor.windows import dismiss_spent, opened_windows, tmux_of
+from swarmskill.mayor.windows import dismiss_spent, opened_windows
 from swarmskill.model import Task
 from swarmskill.places import RunFolder, attempt_key, worktrees_folder
 from swarmskill.repo.collecting import GcPause
@@ -52,14 +52,8 @@ from swarmskill.repo.snapshot import clear_private_indexes
 from swarmskill.repo.worktree import Worktrees
 from swarmskill.requests import RequestBox, submit_request
 
-CTRL_C = "Ctrl-C"
-"""Reason of a stop that was asked for at the terminal."""
-
 _STEP_PATIENCE = 120.0
 """Seconds to wait for another step of the same run: its checks may take a while."""
-
-_KILL_MARGIN = 10.0
-"""Seconds beyond the grace that left-over workers get to be gone."""
 
 
 def start_run(
@@ -77,10 +71,12 @@ def start_run(
     """
     expected = expect(repository.common_dir, tasks, config.pool)
     first = RunStarted(at=time.time(), run_id=folder.run_id, tasks=tasks, config=config, base=base, expected=expected)
+    refuse_missing(config, environment)
     _ignore_wake_ups()
     # Before anything of the run is there: a branch that is in the way refuses it without a trace.
     repository.ensure_run_branch(folder.run_id, base)
-    with explained(folder), Ledger(folder, _this_process()) as ledger:
+    with explained(folder), Ledger(folder, this_process()) as ledger:
+        record_origin(folder, environment, repository.top)
         ledger.recover()
         return _drive(folder, repository, ledger, EMPTY, [first], watcher, environment)
 
@@ -98,11 +94,12 @@ def resume_run(
     Raises RunLocked, LedgerDamaged or Refused.
     """
     _ignore_wake_ups()
-    with explained(folder), Ledger(folder, _this_process()) as ledger:
+    with explained(folder), Ledger(folder, this_process()) as ledger:
         recorded = ledger.recover()
         if not recorded.events:
             raise Refused(f"run {folder.run_id} never started", hint="start it anew: swarm run")
         state = fold(recorded.events)
+        refuse_missing(state.config, environment)
         if recorded.torn:
             watcher.say("the ledger's last line was not written whole and was cut off")
         if limits is not None:
@@ -123,27 +120,9 @@ def step_run(
     Waits for another command that does the same. Raises RunLocked, LedgerDamaged or Refused.
     """
     _ignore_wake_ups()
-    with explained(folder), Ledger(folder, _this_process(), patience=_STEP_PATIENCE) as ledger:
+    with explained(folder), Ledger(folder, this_process(), patience=_STEP_PATIENCE) as ledger:
         state = fold(ledger.recover().events)
         return _drive(folder, repository, ledger, state, first, watcher, environment)
-
-
-def kill_left_over(folder: RunFolder, state: State, *, force: bool) -> int:
-    """End the workers of a run whose mayor is gone; returns how many there were. The next mayor hears of it."""
-    with Ledger(folder, _this_process()):
-        backends: list[ProcessBackend | TmuxBackend] = [ProcessBackend(folder.keeper), *tmux_of(folder, state.config)]
-        return sum(_end_all(backend, state.config.grace, force=force) for backend in backends)
-
-
-def _end_all(backend: ProcessBackend | TmuxBackend, grace: float, *, force: bool) -> int:
-    backend.open()
-    with closing(backend):
-        running = backend.running()
-        ends = [backend.end(name, started) for name, started in running.items()]
-        for name in running:
-            backend.kill(name, force=force)
-        wait(ends, timeout=grace + _KILL_MARGIN)
-    return len(running)
 
 
 def _drive(
@@ -161,6 +140,7 @@ def _drive(
     config, session, head = folded.config, folded.session, folded.head
     handed = handed_out(folder) if config.backend in HOSTED else None
     accounts = watcher.accounts = Accounts(folder, config.prices)
+    watcher.look_below(folder)
     with (
         leash(folder) as held,
         closing(ProcessBackend(folder.keeper)) as backend,
@@ -187,7 +167,7 @@ def _drive(
             handed,
             commands,
             environment,
-            guard=CheckoutGuard(repository, folder, config.isolation, no_gc),
+            guard=CheckoutGuard(repository, folder, config.isolation, no_gc, ours=config.list_file),
             branch=RunBranch(repository, folder.run_id, head, watcher.say),
             no_gc=no_gc,
             accounts=accounts,
@@ -263,11 +243,6 @@ def _ignore_wake_ups() -> None:
     """From before others can see that we hold the run: a wake-up would kill a process that does not expect one."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGUSR1, lambda *_: None)
-
-
-def _this_process() -> Holder:
-    pid = os.getpid()
-    return Holder(pid=pid, identity=identity(pid), host=this_host(), since=time.time())
 
 
 @contextmanager

@@ -7,7 +7,9 @@ import time
 from swarmskill.core.events import Event, WorkerExited, WorkerReported, WorkerStarted
 from swarmskill.core.state import State
 from swarmskill.mayor.accounts import Accounts
-from swarmskill.views.base import View
+from swarmskill.places import RunFolder
+from swarmskill.views.base import LIVE_FRAME, Progresses, View
+from swarmskill.views.nested import Nested
 from swarmskill.views.spending import budget_warnings
 
 
@@ -18,9 +20,16 @@ class Watching:
         self.frame = view.frame
         self.accounts: Accounts | None = None
         """Where to ask what each worker is doing."""
+        self.nested: Nested | None = None
+        """Where to ask what runs the workers started; only a tree has a place for them."""
         self._view = view
         self._drawn = 0.0
         self._warned: set[str] = set()
+
+    def look_below(self, folder: RunFolder) -> None:
+        """Have the view show the runs that workers of this one start, if it is a tree."""
+        if self.frame <= LIVE_FRAME:
+            self.nested = Nested(folder)
 
     def event(self, event: Event, state: State) -> None:
         """Show an event, and once each what its worktree could not be given and which budget is nearly used up."""
@@ -40,7 +49,9 @@ class Watching:
         """Draw a frame, if one is due."""
         if time.monotonic() - self._drawn < self.frame:
             return
-        progress = self.accounts.progress() if self.accounts else {}
+        progress: Progresses = self.accounts.progress() if self.accounts else {}
+        if self.nested is not None:
+            progress = self.nested.add_to(progress)
         self._view.update(state, progress, time.time())
         self._drawn = time.monotonic()
 

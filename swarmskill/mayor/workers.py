@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from swarmskill.agents.base import NO_OPTIONS, Assignment
+from swarmskill.agents.base import NO_OPTIONS, Assignment, ScreenAgent
 from swarmskill.agents.environment import assignment_variables, secret_values, worker_environment
 from swarmskill.agents.registry import find_agent
 from swarmskill.backends.base import CannotStart, Job, JobEnd, JobLost, Started
@@ -20,9 +20,12 @@ from swarmskill.config import RunConfig
 from swarmskill.core import events as ev
 from swarmskill.core.effects import Await, Kill, Spawn
 from swarmskill.core.state import State
+from swarmskill.lineage import collect_addresses
 from swarmskill.mayor.accounts import model_for
+from swarmskill.mayor.cascade import broken_off
 from swarmskill.mayor.context import RunContext
 from swarmskill.mayor.last_word import last_word
+from swarmskill.mayor.telling import Teller
 from swarmskill.model import Ending, Feedback, Task, WorkerEnd, WorkerResult
 from swarmskill.places import RESULT_FILE, attempt_key
 from swarmskill.prompt import Again, BlockerSummary, render_prompt
@@ -38,6 +41,7 @@ class Workers:
     """Starts workers and harvests them."""
 
     run: RunContext
+    teller: Teller
     _diffstats: dict[str, str] = field(default_factory=dict)
     """By commit: many tasks may wait for the same one."""
 
@@ -52,6 +56,8 @@ class Workers:
         earlier = self.run.workers.find(key)
         if earlier is not None:
             return _started(effect, earlier, *self._read_assignment(key))
+        if refusal := self.teller.refusal_of_claim(task):
+            return _failed(effect, refusal, permanent=True)
         try:
             acquired, base = self._place(effect, key)
             prompt = self._prompt(effect, task, acquired.path, state)
@@ -104,8 +110,11 @@ class Workers:
             allowed=tuple(allowed_commands(task, config)),
             yolo=config.yolo,
             max_cost=effect.max_cost,
+            private=self.run.folder.private(key),
         )
-        invocation = find_agent(effect.agent).invocation(assignment)
+        agent = find_agent(effect.agent)
+        screen = agent if config.interactive and isinstance(agent, ScreenAgent) else None
+        invocation = screen.on_screen(assignment) if screen else agent.invocation(assignment)
         variables = worker_environment(
             self.run.environment,
             allow=config.env,
@@ -124,6 +133,7 @@ class Workers:
             masked=secret_values(variables, config.secrets),
             label=task.id if effect.attempt == 1 else f"{task.id} try {effect.attempt}",
             agent=effect.agent,
+            screen=screen is not None,
         )
 
     def _place(self, effect: Spawn, key: str) -> tuple[Acquired, str]:
@@ -201,14 +211,18 @@ class Workers:
             if self.run.courier is not None:
                 self.run.courier.end(key)
             return ev.WorkerLost(at=time.time(), task=effect.task, attempt=effect.attempt, reason=str(error))
+        collect_addresses(self.run.folder, Path(effect.worktree))
+        ending = end.ending
+        if ending is Ending.EXITED and broken_off(self.run.folder, effect.task, effect.attempt):
+            ending = Ending.KILLED  # the stop of the run reached it through the run that it had started
         claimed = Path(effect.worktree) / RESULT_FILE
         result, problem = read_result(claimed, effect.task)
         if result is not None:
             result = self._keep_result(claimed, key, result)
-        elif self.run.handed is not None and end.ending is Ending.EXITED:
+        elif self.run.handed is not None and ending is Ending.EXITED:
             problem = problem or "the worker ended without writing its result file"
         touched, kept = self.run.guard.end(key, self.run.worktrees.root, result)
-        report = self.run.accounts.end(effect.task, effect.attempt, end.ending, end.exit_code)
+        report = self.run.accounts.end(effect.task, effect.attempt, ending, end.exit_code)
         if self.run.handed is not None:
             report = replace(report, session=self.run.handed.session(key))
         if self.run.courier is not None:
@@ -217,7 +231,7 @@ class Workers:
                 result, trouble = last_word(word, self.run.secrets)
                 report = replace(report, problem=report.problem or trouble)
         worker_end = WorkerEnd(
-            ending=end.ending,
+            ending=ending,
             exit_code=end.exit_code,
             started_at=end.started_at,
             ended_at=end.ended_at,

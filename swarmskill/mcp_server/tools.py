@@ -14,10 +14,10 @@ from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from swarmskill import __version__
+from swarmskill.calls import call_for_text, call_verb, folder_of
 from swarmskill.codec import dump_json
 from swarmskill.errors import SwarmError
 from swarmskill.mcp_server.brief import brief_plan, brief_run
-from swarmskill.mcp_server.calls import call_for_text, call_verb, folder_of
 from swarmskill.views.outcome import RunOutcome, counts_text
 
 LONGEST_WAIT = 50

@@ -48,17 +48,24 @@ def read_document(path: str) -> Document:
     """
     source = STDIN if path == "-" else printable(path)
     if path != "-" and os.path.isdir(path):
-        return _inspected(Document(source, read_folder(Path(path))))
+        return inspected(Document(source, read_folder(Path(path))))
+    text = read_text(path)
+    root = syntax.parse_json(text, source) if _is_json(path, text) else syntax.parse_yaml(text, source, MAX_NODES)
+    return inspected(Document(source, root))
+
+
+def read_text(path: str) -> str:
+    """The text of a file without its byte order mark; "-" is standard input. Raises InputError, if it is empty, too."""
+    source = STDIN if path == "-" else printable(path)
     text = _decode(_read(path, source), source)
     if not text.strip():
         raise InputError(
             "the file is empty", source=source, hint='write a list of tasks: [{"id": 1, "subject": "..."}]'
         )
-    root = syntax.parse_json(text, source) if _is_json(path, text) else syntax.parse_yaml(text, source, MAX_NODES)
-    return _inspected(Document(source, root))
+    return text
 
 
-def _inspected(document: Document) -> Document:
+def inspected(document: Document) -> Document:
     """The document, if nothing in it is what is refused everywhere. Raises InputError."""
     findings = Findings(document.source)
     _inspect(document.root, findings)

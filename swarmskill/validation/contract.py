@@ -13,6 +13,7 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from swarmskill.config import Isolation
@@ -27,6 +28,7 @@ from swarmskill.model import (
     Evidence,
     Task,
     Touch,
+    Trouble,
     Verdict,
     WorkerEnd,
 )
@@ -35,6 +37,10 @@ from swarmskill.validation.tails import listed, one_line
 
 ARTIFACTS: Final = "artifacts"
 """Name of the check that what the worker names exists."""
+
+_NOT_OF_THE_WORK: Final = frozenset(
+    {Trouble.BUDGET, Trouble.TURNS, Trouble.CONTEXT_FULL, Trouble.NETWORK, Trouble.RATE_LIMIT, Trouble.OVERLOADED}
+)
 
 
 def ordered_checks(checks: Iterable[Check]) -> tuple[Check, ...]:
@@ -51,12 +57,20 @@ def judge(task: Task, end: WorkerEnd, evidence: Evidence, isolation: Isolation =
     """Whether the attempt may be integrated, and what a report should flag."""
     empty = not evidence.changes
     failed = next(_failures(task, end, evidence, isolation), None)
-    return Verdict(failed=failed, empty=empty and failed is None, notes=tuple(_notes(task, end, evidence)))
+    notes, made = tuple(_notes(task, end, evidence)), _made(evidence.results)
+    return Verdict(failed=failed, empty=empty and failed is None, notes=notes, checks=made)
 
 
 def judge_merged(checks: Iterable[Check], results: Sequence[CheckResult]) -> Verdict:
     """Whether the merged result passed all of `checks`: the task's own and the run-wide ones."""
-    return Verdict(failed=next(_failed_checks(ordered_checks(checks), results), None))
+    failed = next(_failed_checks(ordered_checks(checks), results), None)
+    return Verdict(failed=failed, checks=_made(results))
+
+
+def _made(results: Iterable[CheckResult]) -> tuple[CheckResult, ...]:
+    """The checks of the task, small enough for a ledger: that the scans passed goes without saying."""
+    own = (result for result in results if result.kind not in ALWAYS)
+    return tuple(replace(result, output="") for result in own)
 
 
 def _failures(task: Task, end: WorkerEnd, evidence: Evidence, isolation: Isolation) -> Iterator[CheckResult]:
@@ -78,12 +92,19 @@ def _end_problems(end: WorkerEnd) -> Iterator[CheckResult]:
     """What is wrong before any evidence. The core judges a worker's end too: this stands for other callers."""
     if end.ending is Ending.TIMED_OUT:
         yield _failure(CheckKind.TIMEOUT, f"timed out after {end.ended_at - end.started_at:.0f} s")
-    if end.exit_code != 0 or end.ending is not Ending.EXITED:
+    if end.ending is not Ending.EXITED or (end.exit_code != 0 and not _ended_after_its_work(end)):
         yield _failure(CheckKind.EXIT, f"exit code {end.exit_code}")
     if end.result_problem:
         yield _failure(CheckKind.CLAIM, end.result_problem)
     if end.result is not None and end.result.status is Claim.BLOCKED:
         yield _failure(CheckKind.CLAIM, f"the worker says that it is blocked: {end.result.detail}")
+
+
+def _ended_after_its_work(end: WorkerEnd) -> bool:
+    """Whether a limit or its service ended the agent once it had left its result: that says nothing of the work."""
+    problem = end.report.problem
+    done = end.result is not None and end.result.status is Claim.DONE
+    return done and problem is not None and problem.kind in _NOT_OF_THE_WORK
 
 
 def _intrusions(task: Task, end: WorkerEnd, evidence: Evidence, isolation: Isolation) -> Iterator[CheckResult]:
@@ -142,6 +163,8 @@ def _notes(task: Task, end: WorkerEnd, evidence: Evidence) -> Iterator[str]:
         yield "no manifest"
     if not evidence.changes:
         yield "changed nothing"
+    if end.exit_code != 0 and end.report.problem is not None:
+        yield f"had left its result when its agent was ended: {one_line(end.report.problem.detail, 200)}"
     if end.result is None:
         if not end.result_problem and end.exit_code == 0:
             yield "no result file"

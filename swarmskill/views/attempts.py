@@ -23,7 +23,8 @@ class Attempt:
     `work` is the commit of what the worker left, `commit` the one on the run branch. `failed` is the
     check that decided against it, `problem` why it was not taken in words. Times are 0 when not reached.
     `usage` is what it has used, as far as its agent told. `continued` tells that it went on in the worktree of
-    the attempt before, `resumed` that it went on with the session of that one, too.
+    the attempt before, `resumed` that it went on with the session of that one, too. `checks` are those of the task
+    that were made, without their output.
     """
 
     number: int
@@ -42,6 +43,7 @@ class Attempt:
     usage: Usage = NOTHING_USED
     continued: bool = False
     resumed: bool = False
+    checks: tuple[CheckResult, ...] = ()
 
     @property
     def report(self) -> AgentReport:
@@ -82,7 +84,7 @@ def attempts_of(events: Iterable[ev.Event], task_id: str) -> list[Attempt]:
     """All attempts at a task, first to last. An event that comes twice changes nothing."""
     found: dict[int, Attempt] = {}
     for event in task_events(events, task_id):
-        if isinstance(event, ev.RetryRequested):
+        if isinstance(event, ev.RetryRequested | ev.Tracked):
             continue
         attempt = found.get(event.attempt, Attempt(event.attempt))
         found[event.attempt] = _after(attempt, event)
@@ -140,11 +142,13 @@ def _after(attempt: Attempt, event: ev.AttemptEvent) -> Attempt:
             failed = event.verdict.failed
             problem = event_text(event) if failed else ""
             at = 0.0 if failed else event.at
-            return replace(attempt, work=event.commit, failed=failed, problem=problem, validated_at=at)
+            checks = event.verdict.checks
+            return replace(attempt, work=event.commit, failed=failed, problem=problem, validated_at=at, checks=checks)
         case ev.Integrated():
             return replace(attempt, commit=event.commit, decided_at=event.at)
         case ev.IntegrationRejected():
-            return replace(attempt, failed=event.verdict.failed, problem=event_text(event), decided_at=event.at)
+            failed, checks = event.verdict.failed, (*attempt.checks, *event.verdict.checks)
+            return replace(attempt, failed=failed, problem=event_text(event), decided_at=event.at, checks=checks)
         case ev.IntegrationConflicted():
             return replace(attempt, problem=event_text(event), decided_at=event.at)
         case _:

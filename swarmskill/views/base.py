@@ -15,6 +15,8 @@ class Progress:
     """What an agent's own output tells of a task just now."""
 
     last_action: str = ""
+    below: tuple[str, ...] = ()
+    """A line for each run that the worker started."""
 
 
 Progresses = Mapping[str, Progress]

@@ -9,8 +9,11 @@ from swarmskill.views.marks import Stream, look_of
 from swarmskill.views.plain import PlainView
 
 
-def choose_view(stream: Stream, environ: Mapping[str, str], *, silent: bool = False) -> View:
-    """The live tree on a terminal that can move its cursor, plain lines elsewhere, nothing if `silent`."""
+def choose_view(stream: Stream, environ: Mapping[str, str], *, silent: bool = False, footer: str = "") -> View:
+    """The live tree on a terminal that can move its cursor, plain lines elsewhere, nothing if `silent`.
+
+    `footer` is what the tree says last, of keys.
+    """
     if silent:
         return SilentView()
     look = look_of(stream, environ)
@@ -18,4 +21,4 @@ def choose_view(stream: Stream, environ: Mapping[str, str], *, silent: bool = Fa
         return PlainView(stream, look)
     from swarmskill.views.live import LiveView
 
-    return LiveView(stream, look)
+    return LiveView(stream, look, footer=footer)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from swarmskill.core.budget import run_usage
 from swarmskill.core.events import Event
 from swarmskill.core.graph import natural
 from swarmskill.core.state import State
+from swarmskill.lineage import Relative
 from swarmskill.model import NOTHING_USED, Usage
 from swarmskill.views.attempts import attempt_agents, attempts_by_task
-from swarmskill.views.marks import PLAIN, Look, cost_text
+from swarmskill.views.kinship import Family
+from swarmskill.views.marks import PLAIN, Look, cost_text, usage_text
 from swarmskill.views.run_json import asked_model, usage_row
 from swarmskill.views.spending import run_budget
 from swarmskill.views.status import table
@@ -35,6 +38,8 @@ class Row:
     name: str
     attempts: int
     usage: Usage
+    runs: int = 0
+    """Runs that workers of this task started, and theirs, whose use is in it."""
 
 
 def cost_rows(state: State, events: Sequence[Event], by: By) -> list[Row]:
@@ -49,26 +54,63 @@ def cost_rows(state: State, events: Sequence[Event], by: By) -> list[Row]:
             names = {By.TASK: task_id, By.AGENT: agent, By.MODEL: attempt.report.model or asked_model(state, task_id)}
             row = found.get(names[by], Row(names[by], 0, NOTHING_USED))
             found[row.name] = Row(row.name, row.attempts + 1, row.usage + attempt.usage)
+    return _sorted(found.values(), by)
+
+
+def _sorted(rows: Iterable[Row], by: By) -> list[Row]:
     if by is By.TASK:
-        return sorted(found.values(), key=lambda row: natural(row.name))
-    return sorted(found.values(), key=lambda row: (-(row.usage.cost_usd or 0.0), -row.usage.tokens, row.name))
+        return sorted(rows, key=lambda row: natural(row.name))
+    return sorted(rows, key=lambda row: (-(row.usage.cost_usd or 0.0), -row.usage.tokens, row.name))
 
 
-def cost_document(state: State, events: Sequence[Event], by: By) -> dict[str, Any]:
-    """`swarm cost --json`. The rows' names are under `task`, `agent` or `model`; a model may be null."""
-    rows = cost_rows(state, events, by)
+def family_rows(family: Family, by: By) -> list[Row]:
+    """The rows of a run and all its descendants; what those used counts for the task from which they come."""
+    found: dict[str, Row] = {}
+    for one in family.relatives:
+        if one.trouble:
+            continue
+        origin = family.tops_task(one) if by is By.TASK else ""
+        if origin:
+            row = found.get(origin, Row(origin, 0, NOTHING_USED))
+            found[origin] = replace(row, runs=row.runs + 1)
+        for row in cost_rows(one.state, one.events, by):
+            name = origin or row.name
+            sofar = found.get(name, Row(name, 0, NOTHING_USED))
+            found[name] = replace(sofar, attempts=sofar.attempts + row.attempts, usage=sofar.usage + row.usage)
+    return _sorted(found.values(), by)
+
+
+def cost_document(family: Family, by: By) -> dict[str, Any]:
+    """`swarm cost --json`, of a run with all its descendants.
+
+    The rows' names are under `task`, `agent` or `model`; a model may be null. `runs` tells what each of them used.
+    """
+    state, rows = family.top.state, family_rows(family, by)
     return {
         "run_id": state.run_id,
         "by": by.value,
-        "rows": [{by.value: row.name or None, "attempts": row.attempts, **usage_row(row.usage)} for row in rows],
+        "rows": [_row_document(row, by) for row in rows],
         "total": {"attempts": sum(row.attempts for row in rows), **usage_row(_total(rows))},
         "limits": {"max_cost": state.config.max_cost, "max_tokens": state.config.max_tokens},
+        "runs": [_run_row(one) for one in family.relatives],
     }
 
 
-def cost_table(state: State, events: Sequence[Event], by: By, *, look: Look = PLAIN) -> str:
+def _row_document(row: Row, by: By) -> dict[str, Any]:
+    runs = {"runs": row.runs} if by is By.TASK else {}
+    return {by.value: row.name or None, "attempts": row.attempts, **runs, **usage_row(row.usage)}
+
+
+def _run_row(one: Relative) -> dict[str, Any]:
+    origin = one.kin.origin
+    parent = {"parent": origin.folder.run_id, "task": origin.task, "attempt": origin.attempt} if origin else {}
+    told = {"problem": one.trouble} if one.trouble else usage_row(run_usage(one.state))
+    return {"run_id": one.folder.run_id, **parent, **told}
+
+
+def cost_table(family: Family, by: By, *, look: Look = PLAIN) -> str:
     """The text of `swarm cost`: tokens by kind and the cost, with a total; "~" marks an estimate."""
-    rows = cost_rows(state, events, by)
+    state, rows = family.top.state, family_rows(family, by)
     total = _total(rows)
     if not total.tokens and total.cost_usd is None:
         return f"run {state.run_id}: no agent has told what it used\n"
@@ -77,7 +119,18 @@ def cost_table(state: State, events: Sequence[Event], by: By, *, look: Look = PL
     cells.append(_cells(Row("total", sum(row.attempts for row in rows), total), "total", ""))
     head = (by.value, "attempts", "input", "cached", "output", "cost", "subject")
     lines = [*table(*_aligned(head, cells), look), *_remarks(state, total)]
+    if len(family.relatives) > 1:
+        lines += ["", *_below(family)]
     return "\n".join(lines) + "\n"
+
+
+def _below(family: Family) -> Iterator[str]:
+    """What of it was used by the run itself, and by each run below it."""
+    for one in family.relatives:
+        used = "cannot be read" if one.trouble else usage_text(run_usage(one.state))
+        origin = one.kin.origin
+        by = f"started by {origin.folder.run_id}, task {origin.task}" if origin and one is not family.top else "itself"
+        yield f"{one.folder.run_id}  {used or 'told nothing'}  ({by})"
 
 
 def _remarks(state: State, total: Usage) -> list[str]:

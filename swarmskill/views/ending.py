@@ -10,16 +10,25 @@ from swarmskill.places import RunFolder
 from swarmskill.views import commands
 from swarmskill.views.marks import PLAIN, Look, duration, short
 from swarmskill.views.outcome import Status, counts, counts_text, run_outcome, run_seconds, task_status
+from swarmskill.views.reasons import why_ended
 from swarmskill.views.remedies import going_on, mending
 from swarmskill.views.run_json import ordered
 from swarmskill.views.spending import run_budget
+from swarmskill.views.tracking import tracked_text, tracking_rows
 
 _MOST = 5
 
 
 def ending_text(state: State, folder: RunFolder, now: float, *, look: Look = PLAIN) -> str:
     """A few lines for the end of a run, with commands that are ready to paste."""
-    parts = (_outcome(state, now), _used(state), _branches(state), _failed(state, look), _stopped(state, look))
+    parts = (
+        _outcome(state, now),
+        _used(state),
+        _branches(state),
+        _tracked(state, look),
+        _failed(state, look),
+        _stopped(state, look),
+    )
     return "\n".join([*(line for part in parts for line in part), *_next(state, folder)]) + "\n"
 
 
@@ -46,12 +55,26 @@ def _branches(state: State) -> Iterator[str]:
     yield f"{where}, not landed{because}; to land: {state.landing_hint or commands.land(state.run_id)}"
 
 
+def _tracked(state: State, look: Look) -> Iterator[str]:
+    """What the tracker made of each task, and what of the list was never to be run."""
+    if not state.config.tracker:
+        return
+    yield f"{tracked_text(state)}:"
+    rows = list(tracking_rows(state))
+    width = max(len(task_id) for task_id, _, _ in rows)
+    for task_id, outcome, said in rows:
+        yield look.clean(f"  {task_id:<{width}}  {outcome:<9}  {state.config.tracker}: {said}")
+    for line in state.config.left_out:
+        yield look.clean(f"  not run: {line}")
+
+
 def _failed(state: State, look: Look) -> Iterator[str]:
     ended = [task_id for task_id in ordered(state) if task_status(state.tasks[task_id]) is Status.ENDED]
-    own = [i for i in ended if state.tasks[i].outcome not in (Outcome.SKIPPED, Outcome.CANCELLED)]
+    own = [i for i in ended if state.tasks[i].standing not in (Outcome.SKIPPED, Outcome.CANCELLED)]
     for task_id in own[:_MOST]:
         task = state.tasks[task_id]
-        yield look.fit(f"{task_id} {task.outcome}: {task.detail}", look.width or 200) + f"  # {commands.why(task_id)}"
+        why = why_ended(task) if task.answer else task.detail
+        yield look.fit(f"{task_id} {task.standing}: {why}", look.width or 200) + f"  # {commands.why(task_id)}"
     if len(own) > _MOST:
         yield f"... and {len(own) - _MOST} more: {commands.on_run('status', state.run_id)}"
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 from swarmskill.core import events as ev
-from swarmskill.core.graph import Graph
 from swarmskill.model import Claim, Ending, Verdict
 from swarmskill.views.marks import PLAIN, Look, amount, clock, count, duration, listed, money, pad, short, usage_text
 from swarmskill.views.reasons import problem_text
+from swarmskill.views.tracking import answer_text
+
+_RUN_WIDTH = 30
+"""Room for the longest id that a run is given."""
 
 Encode = Callable[[ev.Event], Mapping[str, Any]]
 """An event in the form that it has in the ledger."""
@@ -21,28 +25,27 @@ def events_document(run_id: str, events: Iterable[ev.Event], encode: Encode) -> 
 
 
 def select_events(
-    events: Iterable[ev.Event],
-    graph: Graph,
-    *,
-    types: Iterable[str] = (),
-    tasks: Iterable[str] = (),
-    descendant_of: str = "",
+    events: Iterable[ev.Event], *, types: Iterable[str] = (), tasks: Iterable[str] = ()
 ) -> Iterator[ev.Event]:
     """The events of these types and about these tasks; nothing named means all.
 
-    Types are class names, letter case, `_` and `-` aside. `descendant_of` selects a task and all that wait
-    on it, directly or not; raises KeyError if there is no such task.
+    A type is the event's name, letter case, `_` and `-` aside, or a pattern of the name with `task.` or `run.`
+    before it: `task.*` are the events about tasks, `*.stop*` those whose name begins with "stop".
     """
-    kinds = {_plain(name) for name in types}
+    kinds = [_plain(name) for name in types]
     wanted = set(tasks)
-    if descendant_of:
-        wanted |= _descendants(graph, descendant_of)
     for event in events:
-        if kinds and _plain(type(event).__name__) not in kinds:
+        if kinds and not any(_is_of(event, kind) for kind in kinds):
             continue
         if wanted and getattr(event, "task", None) not in wanted:
             continue
         yield event
+
+
+def _is_of(event: ev.Event, kind: str) -> bool:
+    name = _plain(type(event).__name__)
+    about = "task" if hasattr(event, "task") else "run"
+    return fnmatchcase(f"{about}.{name}" if "." in kind else name, kind)
 
 
 def about_width(task_ids: Iterable[str]) -> int:
@@ -50,10 +53,11 @@ def about_width(task_ids: Iterable[str]) -> int:
     return min(24, max((len(task_id) for task_id in task_ids), default=0) + len(" #1"))
 
 
-def event_line(event: ev.Event, look: Look = PLAIN, width: int = 10) -> str:
-    """One line for `swarm events`: time, task and attempt, what happened."""
+def event_line(event: ev.Event, look: Look = PLAIN, width: int = 10, run_id: str = "") -> str:
+    """One line for `swarm events`: time, task and attempt, what happened; with a run's id that comes first."""
     about = f"{event.task} #{event.attempt}" if isinstance(event, ev.AttemptEvent) else "run"
-    line = f"{clock(event.at)}  {pad(look.clean(about), width)}  {look.clean(event_text(event))}"
+    first = f"{pad(run_id, _RUN_WIDTH)}  " if run_id else ""
+    line = f"{first}{clock(event.at)}  {pad(look.clean(about), width)}  {look.clean(event_text(event))}"
     return look.fit(line, look.width) if look.width else line
 
 
@@ -149,6 +153,7 @@ _TEXTS: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.Integrated: _integrated,
     ev.IntegrationConflicted: lambda event: "does not merge with the run branch: " + ", ".join(event.paths),
     ev.IntegrationRejected: lambda event: f"on the merged result {verdict_text(event.verdict)}",
+    ev.Tracked: lambda event: f"tracker: {answer_text(event.answer, again=event.again)}",
     ev.Landed: lambda event: f"landed on {event.branch} at {short(event.head)}",
     ev.LandingRefused: _refused,
     ev.Reported: lambda event: f"report written: {event.path}",
@@ -157,13 +162,3 @@ _TEXTS: dict[type[ev.Event], Callable[[Any], str]] = {
 
 def _plain(name: str) -> str:
     return name.replace("_", "").replace("-", "").casefold()
-
-
-def _descendants(graph: Graph, task_id: str) -> set[str]:
-    left, found = [graph.rank[task_id]], set[int]()
-    while left:
-        rank = left.pop()
-        if rank not in found:
-            found.add(rank)
-            left += graph.dependents[rank]
-    return {graph.tasks[rank].id for rank in found}

@@ -24,7 +24,7 @@ def follow_lines(
     A line is given when its end is there, the last one also when the following ends, one over 1 MiB
     in pieces. Lines come without their newline; bytes that are not UTF-8 become U+FFFD.
     """
-    tail = _Tail(path)
+    tail = LineTail(path)
     try:
         while True:
             ending = stop()  # asked before reading, so that what was written before the end is read
@@ -49,7 +49,9 @@ def last_lines(path: Path, most: int) -> list[str]:
     return lines[-most:] if most else []
 
 
-class _Tail:
+class LineTail:
+    """A growing file, read as far as it has got each time; see `follow_lines`, which reads it to its end."""
+
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: BinaryIO | None = None
@@ -71,6 +73,7 @@ class _Tail:
         self._begun = b""
 
     def close(self) -> None:
+        """Let the file go; the next reading begins at its start."""
         if self._file is not None:
             self._file.close()
             self._file = None

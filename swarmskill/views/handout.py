@@ -148,10 +148,10 @@ def nothing_line(tasks: Sequence[str], waited: float, done: DoneCommand) -> str:
 
 def _became(state: State, task_id: str) -> str:
     task = state.tasks[task_id]
-    if task.outcome is Outcome.COMPLETED:
+    if task.standing is Outcome.COMPLETED:
         return f"{task_id} completed as {short(task.commit)}"
     if task.phase is Phase.ENDED:
-        return f"{task_id} {task.outcome}: {why_ended(task)}"
+        return f"{task_id} {task.standing}: {why_ended(task)}"
     if task.feedback is not None:
         return f"{task_id} is tried again: {feedback_text(task.feedback)}"
     return f"{task_id} is {task.phase}"

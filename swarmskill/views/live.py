@@ -1,91 +1,65 @@
-"""The live tree on a terminal: one line a worker, what ended last, what waits and for what, and how far it is."""
+"""The live tree on a terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from rich.text import Text
 
 from swarmskill.core.events import Event
-from swarmskill.core.graph import bits
-from swarmskill.core.state import EMPTY, Stage, State, Stop, TaskState
-from swarmskill.model import Outcome, Phase
-from swarmskill.views.base import LIVE_FRAME, Progress, Progresses
-from swarmskill.views.gates import gate_lines
-from swarmskill.views.holds import LATER, SEVERAL, Group, Holds, fold
-from swarmskill.views.marks import (
-    Look,
-    Stream,
-    about,
-    amount,
-    clock,
-    columns,
-    cost_text,
-    count,
-    duration,
-    elapsed,
-    short,
-    shorten,
-    style_of,
-)
-from swarmskill.views.outcome import run_seconds
+from swarmskill.core.state import EMPTY, State
+from swarmskill.model import Outcome
+from swarmskill.views.base import LIVE_FRAME, Progresses
+from swarmskill.views.board import Board
+from swarmskill.views.marks import Look, Stream, clock
 from swarmskill.views.plain import change_lines, format_line
-from swarmskill.views.reasons import Hold, why_ended
-from swarmskill.views.run_json import agent_name
 from swarmskill.views.screen import Screen
-from swarmskill.views.spending import WARN_AT, Budget, run_budget
-from swarmskill.views.tally import Tally
 
 FRAME = 0.12
 """Seconds between two frames at least."""
 
-_RECENT, _GROUPS = 4, 5
 _LASTING = frozenset(
     {"retry", "halted", "stopping", "reopened", "resumed", "landed", "unlanded", "limits", "shut", "summary"}
 )
 _LASTING_OUTCOMES = frozenset(Outcome) - {Outcome.COMPLETED, Outcome.SKIPPED, Outcome.CANCELLED}
-_COLUMNS = ("", "", "dim", "dim", "", "dim", "dim")
-_ID, _SUBJECT, _AGENT, _TIME, _ACTION, _TOKENS, _COST = range(len(_COLUMNS))
-_RIGHT = (_TIME, _TOKENS, _COST)
-_WIDEST_ACTION = 60
-_DOING = {Phase.ASSIGNED: "starting", Phase.VALIDATING: "checking", Phase.INTEGRATING: "merging"}
+_ROOM_FOR_FOOTER = 10
+"""Lines of a terminal that is high enough for it."""
 
 
 class LiveView:
-    """Draws the tree at most 8 times a second. Memory and time do not grow with the number of tasks."""
+    """Draws the tree at most 8 times a second, and below it the `footer`, which tells what keys do."""
 
     frame = LIVE_FRAME
 
-    def __init__(self, stream: Stream, look: Look, *, size: Callable[[], tuple[int, int]] | None = None) -> None:
+    def __init__(
+        self, stream: Stream, look: Look, *, size: Callable[[], tuple[int, int]] | None = None, footer: str = ""
+    ) -> None:
         self._look = look
         self._screen = Screen(stream, look, size)
-        self._tally = Tally()
-        self._holds = Holds()
-        self._progress: Progresses = {}
+        self._board = Board(look)
+        self._footer = footer
         self._above: list[Text] = []
-        self._now = 0.0
         self._next_frame = 0.0
         self._tallest = 0
         self._shape = (0, 0)
 
     def start(self, state: State = EMPTY) -> None:
         """Begin; `state` is what is known already."""
-        self._tally.follow(state)
+        self._board.follow(state)
         self._screen.open()
 
     def saw(self, event: Event, state: State) -> None:
         """Count what changed; what went wrong stays on the terminal as a line above the tree."""
-        before = self._tally.state
+        before = self._board.state
         for word, rest in change_lines(before, event, state):
             if word in _LASTING or word in _LASTING_OUTCOMES:
                 text = f"{clock(event.at)} {format_line((word, rest), self._look)}"
                 self._above.append(Text(text, "" if word not in _LASTING_OUTCOMES else "red"))
-        self._tally.follow(state)
+        self._board.follow(state)
 
     def update(self, state: State, progress: Progresses, now: float) -> None:
         """Draw a frame, unless the last one is too young."""
-        self._tally.follow(state)
-        self._progress, self._now = progress, now
+        self._board.update(state, progress, now)
         if now < self._next_frame and self._next_frame - now <= FRAME:
             return
         self._next_frame = now + FRAME
@@ -94,13 +68,13 @@ class LiveView:
     def note(self, line: str) -> None:
         """Show a line that stays, above the tree."""
         self._above.append(Text(self._look.clean(line)))
-        if self._now:
+        if self._board.now:
             self._draw()
 
     def stop(self) -> None:
         """Leave the head of the tree as the last word, and the cursor below it."""
-        if self._tally.state.run_id:
-            self._screen.draw(list(self._head(self._screen.size[0])), self._take_above())
+        if self._board.state.run_id:
+            self._screen.draw(self._board.head(self._screen.size[0]), self._take_above())
         self._screen.close()
 
     def _draw(self) -> None:
@@ -115,183 +89,13 @@ class LiveView:
         width, height = self._screen.size
         if (width, height) != self._shape:
             self._shape, self._tallest = (width, height), 0
-        head = list(self._head(width))
-        lines = [*head, *self._body(width, height - 2 - len(head))][: max(1, height - 1)]
+        footer = self._footer_lines(width) if height >= _ROOM_FOR_FOOTER else []
+        lines = [row.text for row in self._board.rows(width, height - 1 - len(footer))]
         # the tree never gets lower, or the text above it would jump whenever a worker ends
         self._tallest = max(self._tallest, len(lines))
-        return lines + [Text()] * (self._tallest - len(lines))
+        return lines + [Text()] * (self._tallest - len(lines)) + footer
 
-    def _head(self, width: int) -> Iterator[Text]:
-        state = self._tally.state
-        parts = [f"{elapsed(run_seconds(state, self._now))}", self._doing(state)]
-        budget = run_budget(state)
-        if budget.text and not budget.limited:
-            parts.append(budget.text)
-        title = Text().append(f"swarm {state.run_id}", "bold").append(f"  {'  '.join(parts)}")
-        yield self._cut(title, width)
-        yield self._cut(self._bar(state, width), width)
-        if budget.limited:
-            yield self._cut(self._budget_bar(budget, width), width)
-        for line in gate_lines(state):
-            yield self._cut(Text(f"! {self._look.clean(line)}", "yellow"), width)
-
-    def _doing(self, state: State) -> str:
-        if state.stage is Stage.OVER:
-            return "over"
-        if state.stage is not Stage.RUNNING:
-            return state.stage.value
-        workers = f"{state.busy.bit_count()} of {count(state.config.max_workers, 'worker')}"
-        return workers if state.stop is Stop.NONE else f"stopping, {workers} left"
-
-    def _bar(self, state: State, width: int) -> Text:
-        total, ended = len(state.graph.tasks), self._tally.ended
-        done, bad = ended[Outcome.COMPLETED], ended.total() - ended[Outcome.COMPLETED]
-        room = _bar_room(width)
-        filled = done * room // total if total else room
-        lost = min(room - filled, -(-bad * room // total)) if total else 0
-        bar = self._bar_itself(filled, lost, room)
-        bar.append(f" {done}/{total}")
-        for outcome, number in ended.items():
-            if number and outcome is not Outcome.COMPLETED:
-                bar.append(f"  {self._look.mark_of(outcome)} {number} {outcome.replace('_', ' ')}")
-        left = self._tally.seconds_left(self._now) if state.stop is Stop.NONE else None
-        if left is not None and state.stage is Stage.RUNNING:
-            bar.append(f"  about {about(left)} left", "dim")
-        return bar
-
-    def _budget_bar(self, budget: Budget, width: int) -> Text:
-        """How much of the budget is used, as long as the bar above it."""
-        room, share = _bar_room(width), min(1.0, budget.share)
-        filled, sign = int(room * share), self._look.sign("━")
-        if self._look.colour:
-            style = "red" if share >= 1.0 else "yellow" if share >= WARN_AT else "cyan"
-            bar = Text().append(sign * filled, style).append(sign * (room - filled), "dim")
-        else:
-            bar = Text(f"[{sign * filled}{' ' * (room - filled)}]")
-        return bar.append(f" {budget.text}")
-
-    def _bar_itself(self, filled: int, lost: int, room: int) -> Text:
-        """Completed, ended otherwise and open; three signs where there are no colours to tell them apart."""
-        sign = self._look.sign("━")
-        if not self._look.colour:
-            return Text(f"[{sign * filled}{'x' * lost}{' ' * (room - filled - lost)}]")
-        bar = Text().append(sign * filled, "green").append(sign * lost, "red")
-        return bar.append(sign * (room - filled - lost), "dim")
-
-    def _body(self, width: int, room: int) -> Iterator[Text]:
-        """What ended last, what is under way, what waits, in at most `room` lines.
-
-        What is under way gets its lines first, then what waits, then what ended.
-        """
-        active = sorted(bits(self._tally.state.active), key=lambda rank: (self._task(rank).assigned_at, rank))
-        groups = self._holds.groups(self._tally.state)
-        most = max(1, room - min(len(groups), 2))
-        shown = active if len(active) <= most else active[: most - 1]
-        room -= min(len(active), most)
-        groups = fold(groups, min(_GROUPS, room))
-        recent = list(self._tally.recent)[::-1][: min(_RECENT, max(0, room - len(groups)))]
-        yield from (self._ended_line(rank, width) for rank in reversed(recent))
-        yield from self._active_lines(shown, width)
-        if len(shown) < len(active):
-            more = f"  {self._look.sign('…')} and {len(active) - len(shown)} more under way"
-            yield self._cut(Text(more, "dim"), width)
-        yield from (self._group_line(group, width) for group in groups)
-
-    def _active_lines(self, ranks: list[int], width: int) -> Iterator[Text]:
-        rows = [self._active_row(rank) for rank in ranks]
-        widths = _fit_columns(rows, width - 4)
-        for rank, row in zip(ranks, rows, strict=True):
-            line = Text().append(f"  {self._look.mark(self._task(rank))} ", style_of(self._task(rank)))
-            for i, style in enumerate(_COLUMNS):
-                if not widths[i]:
-                    continue
-                cell = shorten(row[i], widths[i], self._look.sign("…"))
-                space = " " * (widths[i] - columns(cell))
-                line.append(f"{space}{cell}  " if i in _RIGHT else f"{cell}{space}  ", style)
-            line.rstrip()
-            yield self._cut(line, width)
-
-    def _active_row(self, rank: int) -> tuple[str, ...]:
-        """The columns as text of any width."""
-        state, task = self._tally.state, self._task(rank)
-        progress = self._progress.get(self._id(rank), Progress())
-        action = _DOING.get(task.phase) or progress.last_action
-        if task.attempt > 1:
-            action = f"try {task.attempt}: {action}" if action else f"try {task.attempt}"
-        return (
-            self._look.fit(self._id(rank), 16),
-            self._look.fit(state.graph.tasks[rank].subject, 60),
-            self._look.fit(agent_name(state, self._id(rank)), 10),
-            elapsed(self._now - task.assigned_at),
-            self._look.fit(action, 200),
-            amount(task.usage.tokens) if task.usage.tokens else "",
-            cost_text(task.usage),
-        )
-
-    def _ended_line(self, rank: int, width: int) -> Text:
-        task, spec = self._task(rank), self._tally.state.graph.tasks[rank]
-        end = short(task.commit) if task.outcome is Outcome.COMPLETED else why_ended(task)
-        line = Text().append(f"  {self._look.mark(task)} ", style_of(task))
-        line.append(f"{self._look.fit(spec.id, 16)}  {self._look.fit(spec.subject, width // 2)}  ")
-        cost = f"  {cost_text(task.usage)}" if task.usage.cost_usd is not None else ""
-        line.append(f"{duration(task.ended_at - task.assigned_at)}{cost}  {self._look.clean(end)}", "dim")
-        return self._cut(line, width)
-
-    def _group_line(self, group: Group, width: int) -> Text:
-        names = [self._look.fit(self._id(rank), 16) for rank in group.first]
-        more = f" and {group.count - len(names)} more" if group.count > len(names) else ""
-        text = f"{', '.join(names)}{more} {self._holding(group)}"
-        return self._cut(Text(f"  {self._look.mark_of(Phase.WAITING)} {text}", "dim"), width)
-
-    def _holding(self, group: Group) -> str:
-        one = group.count == 1
-        wait = "waits" if one else "wait"
-        if group.holder != LATER:
-            files = "files held by " if group.hold is Hold.FILES else ""
-            several = group.holder == SEVERAL
-            holder = "tasks under way" if several else self._look.fit(self._id(group.holder), 16)
-            return f"{wait} for {files}{holder}"
-        agent = self._look.fit(group.agent, 16)
-        return {
-            Hold.WORKERS: f"{wait} for a free worker",
-            Hold.SHARE: f"{wait} for a free worker of {agent}",
-            Hold.PROBING: f"{wait} while {agent} is tried",
-            Hold.RESTING: f"{wait} for {agent}, which rests until {clock(group.until)}",
-            Hold.SHUT: f"{wait} for {agent}, which cannot work",
-            Hold.WAVE: f"{wait} for the next wave",
-            Hold.STOPPED: "will not start: the run is stopping",
-            Hold.EXHAUSTED: "will not start: the budget is used up",
-            Hold.FAILING: "will not start: a task failed",
-        }.get(group.hold, "comes later" if one else "come later")
-
-    def _cut(self, line: Text, width: int) -> Text:
-        """No line fills the last column: some terminals wrap there already."""
-        if line.cell_len >= width:
-            line.truncate(max(1, width - 1 - len(self._look.sign("…"))), overflow="crop")
-            line.append(self._look.sign("…"), "dim")
-        return line
-
-    def _id(self, rank: int) -> str:
-        return self._tally.state.graph.tasks[rank].id
-
-    def _task(self, rank: int) -> TaskState:
-        return self._tally.state.tasks[self._id(rank)]
-
-
-def _bar_room(width: int) -> int:
-    """The length of a bar that leaves room for words beside it."""
-    return max(8, min(40, width // 2 - 10))
-
-
-def _fit_columns(rows: list[tuple[str, ...]], room: int) -> list[int]:
-    """Widths of the columns: subject and action share what the others leave.
-
-    The action gets a fixed width where there is room, so that what stands right of it does not jump about.
-    """
-    widths = [max((columns(row[i]) for row in rows), default=0) for i in range(len(_COLUMNS))]
-    others = [width for i, width in enumerate(widths) if i not in (_SUBJECT, _ACTION)]
-    left = max(16, room - sum(others) - 2 * sum(width > 0 for width in others) - 4)
-    if widths[_SUBJECT] + widths[_ACTION] > left:
-        widths[_SUBJECT] = min(widths[_SUBJECT], max(left * 11 // 20, left - widths[_ACTION]))
-    widths[_ACTION] = min(left - widths[_SUBJECT], _WIDEST_ACTION)
-    return widths
+    def _footer_lines(self, width: int) -> list[Text]:
+        if not self._footer:
+            return []
+        return [Text(self._look.fit(self._footer, width - 1), "dim")]

@@ -19,7 +19,7 @@ class RunOutcome(StrEnum):
     COMPLETED = "completed"
     """It is over, and every task completed."""
     STOPPED = "stopped"
-    """It was stopped with tasks still open: `swarm resume` goes on."""
+    """It was stopped with tasks still open, or its tracker without an answer: `swarm resume` goes on."""
     INCOMPLETE = "incomplete"
     """It is over, no task is open, and at least one did not complete."""
 
@@ -38,7 +38,7 @@ def run_outcome(state: State, *, held: bool = True) -> RunOutcome:
     """How the run stands. `held` tells whether a mayor holds its lock, which no event can tell."""
     if state.stage is not Stage.OVER:
         return RunOutcome.RUNNING if held else RunOutcome.INTERRUPTED
-    if state.open:
+    if state.open or state.owed:
         return RunOutcome.STOPPED
     return RunOutcome.COMPLETED if all_completed(state) else RunOutcome.INCOMPLETE
 
@@ -49,8 +49,8 @@ def exit_code(state: State) -> int:
 
 
 def all_completed(state: State) -> bool:
-    """Whether every task completed."""
-    return all(task.outcome is Outcome.COMPLETED for task in state.tasks.values())
+    """Whether every task completed, in its tracker's eyes, too."""
+    return all(task.standing is Outcome.COMPLETED for task in state.tasks.values())
 
 
 def task_status(task: TaskState) -> Status:
@@ -59,12 +59,12 @@ def task_status(task: TaskState) -> Status:
         return Status.PENDING
     if task.phase is not Phase.ENDED:
         return Status.IN_PROGRESS
-    return Status.COMPLETED if task.outcome is Outcome.COMPLETED else Status.ENDED
+    return Status.COMPLETED if task.standing is Outcome.COMPLETED else Status.ENDED
 
 
 def word(task: TaskState) -> str:
     """Phase or, once ended, outcome: the one word that tells most."""
-    return task.outcome or task.phase
+    return task.standing or task.phase
 
 
 def counts(state: State) -> dict[str, int]:
@@ -75,7 +75,7 @@ def counts(state: State) -> dict[str, int]:
     found = Counter[str]()
     for task in state.tasks.values():
         status = task_status(task)
-        found[task.outcome or "" if status is Status.ENDED else status] += 1
+        found[task.standing or "" if status is Status.ENDED else status] += 1
     always = (Status.COMPLETED, Status.IN_PROGRESS, Status.PENDING)
     others = {
         outcome.value: found[outcome] for outcome in Outcome if found[outcome] and outcome is not Outcome.COMPLETED

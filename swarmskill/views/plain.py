@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from swarmskill.answers import Reply
 from swarmskill.core import events as ev
 from swarmskill.core.graph import bits
 from swarmskill.core.state import EMPTY, Door, State, Stop, TaskState
@@ -18,6 +19,7 @@ from swarmskill.views.outcome import counts, counts_text, task_seconds
 from swarmskill.views.reasons import feedback_text, problem_text, why_ended
 from swarmskill.views.run_json import agent_name
 from swarmskill.views.spending import run_budget
+from swarmskill.views.tracking import answer_text, tracked_verb
 
 SILENCE = 300.0
 """Seconds without a line after which one tells that the run is alive: build servers end silent jobs."""
@@ -161,6 +163,14 @@ def _validated(event: ev.Validated, before: State, state: State) -> Iterator[Lin
         yield from _decided(event, before, state)
 
 
+def _tracked(event: ev.Tracked, before: State, state: State) -> Iterator[Line]:
+    answer = event.answer
+    if answer.reply is Reply.NOT_TOLD:
+        return
+    word = tracked_verb(state) if answer.taken else "untaken"
+    yield word, f"{event.task}: {state.config.tracker} {answer_text(answer, again=event.again)}"
+
+
 def _decided(event: ev.AttemptEvent, before: State, state: State) -> Iterator[Line]:
     """An attempt is over: completed, tried again, or ended."""
     task = state.tasks[event.task]
@@ -218,6 +228,7 @@ _LINES: dict[type[ev.Event], Callable[[Any, State, State], Iterator[Line]]] = {
     ev.Integrated: _decided,
     ev.IntegrationConflicted: _decided,
     ev.IntegrationRejected: _decided,
+    ev.Tracked: _tracked,
     ev.Landed: _landed,
     ev.LandingRefused: _landing_refused,
     ev.Reported: _reported,

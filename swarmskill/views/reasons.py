@@ -14,6 +14,7 @@ from swarmskill.core.state import Door, Stage, State, Stop, TaskState
 from swarmskill.model import CheckKind, Feedback, Outcome, Phase, Problem, Trouble
 from swarmskill.views.marks import clock, listed
 from swarmskill.views.outcome import word
+from swarmskill.views.tracking import refused_text
 
 _CHAIN = 50
 
@@ -155,7 +156,7 @@ def chain_text(state: State, chain: list[str]) -> str:
 def why_ended(task: TaskState) -> str:
     """Why a task ended without being completed: the detail, after the check that decided. "" if it did not."""
     if task.phase is not Phase.ENDED or task.outcome is Outcome.COMPLETED:
-        return ""
+        return refused_text(task)
     feedback = task.feedback
     if feedback is not None and feedback.detail == task.detail:
         return (

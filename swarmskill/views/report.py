@@ -13,6 +13,7 @@ from swarmskill.model import Outcome
 from swarmskill.places import RunFolder, attempt_key
 from swarmskill.views import commands
 from swarmskill.views.attempts import Attempt, attempt_agents, attempts_by_task
+from swarmskill.views.diagrams import run_mermaid
 from swarmskill.views.gates import gate_lines
 from swarmskill.views.marks import amount, cost_text, count, date, duration, safe, short
 from swarmskill.views.outcome import Status, counts, counts_text, run_outcome, run_seconds, task_seconds, task_status
@@ -20,22 +21,33 @@ from swarmskill.views.reasons import problem_text, why_ended
 from swarmskill.views.remedies import going_on, mending
 from swarmskill.views.run_json import detail, ordered
 from swarmskill.views.spending import run_budget
+from swarmskill.views.tracking import tracked_text, tracking_rows
 
 _TAIL = 15
+_GRAPH_LIMIT = 100
+"""Tasks beyond which a flowchart is no help, and code hosts refuse to draw it."""
+
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~#])")
 
 Attempts = dict[str, list[Attempt]]
 
 
-def report_markdown(state: State, events: Iterable[Event], folder: RunFolder, now: float) -> str:
-    """The whole report. It is written by the mayor that holds the run, just before the run is over."""
+def report_markdown(
+    state: State, events: Iterable[Event], folder: RunFolder, now: float, *, graph: bool = False
+) -> str:
+    """The whole report. It is written by the mayor that holds the run, just before the run is over.
+
+    With `graph` it shows the tasks as a Mermaid flowchart, too, which code hosts draw.
+    """
     told = tuple(events)
     attempts = attempts_by_task(told)
     sections = (
         _heading(state, now),
         _summary(state),
+        _graph(state) if graph else (),
         _tasks(state, attempts, now),
         _attempts(state, told, attempts),
+        _tracking(state),
         _commits(state, attempts),
         _unfinished(state, attempts, folder),
         _merging(attempts),
@@ -72,6 +84,14 @@ def _summary(state: State) -> Iterator[str]:
         yield escape(state.summary)
 
 
+def _graph(state: State) -> Iterator[str]:
+    if len(state.graph.tasks) > _GRAPH_LIMIT:
+        return
+    yield "## Graph"
+    yield ""
+    yield from _block(run_mermaid(state).rstrip("\n").split("\n"), "mermaid")
+
+
 def _outcome(state: State) -> str:
     """The outcome that the run has once this report is written."""
     return run_outcome(replace(state, stage=Stage.OVER)).value
@@ -91,7 +111,7 @@ def _task_cells(state: State, task_id: str, attempts: list[Attempt], now: float)
     return (
         escape(task_id),
         escape(state.graph.task(task_id).subject),
-        escape(task.outcome or task.phase),
+        escape(task.standing or task.phase),
         str(task.attempt or ""),
         "" if seconds is None else duration(seconds),
         amount(task.usage.tokens) if task.usage.tokens else "",
@@ -139,6 +159,21 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
         yield f"| {' | '.join(row[i] for i in used)} |"
 
 
+def _tracking(state: State) -> Iterator[str]:
+    """What the run's tracker made of the tasks."""
+    if not state.config.tracker:
+        return
+    yield f"## Tracker: {tracked_text(state)}"
+    yield ""
+    rows = [tuple(map(escape, row)) for row in tracking_rows(state)]
+    yield from _table(("task", "outcome", state.config.tracker), rows)
+    if state.config.left_out:
+        yield ""
+        yield "Not run, as the list has them blocked:"
+        yield ""
+        yield from (f"- {escape(line)}" for line in state.config.left_out)
+
+
 def _commits(state: State, attempts: Attempts) -> Iterator[str]:
     """The run branch's commits in the order in which they came."""
     done = [
@@ -158,7 +193,7 @@ def _commits(state: State, attempts: Attempts) -> Iterator[str]:
 
 def _unfinished(state: State, attempts: Attempts, folder: RunFolder) -> Iterator[str]:
     failed = [task_id for task_id in ordered(state) if task_status(state.tasks[task_id]) is Status.ENDED]
-    own = [i for i in failed if state.tasks[i].outcome not in (Outcome.SKIPPED, Outcome.CANCELLED)]
+    own = [i for i in failed if state.tasks[i].standing not in (Outcome.SKIPPED, Outcome.CANCELLED)]
     if own:
         yield "## What did not complete, and why"
     for task_id in own:
@@ -170,7 +205,7 @@ def _failure(state: State, task_id: str, attempts: list[Attempt], folder: RunFol
     task = state.tasks[task_id]
     yield f"### {escape(task_id)}: {escape(state.graph.task(task_id).subject)}"
     yield ""
-    yield f"{escape((task.outcome or '').replace('_', ' ').capitalize())}: {escape(why_ended(task))}"
+    yield f"{escape((task.standing or '').replace('_', ' ').capitalize())}: {escape(why_ended(task))}"
     last = attempts[-1] if attempts else None
     yield from _troubles(last)
     output = last.output(folder.log(attempt_key(task_id, last.number)), _TAIL) if last else []

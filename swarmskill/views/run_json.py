@@ -2,14 +2,15 @@
 
 `why_document` is beside its text in `story`, `events_document` in `events`.
 
-A task's `phase` and `outcome` are the core's words; `outcome` is null until the task has ended.
+A task's `phase` and `outcome` are the core's words; `outcome` is null until the task has ended,
+and `failed` or `blocked` where the tracker did not take what was completed.
 A run's `outcome` is one of `outcome.RunOutcome`. Commits are full names, null where there is none.
 Costs and tokens are null where no agent told them; totals are the sums of those that were told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ from swarmskill.views.outcome import (
     task_seconds,
 )
 from swarmskill.views.reasons import feedback_text, reason, why_ended
+from swarmskill.views.tracking import ratchets_document
 
 
 def run_document(
@@ -36,14 +38,13 @@ def run_document(
     now: float,
     *,
     held: bool = True,
-    ratchets: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A whole run: `run --json`, `status --json`, `report.json`.
 
     `landed` is the commit that the user's branch was moved to, or null. `attempts` counts them,
     `worker` is the last attempt's, `seconds` its time from assignment to end, null before. `cost_usd` and
     `tokens` are null where no agent tells them; `cost_estimated` when some of the cost comes from a price table.
-    `gates` are the agents whose workers may not start as they like. `ratchets` is left out when there are none.
+    `gates` are the agents whose workers may not start as they like. `ratchets` is there for a run with a tracker.
     """
     usage, attempts = run_usage(state), attempts_by_task(events)
     document: dict[str, Any] = {
@@ -63,8 +64,8 @@ def run_document(
         "summary": state.summary,
         "seconds": round(run_seconds(state, now), 3),
     }
-    if ratchets is not None:
-        document["ratchets"] = dict(ratchets)
+    if (ratchets := ratchets_document(state)) is not None:
+        document["ratchets"] = ratchets
     return document
 
 
@@ -84,7 +85,7 @@ def task_row(state: State, task_id: str, now: float, attempts: Sequence[Attempt]
         "id": task_id,
         "subject": spec.subject,
         "phase": task.phase.value,
-        "outcome": task.outcome.value if task.outcome else None,
+        "outcome": task.standing.value if task.standing else None,
         "wave": task.wave or None,
         "attempts": task.attempt,
         "agent": task.agent or None,
@@ -138,7 +139,7 @@ def detail(state: State, task_id: str) -> str:
         return hold.text
     if task.phase is not Phase.ENDED:
         return f"again, because {feedback_text(task.feedback)}" if task.feedback else ""
-    if task.outcome is not Outcome.COMPLETED:
+    if task.standing is not Outcome.COMPLETED:
         return why_ended(task)
     if not task.attempt:
         return "done before the run"
@@ -177,7 +178,7 @@ def tree_document(state: State, now: float, *, held: bool = True) -> dict[str, A
                 "id": graph.tasks[rank].id,
                 "subject": graph.tasks[rank].subject,
                 "phase": state.tasks[graph.tasks[rank].id].phase.value,
-                "outcome": state.tasks[graph.tasks[rank].id].outcome,
+                "outcome": state.tasks[graph.tasks[rank].id].standing,
                 "generation": graph.generation[rank] + 1,
                 "blocked_by": list(graph.tasks[rank].blocked_by),
                 "blocks": [graph.tasks[dependent].id for dependent in graph.dependents[rank]],

@@ -37,4 +37,4 @@ def _row(entry: RunEntry, now: float, look: Look) -> tuple[str, ...]:
 
 def completed(state: State) -> int:
     """How many tasks completed."""
-    return sum(task.outcome is Outcome.COMPLETED for task in state.tasks.values())
+    return sum(task.standing is Outcome.COMPLETED for task in state.tasks.values())

@@ -25,6 +25,7 @@ from swarmskill.views.outcome import (
 from swarmskill.views.remedies import going_on
 from swarmskill.views.run_json import detail, ordered
 from swarmskill.views.spending import run_budget
+from swarmskill.views.tracking import tracked_text
 
 LIMIT = 50
 """Tasks that a table shows unless all are asked for."""
@@ -70,6 +71,8 @@ def _header(state: State, now: float, look: Look, outcome: RunOutcome) -> list[s
     if state.stop is not Stop.NONE and outcome is not RunOutcome.COMPLETED:
         word = "stopped" if state.stage is Stage.OVER else "stopping"
         lines.append(f"{word:<8}  {look.clean(state.stop_reason) or 'on request'}")
+    if tracked := tracked_text(state):
+        lines.append(f"tracker   {state.config.tracker}, {tracked}")
     if used := run_budget(state).text:
         lines.append(f"used      {used}")
     lines += [f"agent     {look.clean(line)}" for line in gate_lines(state)]
@@ -105,14 +108,14 @@ def _next(state: State, outcome: RunOutcome) -> list[tuple[str, str]]:
 
 
 def _failed(task: TaskState) -> bool:
-    return task_status(task) is Status.ENDED and task.outcome not in (Outcome.SKIPPED, Outcome.CANCELLED)
+    return task_status(task) is Status.ENDED and task.standing not in (Outcome.SKIPPED, Outcome.CANCELLED)
 
 
 def _table(state: State, now: float, look: Look, progress: Progresses, show_all: bool) -> list[str]:
     chosen = ordered(state)
     left = 0 if show_all else max(0, len(chosen) - LIMIT)
     if left:
-        most = sorted(chosen, key=lambda task_id: _importance(state.tasks[task_id]))[:LIMIT]
+        most = sorted(chosen, key=lambda task_id: importance(state.tasks[task_id]))[:LIMIT]
         chosen = [task_id for task_id in chosen if task_id in set(most)]
     rows = [_row(state, task_id, now, look, progress.get(task_id, Progress())) for task_id in chosen]
     head = ("", "id", "subject", "agent", "state", "tries", "time", "tokens", "cost", "commit", "detail")
@@ -143,8 +146,8 @@ def _row(state: State, task_id: str, now: float, look: Look, progress: Progress)
     )
 
 
-def _importance(task: TaskState) -> tuple[int, float]:
-    """Sorts what is under way first, then what went wrong, then what comes next, then what ended last."""
+def importance(task: TaskState) -> tuple[int, float]:
+    """A key that sorts what is under way first, then what went wrong, then what comes next, then what ended last."""
     status = task_status(task)
     if status is Status.IN_PROGRESS:
         return (0, task.assigned_at)

@@ -216,7 +216,7 @@ def _next(
         yield commands.why(chain[-1], run), "what the others wait for"
         if state.tasks[chain[-1]].phase is Phase.ENDED:
             yield commands.retry(chain[-1], run), "try that again; what was skipped because of it follows"
-    if task.phase is Phase.ENDED and task.outcome not in (Outcome.COMPLETED, Outcome.SKIPPED):
+    if task.phase is Phase.ENDED and task.standing not in (Outcome.COMPLETED, Outcome.SKIPPED):
         yield commands.retry(task_id, run), "try again"
 
 

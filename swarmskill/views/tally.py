@@ -8,20 +8,21 @@ from swarmskill.core.graph import Graph, bits
 from swarmskill.core.state import EMPTY, State, TaskState
 from swarmskill.model import Outcome
 
-_RECENT = 8
+_RECENT, _FAILED = 8, 4
 
 
 class Tally:
     """Follows a run from state to state.
 
     `ended` counts tasks by outcome, `recent` holds the last ranks that ended by an attempt of their
-    own (not skipped or cancelled), oldest first.
+    own (not skipped or cancelled), oldest first, `failed` the last of them that did not complete.
     """
 
     def __init__(self) -> None:
         self.state = EMPTY
         self.ended: Counter[Outcome] = Counter()
         self.recent: deque[int] = deque(maxlen=_RECENT)
+        self.failed: deque[int] = deque(maxlen=_FAILED)
         self._known: dict[int, Outcome] = {}
         self._own: list[float] = []
         self._by_weight: list[int] = []
@@ -102,12 +103,15 @@ class Tally:
         self.ended[outcome] -= 1
         self._work += self._own[rank]
         self._heaviest = 0
-        if rank in self.recent:
-            self.recent.remove(rank)
+        for ranks in (self.recent, self.failed):
+            if rank in ranks:
+                ranks.remove(rank)
 
     def _remember(self, ended: list[int]) -> None:
         tried = [rank for rank in ended if self._tried(self._task(rank))]
-        self.recent.extend(sorted(tried, key=lambda rank: self._task(rank).ended_at)[-_RECENT:])
+        tried.sort(key=lambda rank: self._task(rank).ended_at)
+        self.recent.extend(tried[-_RECENT:])
+        self.failed.extend([rank for rank in tried if self._task(rank).outcome is not Outcome.COMPLETED][-_FAILED:])
 
     def _tried(self, task: TaskState) -> bool:
         return bool(task.attempt) and task.outcome not in (Outcome.SKIPPED, Outcome.CANCELLED)

@@ -124,7 +124,11 @@ TOMLS = {
         'swarm.toml: /schedule: wants one of rolling, wave, found text ("fast")',
         "write rolling",
     ),
-    "wrong backend": ('backend = "screen"', 'swarm.toml: /backend: no backend is called "screen"', "write process or tmux"),
+    "wrong backend": (
+        'backend = "screen"',
+        'swarm.toml: /backend: no backend is called "screen"',
+        "write process or tmux",
+    ),
     "no table": ("worktree = 3", "swarm.toml: /worktree: wants a table, found a number (3)", "write [worktree]"),
     "unknown key of the worktree": ("[worktree]\nlinks = []", "swarm.toml: /worktree/links: unknown key", "write link"),
     "path that leaves": (

@@ -226,3 +226,23 @@ def test_mode_and_backend_that_contradict_each_other_are_refused(user: User) -> 
         "error: --mode says mode distributed, but SWARM_BACKEND says backend process\n"
         " hint: mode distributed has the backend tmux: remove one of the two\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["--interactive"], 2, "--interactive needs windows to show agents in\n hint: add --mode distributed\n"),
+        (
+            ["--interactive", "--mode=distributed", "--agent-cmd=true"],
+            1,
+            "task a: agent command cannot work on a screen of its own\n"
+            " hint: use an agent that can (claude), or leave --interactive out\n",
+        ),
+    ],
+)
+def test_agents_on_their_own_screens_are_refused_where_they_cannot_be(
+    user: User, words: list[str], code: int, told: str
+) -> None:
+    said = user.swarm("run", user.tasks({"id": "a", "subject": "Write a"}), *words)
+    assert (said.code, said.err) == (code, f"error: {told}")
+    assert user.untouched

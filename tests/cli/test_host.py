@@ -139,7 +139,9 @@ def test_next_says_the_same_as_often_as_it_is_asked(user: User, ada: Assistant) 
         assert again["run_id"] == first["run_id"]
         assert [row.pop("again") for row in again["assignments"]] == [True, True]
         assert again["assignments"] == first["assignments"]
-        assert again["next"].startswith("Out already: worker-a, worker-b (call those that you have not). Then run `done`")
+        assert again["next"].startswith(
+            "Out already: worker-a, worker-b (call those that you have not). Then run `done`"
+        )
     assert len(user.runs()) == 1
 
 

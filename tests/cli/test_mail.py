@@ -45,7 +45,9 @@ def run(user: User) -> Run:
 
 
 def test_a_question_and_its_answer(run: Run) -> None:
-    asked = run.worker("mail", "send", "mayor", "Which parser?", "--type", "HELP_REQUEST", "--field", "issue=SPEC_UNCLEAR")
+    asked = run.worker(
+        "mail", "send", "mayor", "Which parser?", "--type", "HELP_REQUEST", "--field", "issue=SPEC_UNCLEAR"
+    )
     assert (asked.out, asked.err, asked.code) == ("sent 1-1.000001 to mayor: [1] HELP_REQUEST\n", "", 0)
     assert run.carry() == ["[1] HELP_REQUEST"]
     assert run.user.swarm("mail", "inbox").out == "! 1-1.000001  1-1  [1] HELP_REQUEST  Issue Type: SPEC_UNCLEAR\n"
@@ -56,7 +58,12 @@ def test_a_question_and_its_answer(run: Run) -> None:
     assert run.post.pending == ()
     run.carry()
     (came,) = run.worker("mail", "wait", "--type", "HELP_RESPONSE", "--timeout", "5", "--json").document["messages"]
-    assert (came["text"], came["reply_to"], came["thread"], came["seen"]) == ("The one in lib/", "1-1.000001", "1", False)
+    assert (came["text"], came["reply_to"], came["thread"], came["seen"]) == (
+        "The one in lib/",
+        "1-1.000001",
+        "1",
+        False,
+    )
     shown = run.worker("mail", "read", came["id"])
     assert "subject: [1] HELP_RESPONSE\n" in shown.out
     assert shown.out.endswith("\n\nThe one in lib/\n")
@@ -75,13 +82,25 @@ def test_a_person_writes_to_a_task_and_reads_progress(run: Run) -> None:
     run.carry()
     assert run.worker("mail", "inbox", number=2).out.endswith("  mayor  [2.x] GUIDANCE  mind the gap\n")
     said = run.worker(
-        "mail", "send", "mayor", "-", "--type", "PROGRESS", "-f", "step=tests", "-f", "context-usage=40%", stdin="3 of 9\n"
+        "mail",
+        "send",
+        "mayor",
+        "-",
+        "--type",
+        "PROGRESS",
+        "-f",
+        "step=tests",
+        "-f",
+        "context-usage=40%",
+        stdin="3 of 9\n",
     )
     assert said.code == 0
     assert run.carry() == ["[1] PROGRESS"]
     (found,) = run.user.swarm("mail", "inbox", "--json").document["messages"]
     assert found["body"] == {"step": "tests", "status": "3 of 9", "context_usage": 40, "files_touched": []}
-    assert run.user.swarm("mail", "threads").out.startswith("1  1 messages, 1 unread, last: * 1-1.000001  1-1  [1] PROGRESS")
+    assert run.user.swarm("mail", "threads").out.startswith(
+        "1  1 messages, 1 unread, last: * 1-1.000001  1-1  [1] PROGRESS"
+    )
 
 
 def test_who_a_worker_is_comes_from_its_assignment_where_the_current_folder_is_another(run: Run) -> None:
@@ -94,7 +113,9 @@ def test_who_a_worker_is_comes_from_its_assignment_where_the_current_folder_is_a
         "SWARM_REPO": str(run.user.top),
         "SWARM_RESULT": str(tree / ".swarm" / "result.json"),
     }
-    assert run.user.swarm("mail", "send", "mayor", "hi", folder=run.user.base, **names).out.startswith("sent 1-1.000001 ")
+    assert run.user.swarm("mail", "send", "mayor", "hi", folder=run.user.base, **names).out.startswith(
+        "sent 1-1.000001 "
+    )
     assert run.user.swarm("kv", "put", "a", "b", folder=run.user.base, **names).out == "a has version 1\n"
     assert run.user.swarm("kv", "get", "a", "--json").document["entry"]["writer"] == "1-1"
 
@@ -142,11 +163,11 @@ def test_mail_cannot_steer_the_terminal(run: Run) -> None:
 
 
 def test_reserved_files_and_a_conflict_that_is_told(run: Run) -> None:
-    assert run.worker("mail", "reserve", "src/**", "--reason", "new grammar").out == "reserved src/** for 3600 seconds\n"
-    second = run.worker("mail", "reserve", "src/a.py", "--ttl", "60", number=2)
-    assert second.out == (
-        "reserved src/a.py for 60 seconds\nconflict: src/a.py with src/** of 1-1: new grammar\n"
+    assert (
+        run.worker("mail", "reserve", "src/**", "--reason", "new grammar").out == "reserved src/** for 3600 seconds\n"
     )
+    second = run.worker("mail", "reserve", "src/a.py", "--ttl", "60", number=2)
+    assert second.out == ("reserved src/a.py for 60 seconds\nconflict: src/a.py with src/** of 1-1: new grammar\n")
     assert run.worker("mail", "release").out == "released src/**\n"
     assert run.worker("mail", "release").out == "nothing was reserved\n"
     assert run.worker("mail", "reserve", "src/b.py", "--json").document["conflicts"] == []
@@ -170,15 +191,35 @@ def test_an_archive_goes_out_and_comes_in(run: Run) -> None:
     target = run.user.base / "archive"
     assert run.user.swarm("mail", "export", str(target)).out == "1 messages are in ~/archive\n"
     names = sorted(path.relative_to(target).parts for path in target.rglob("*.md"))
-    assert [(name[0], name[-1]) for name in names] == [("agents", "1-1.000001.md")] * 2 + [("messages", "1-1.000001.md")]
+    assert [(name[0], name[-1]) for name in names] == [("agents", "1-1.000001.md")] * 2 + [
+        ("messages", "1-1.000001.md")
+    ]
     assert {name[1:3] for name in names if name[0] == "agents"} == {("1-1", "outbox"), ("mayor", "inbox")}
     (found,) = run.user.swarm("mail", "import", str(target), "--json").document["messages"]
     assert (found["id"], found["type"], found["body"]["status"]) == ("1-1.000001", "PROGRESS", "half way")
     assert run.user.swarm("mail", "import", str(run.user.base)).code == 2
 
 
-@pytest.mark.parametrize("words", ["mail export", "mail import", "mail send", "mail inbox", "mail read", "mail ack", "mail reply", "mail threads",
-                                   "mail wait", "mail reserve", "mail release", "kv get", "kv put", "kv cas", "kv watch"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "mail export",
+        "mail import",
+        "mail send",
+        "mail inbox",
+        "mail read",
+        "mail ack",
+        "mail reply",
+        "mail threads",
+        "mail wait",
+        "mail reserve",
+        "mail release",
+        "kv get",
+        "kv put",
+        "kv cas",
+        "kv watch",
+    ],
+)
 def test_every_verb_has_help_with_an_example(stranger: User, words: str) -> None:
     said = stranger.swarm(*words.split(), "--help", folder=stranger.base)
     assert said.code == 0

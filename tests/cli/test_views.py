@@ -53,7 +53,7 @@ def test_runs(user: User) -> None:
 
 def test_tree(user: User) -> None:
     assert user.swarm("tree").out == (
-        "RUN\n✓ good  Do good\n└─ ✗ bad  Do bad  failed\n   └─ – after  Do after  skipped\n"
+        "RUN  incomplete, 1 of 3 tasks, Ns\n✓ good  Do good\n└─ ✗ bad  Do bad  failed\n   └─ – after  Do after  skipped\n"
     )
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import os
 import subprocess
-import tarfile
 import tempfile
 from collections import Counter
 from collections.abc import Callable
@@ -90,8 +88,7 @@ def assert_green(scene: Scene, rev: str, done: set[str]) -> None:
     """The checks pass in a fresh checkout of `rev`, and it holds all that was done, and no more."""
     archive = subprocess.run(["git", "archive", rev], cwd=scene.top, env=scene.env, capture_output=True, check=True)
     with tempfile.TemporaryDirectory(dir=scene.side) as folder:
-        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
-            tar.extractall(folder, filter="data")
+        subprocess.run(["tar", "-x"], cwd=folder, input=archive.stdout, check=True)
         files = {path.stem: path.read_text() for path in Path(folder).glob("*.txt")}
         subprocess.run(["sh", "check.sh"], cwd=folder, check=True, timeout=10)
     assert files == {task: f"{task} ok\n" for task in done}

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 
 from swarmskill.backends.tmux import TmuxBackend
+from swarmskill.core.events import WorkerLost
+from swarmskill.ledger import read_ledger
+from swarmskill.mail.mailbox import mayor_mailbox
+from swarmskill.mail.message import MAYOR
 from tests.crash.faults import Fault
 from tests.crash.laws import assert_no_work_lost, assert_sound, processes_of
-from tests.crash.scene import LINES, Scene, Zygote, wait_until
+from tests.crash.scene import DIAMOND, LINES, Scene, Zygote, wait_until
 from tests.crash.storm import Storm
 from tests.crash.tally import note, rounds, seed
 
@@ -34,6 +39,11 @@ def test_mayor_killed_at_a_ledger_line_loses_nothing(windowed: Scene, zygote: Zy
     assert resumed.code == 0, resumed.output
     assert_no_work_lost(windowed)
     assert_sound(windowed)
+    told = Counter(
+        f"{one.message.thread} {one.message.kind}" for one in mayor_mailbox(windowed.run.mail).received(MAYOR)
+    )
+    again = {"b RETRY_REQUIRED"} if "b 2" in {f"{task} {n}" for _, task, n, _ in windowed.lives()} else set()
+    assert told == Counter({f"{task} OFFERING_ACCEPTED" for task in DIAMOND} | again)
 
 
 @pytest.mark.parametrize("named", ["begin:before", "begin:after", "start:after"])
@@ -96,6 +106,26 @@ def test_holder_or_worker_killed_under_a_living_mayor_is_tried_again(make_scene:
 
     assert mayor.returncode == 0, output
     assert scene.state.tasks["a"].attempt == 2
+    assert_sound(scene)
+
+
+def test_window_that_vanished_while_there_was_no_mayor_reopens_its_task(make_scene: MakeScene) -> None:
+    scene = make_scene(tasks={"a": (), "c": ("a",)}, windows=True)
+    (scene.side / "nap-a").write_text("60")
+    scene.killed_when(lambda: _at_work(scene), *scene.words)
+    orphan = next(pid for word, task, _, pid in scene.lives() if (word, task) == ("start", "a"))
+    (scene.side / "nap-a").unlink()
+    TmuxBackend(scene.run.windows).server.end()
+    for pid in _victims(scene, "tmux_worker"):
+        os.kill(pid, signal.SIGKILL)
+    resumed = scene.swarm("resume")
+
+    assert resumed.code == 0, resumed.output
+    assert "nobody knows how" in next(
+        event.reason for event in read_ledger(scene.run.ledger).events if isinstance(event, WorkerLost)
+    )
+    assert scene.state.tasks["a"].attempt == 2
+    assert orphan not in processes_of(scene)
     assert_sound(scene)
 
 

@@ -10,6 +10,7 @@ from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
 from swarmskill.core.state import Door, Gate, Stage, State, Stop
 from swarmskill.config import Land, OnExhaust, OnFailure, Schedule
+from swarmskill.answers import Reply
 from swarmskill.model import Outcome, Phase, Task, Trouble, Usage
 from tests.machine.accounts import PAUSED, Accounts, problem_of
 from tests.machine.runs import overlapping
@@ -52,6 +53,8 @@ class Oracle:
         self.integrated: Counter[str] = Counter()
         self.last_failure: dict[str, str] = {}
         self.accounts = Accounts()
+        self.calls: Counter[str] = Counter()
+        self.untold: dict[str, int] = {}
 
     def observe(self, before: State, event: ev.Event, after: State, effects: tuple[ef.Effect, ...]) -> None:
         """Check one step."""
@@ -69,7 +72,8 @@ class Oracle:
         capped = False
         if after is not before:
             capped = self._check_failure(before, event, after)
-            self._check_retry(event, after)
+            self._check_retry(event, before, after)
+            self._check_tracks(event, before, after, effects)
             self.integrated.update(event.task for _ in [0] if isinstance(event, ev.Integrated))
         self._check_spawns(after, [effect for effect in effects if isinstance(effect, ef.Spawn)])
         if after is not before:
@@ -79,6 +83,8 @@ class Oracle:
 
     def _check_failure(self, before: State, event: ev.Event, after: State) -> bool:
         """Also takes the event into the accounts. Tells whether an agent reached the cap that the run gave it."""
+        if isinstance(event, ev.RetryRequested) and before.tasks[event.task].outcome is Outcome.COMPLETED:
+            return False  # only the tracker is asked again
         if not isinstance(event, ev.AttemptEvent) or isinstance(event, ev.RetryRequested):
             self.accounts.take(event)
             return False
@@ -147,13 +153,41 @@ class Oracle:
                 longest = min(2.0**effect.strikes, 300.0)
                 assert max(asked, 0.75 * longest) <= effect.until - event.at <= max(asked + 1, longest)
 
-    def _check_retry(self, event: ev.Event, after: State) -> None:
+    def _check_retry(self, event: ev.Event, before: State, after: State) -> None:
         if isinstance(event, ev.RetryRequested):
+            assert not after.failing
+            assert all(task.outcome is not Outcome.CANCELLED for task in after.tasks.values())
+            if before.tasks[event.task].outcome is Outcome.COMPLETED:
+                assert after.tasks[event.task].outcome is Outcome.COMPLETED
+                return
             self.failures[event.task].clear()
             self.accounts.forget(event.task)
-            assert not after.failing
             assert after.tasks[event.task].outcome is None, "the retried task is not open"
-            assert all(task.outcome is not Outcome.CANCELLED for task in after.tasks.values())
+
+    def _check_tracks(self, event: ev.Event, before: State, after: State, effects: tuple[ef.Effect, ...]) -> None:
+        """The tracker hears of each end of an attempt, and once more of what it did not take, if somebody asks."""
+        if isinstance(event, ev.Tracked):
+            assert self.untold.pop(event.task) == event.call
+            refused = event.answer.reply in (Reply.REFUSED, Reply.ESCALATED, Reply.FAILED)
+            completed = after.tasks[event.task].outcome is Outcome.COMPLETED
+            assert (after.tasks[event.task].standing is Outcome.COMPLETED) == (completed and not refused)
+            fails = completed and refused and after.config.on_failure is OnFailure.FAIL_FAST
+            assert after.failing == (before.failing or fails)
+        wanted = set()
+        if after.config.tracker and before.run_id:
+            silent = (None, Outcome.SKIPPED, Outcome.CANCELLED)
+            now = {task_id for task_id, task in after.tasks.items() if task.outcome not in silent}
+            wanted = {task_id for task_id in now if before.tasks[task_id].outcome is None}
+            if isinstance(event, ev.RetryRequested) and event.task in now:
+                wanted.add(event.task)
+        self.calls.update(wanted)
+        tracks = {effect.task: effect for effect in effects if isinstance(effect, ef.Track)}
+        assert set(tracks) == wanted, f"the tracker is told of {set(tracks)}, not of {wanted}"
+        for task_id, track in tracks.items():
+            task = after.tasks[task_id]
+            assert (track.outcome, track.commit, track.detail) == (task.outcome, task.commit, task.detail)
+            assert track.call == self.calls[task_id], "calls do not count from 1"
+            self.untold[task_id] = track.call
 
     def _check_spawns(self, after: State, spawns: list[ef.Spawn]) -> None:
         started = [(effect.task, effect.agent) for effect in spawns]
@@ -173,6 +207,7 @@ class Oracle:
         tasks, accounts = after.graph.tasks, self.accounts
         weight = weights(tasks)
         ready = [task for task in tasks if after.tasks[task.id].phase is Phase.READY or task.id in spawned]
+        ready = [task for task in ready if task.id not in self.untold]
         if after.config.schedule is Schedule.WAVE:
             ready = [task for task in ready if after.wave >> after.graph.rank[task.id] & 1]
         old = [task for task in tasks if task.id not in spawned]
@@ -231,7 +266,7 @@ class Oracle:
             phases = [task.phase for task in after.tasks.values()]
             needy = BUSY if after.failing else (Phase.WAITING, Phase.READY, *BUSY)
             assert not spent or not set(phases) & set(needy), "more is spent than the run may"
-            if not set(phases) & set(ACTIVE):
+            if not set(phases) & set(ACTIVE) and not self.untold:
                 assert any(gate.door is Door.RESTING for gate in _in_the_way(after).values()), "waits for nothing"
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
 from swarmskill.config import AgentOptions, Land, OnExhaust, OnFailure, RunConfig, Schedule, Share
+from swarmskill.answers import Answer, Reply
 from swarmskill.model import (
     AgentReport,
     CheckKind,
@@ -84,6 +85,7 @@ def configs() -> st.SearchStrategy[RunConfig]:
         max_cost=st.sampled_from([None, None, 2.0, 4.0]),
         max_tokens=st.sampled_from([None, None, None, 900]),
         on_exhaust=st.sampled_from(OnExhaust),
+        tracker=st.sampled_from(["", "ratchet"]),
     )
 
 
@@ -156,11 +158,12 @@ def refusals() -> st.SearchStrategy[Verdict]:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What an attempt's event is about: when, which task, which attempt."""
+    """What an attempt's event is about: when, which task, which attempt, which call of the tracker."""
 
     at: float
     task: str
     attempt: int
+    call: int = 1
 
     @property
     def commit(self) -> str:
@@ -184,6 +187,8 @@ def success(effect: ef.Effect, at: float) -> ev.Event:
     if isinstance(effect, ef.Report):
         return ev.Reported(at=at, session=effect.session, path="/report")
     assert isinstance(effect, ef.AttemptEffect)
+    if isinstance(effect, ef.Track):
+        return _tracked(About(at, effect.task, effect.attempt, effect.call), Reply.ACCEPTED)
     about = About(at, effect.task, effect.attempt)
     if isinstance(effect, ef.Spawn):
         return _started(about)
@@ -248,6 +253,11 @@ def _integrated(about: About) -> ev.Event:
     return ev.Integrated(at=about.at, task=about.task, attempt=about.attempt, commit=about.commit)
 
 
+def _tracked(about: About, reply: Reply) -> ev.Event:
+    answer = Answer(reply, f"it says {reply}")
+    return ev.Tracked(at=about.at, task=about.task, attempt=about.attempt, call=about.call, answer=answer)
+
+
 def _conflicted(about: About) -> ev.Event:
     return ev.IntegrationConflicted(at=about.at, task=about.task, attempt=about.attempt, paths=("a",))
 
@@ -269,5 +279,6 @@ _MAKERS: dict[type[ev.Event], tuple[st.SearchStrategy[Any], Callable[[About, Any
     ev.Integrated: (_NONE, lambda about, _: _integrated(about)),
     ev.IntegrationConflicted: (_NONE, lambda about, _: _conflicted(about)),
     ev.IntegrationRejected: (refusals(), _rejected),
+    ev.Tracked: (st.sampled_from(Reply), _tracked),
 }
 """How to make each event about an attempt; built once, since strategies are dear to build."""

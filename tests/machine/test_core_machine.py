@@ -90,7 +90,8 @@ class Mayor(RuleBasedStateMachine):
         task = data.draw(st.sampled_from([*self._ids(), "nobody"]))
         known = self.book.state.tasks.get(task)
         attempt = data.draw(st.integers(0, known.attempt + 1 if known else 1))
-        self._feed(draw_attempt_event(data, About(self._now(), task, attempt), ATTEMPT_EVENTS))
+        call = data.draw(st.integers(0, known.calls + 1 if known else 1))
+        self._feed(draw_attempt_event(data, About(self._now(), task, attempt, call), ATTEMPT_EVENTS))
 
     @rule(now=st.booleans(), force=st.booleans(), ago=st.sampled_from([0, 0, 0, 1]))
     def stop(self, now: bool, force: bool, ago: int) -> None:
@@ -115,7 +116,7 @@ class Mayor(RuleBasedStateMachine):
         """Somebody wants a task tried again, whether or not it has ended."""
         task = data.draw(st.sampled_from(self._ids()))
         now = self.book.state.tasks[task]
-        mine = now.outcome not in (None, Outcome.COMPLETED, Outcome.SKIPPED)
+        mine = now.standing not in (None, Outcome.COMPLETED, Outcome.SKIPPED)
         event = ev.RetryRequested(at=self._now(), task=task, attempt=now.attempt - behind)
         assert self._feed(event) == (mine and not behind)
 
@@ -150,6 +151,7 @@ class Mayor(RuleBasedStateMachine):
         self._retry_all()
         self._drive(Stage.OVER)
         outcomes = {task.outcome for task in self.book.state.tasks.values()}
+        outcomes |= {task.standing for task in self.book.state.tasks.values()}
         assert outcomes == {Outcome.COMPLETED}, "with nothing but successes the run did not complete"
         self._check_integrations()
         self.book.mayor_dies()
@@ -157,7 +159,7 @@ class Mayor(RuleBasedStateMachine):
     def _drive(self, end: Stage) -> None:
         """Answer everything with success until the run is in its last stage."""
         tasks = len(self.book.state.tasks)
-        for _ in range(5 * tasks + 10):  # 4 effects a task, a landing a wave, two reports, rests and a summary
+        for _ in range(6 * tasks + 10):  # 5 effects a task, a landing a wave, two reports, rests and a summary
             if self.book.state.stage in (end, Stage.OVER):
                 return
             self._feed(success(self.book.pending[0], self._now()))
@@ -166,7 +168,7 @@ class Mayor(RuleBasedStateMachine):
     def _retry_all(self) -> None:
         for task_id in self._ids():
             now = self.book.state.tasks[task_id]
-            if now.outcome not in (None, Outcome.COMPLETED, Outcome.SKIPPED):
+            if now.standing not in (None, Outcome.COMPLETED, Outcome.SKIPPED):
                 self._feed(ev.RetryRequested(at=self._now(), task=task_id, attempt=now.attempt))
 
     def _check_integrations(self) -> None:
@@ -223,7 +225,8 @@ class Mayor(RuleBasedStateMachine):
     def _draw_answer(self, data: st.DataObject) -> ev.Event:
         effect = data.draw(st.sampled_from(self.book.pending))
         if isinstance(effect, ef.AttemptEffect):
-            about = About(self._now(), effect.task, effect.attempt)
+            call = effect.call if isinstance(effect, ef.Track) else 1
+            about = About(self._now(), effect.task, effect.attempt, call)
             return draw_attempt_event(data, about, ANSWERS[type(effect)])
         return draw_run_event(data, self._now(), effect)
 
@@ -244,7 +247,8 @@ class Mayor(RuleBasedStateMachine):
             return state.stage is Stage.LANDING and event.head == state.head
         if isinstance(event, ev.RetryRequested):
             now = state.tasks[event.task]
-            return now.outcome is Outcome.CANCELLED and now.attempt == event.attempt
+            again = now.outcome is Outcome.CANCELLED or now.standing is not now.outcome
+            return again and now.attempt == event.attempt
         return False
 
 

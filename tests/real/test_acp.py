@@ -117,8 +117,10 @@ def test_session_goes_on_and_its_past_is_no_news(tree: Path) -> None:
 
 
 @pytest.mark.parametrize(("session", "manner"), [("gone", ""), ("old-7", "forgetful")])
-def test_session_that_cannot_go_on_is_begun_anew(session: str, manner: str, tree: Path) -> None:
-    assert Worker(tree, {"say": "now"}, session=session, manner=manner).report().session == "new-1"
+def test_session_that_cannot_go_on_fails_the_attempt(session: str, manner: str, tree: Path) -> None:
+    """The prompt of one that goes on holds no assignment, so a new session would know of none."""
+    report = Worker(tree, {"say": "now"}, session=session, manner=manner).report()
+    assert (report.session, report.said, report.problem is not None) == ("", "", True)
 
 
 def test_model_is_chosen_or_it_fails(tree: Path) -> None:

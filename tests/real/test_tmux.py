@@ -129,15 +129,32 @@ def test_secrets_are_neither_in_the_window_nor_left_in_the_folder(backend: TmuxB
 
 @pytest.mark.parametrize(
     "label",
-    ["1.2.3", "a:b", "two words", "🐝 ünï", "#(touch pwned)", "#{pane_pid}", "%", "-t", "a'b\"c", "x" * 300, "\x1b[2J", ""],
+    [
+        "1.2.3",
+        "a:b",
+        "two words",
+        "🐝 ünï",
+        "#(touch pwned)",
+        "#{pane_pid}",
+        "%",
+        "-t",
+        "a'b\"c",
+        "x" * 300,
+        "\x1b[2J",
+        "",
+    ],
 )
 def test_any_label_names_a_window_and_runs_nothing(backend: TmuxBackend, tmp_path: Path, label: str) -> None:
     started = backend.start(job(tmp_path, f"{label}-1", "sleep", "1000", label=label))
     window = backend.server.windows()[safe_key(f"{label}-1")]
 
     named = tmux(backend, "list-windows", "-a", "-F", "#{window_id} #{window_name}").splitlines()
-    assert [line for line in named if line.startswith(f"{window.id} ")] == [f"{window.id} {window_name(label or f'{label}-1')}"]
-    assert tmux(backend, "display-message", "-p", "-t", backend.server.attach_words(window)[-1], "#{pane_pid}").strip() == str(window.pid)
+    assert [line for line in named if line.startswith(f"{window.id} ")] == [
+        f"{window.id} {window_name(label or f'{label}-1')}"
+    ]
+    assert tmux(
+        backend, "display-message", "-p", "-t", backend.server.attach_words(window)[-1], "#{pane_pid}"
+    ).strip() == str(window.pid)
     backend.kill(f"{label}-1", force=True)
     assert backend.end(f"{label}-1", started).result(LIMIT).exit_code == 137
     assert not list(tmp_path.rglob("pwned"))
@@ -244,7 +261,9 @@ def test_fifty_windows_start_in_seconds_and_cost_next_to_nothing_while_their_wor
         backend.kill(name, force=True)
 
 
-@pytest.mark.parametrize(("said", "good"), [("tmux 3.3a", True), ("tmux next-3.6", True), ("tmux 2.9a", False), ("what", False)])
+@pytest.mark.parametrize(
+    ("said", "good"), [("tmux 3.3a", True), ("tmux next-3.6", True), ("tmux 2.9a", False), ("what", False)]
+)
 def test_old_tmux_is_refused_with_the_way_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, good: bool
 ) -> None:

@@ -11,6 +11,7 @@ attempt (without it: the current one). The commands are
       and with each end but `lost`: [claim=done] [session=S] [tokens=N] [cost=N] [problem=KIND] [wait=SECONDS]
     validated T    invalid T KIND [DETAIL]
     integrated T   conflicted T PATHS   unmerged T KIND
+    tracked T REPLY [DETAIL]
     landed   landing-refused WHY   reported
     rested AGENT [strikes=N]   summarised [session=N] TEXT   limits [max_cost=N] [max_tokens=N]
     stop [now|force] [session=N]   resume [session=N]   retry T
@@ -30,6 +31,7 @@ from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
 from swarmskill.core.state import Gate, State
 from swarmskill.config import Land, OnExhaust, OnFailure, RunConfig, Schedule, Share
+from swarmskill.answers import Answer, Reply
 from swarmskill.model import (
     AgentReport,
     CheckKind,
@@ -130,10 +132,12 @@ class _Teller:
     def _event(self, word: str, words: list[str]) -> ev.Event:
         if word in _ABOUT_RUN:
             return _ABOUT_RUN[word](self.book.state, self._at(), words)
-        if word not in _ABOUT_ATTEMPT:
+        if word not in (*_ABOUT_ATTEMPT, "tracked"):
             raise ValueError(f"no such command: {word}")
         task, _, attempt = words[0].partition("@")
         current = self.book.state.tasks[task].attempt
+        if word == "tracked":
+            return _tracked(self.book.state, self._at(), task, int(attempt or current), words[1:])
         return _ABOUT_ATTEMPT[word](self._at(), task, int(attempt or current), words[1:])
 
     def _completion(self, task: str) -> Iterator[ev.Event]:
@@ -184,6 +188,7 @@ def _config(words: list[str]) -> RunConfig:
         max_retries=int(options["max_retries"]) if "max_retries" in options else None,
         pool=tuple(_share(text) for text in options.get("pool", "command").split(",")),
         fresh="fresh" in words,
+        tracker=options.get("tracker", ""),
         on_exhaust=OnExhaust(options.get("on_exhaust", "stop")),
         **_limits(options),
     )
@@ -282,6 +287,12 @@ def _integrated(at: float, task: str, attempt: int, _: list[str]) -> ev.Event:
     return ev.Integrated(at=at, task=task, attempt=attempt, commit=f"commit-{task}")
 
 
+def _tracked(state: State, at: float, task: str, attempt: int, words: list[str]) -> ev.Event:
+    answer = Answer(Reply(words[0]), " ".join(word for word in words[1:] if "=" not in word))
+    call = int(_options(words).get("call", state.tasks[task].calls))
+    return ev.Tracked(at=at, task=task, attempt=attempt, call=call, answer=answer)
+
+
 def _conflicted(at: float, task: str, attempt: int, words: list[str]) -> ev.Event:
     return ev.IntegrationConflicted(at=at, task=task, attempt=attempt, paths=tuple(words))
 
@@ -368,6 +379,8 @@ def _changes(before: State, after: State) -> Iterator[str]:
         one, other = was and (was.outcome or was.phase), now.outcome or now.phase
         if one != other or (was and was.attempt != now.attempt):
             yield f"{task.id}: {one} -> {other}" if one else f"{task.id}: {other}"
+        if was and now.answer is not None and was.answer is not now.answer:
+            yield f"{task.id}: counts as {now.standing or now.phase}, as the tracker says {now.answer.reply}"
     if before.stage is not after.stage:
         yield f"run: {before.stage} -> {after.stage}"
 
@@ -395,6 +408,8 @@ def _effect(effect: ef.Effect) -> str:
 def _more(effect: ef.AttemptEffect) -> str:
     if isinstance(effect, ef.Spawn):
         return "".join(_how(effect))
+    if isinstance(effect, ef.Track):
+        return f" call={effect.call} {effect.outcome}" + (f" {effect.commit}" if effect.commit else "")
     if isinstance(effect, ef.Kill) and effect.force:
         return " force"
     return f" {effect.commit}" if isinstance(effect, ef.Integrate) else ""

@@ -210,7 +210,11 @@ def _has_ended(turns: tuple[Turn, ...], one: _Worker) -> bool:
     """Whether a message of the host tells that the worker ended, after it was called."""
     for turn in turns[one.called + 1 :]:
         text = "\n".join(strings(turn))
-        if turn.role is Role.ASSISTANT or '{"run_id":' in text or not re.search(r"complet|ended|idle|fail|final", text, re.I):
+        if (
+            turn.role is Role.ASSISTANT
+            or '{"run_id":' in text
+            or not re.search(r"complet|ended|idle|fail|final", text, re.I)
+        ):
             continue
         if "launched successfully" in text or '"agent_id"' in text:
             continue  # the answer to a spawn

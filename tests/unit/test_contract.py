@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from swarmskill.model import (
+    AgentReport,
     Change,
     ChangeKind,
     Check,
@@ -15,7 +16,9 @@ from swarmskill.model import (
     Claim,
     Ending,
     Evidence,
+    Problem,
     Task,
+    Trouble,
     Verdict,
     WorkerEnd,
     WorkerResult,
@@ -68,7 +71,8 @@ def test_checks_are_made_cheapest_first_and_run_wide_ones_last() -> None:
 
 def test_work_that_passes_everything_is_accepted() -> None:
     verdict = judge(task(TESTS, LINT), end(done("src/b.py")), evidence(TESTS, LINT))
-    assert verdict == Verdict()
+    assert (verdict.failed, verdict.notes) == (None, ())
+    assert [(check.kind, check.passed) for check in verdict.checks] == [(CheckKind.TESTS, True), (CheckKind.LINT, True)]
 
 
 @pytest.mark.parametrize("kind", [*ALWAYS, CheckKind.LINT, CheckKind.TESTS])
@@ -198,4 +202,14 @@ def test_the_pure_modules_import_nothing_that_does_io(name: str) -> None:
     imported |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
     pure = {"swarmskill.config", "swarmskill.model", "swarmskill.core.manifest"}
     pure |= {f"swarmskill.validation.{other}" for other in ("scans", "credentials", "tails")}
-    assert imported <= pure | {"__future__", "collections.abc", "re", "typing"}
+    assert imported <= pure | {"__future__", "collections.abc", "dataclasses", "re", "typing"}
+
+
+@pytest.mark.parametrize("kind", Trouble)
+def test_what_ends_an_agent_after_its_work_is_no_fault_of_the_work(kind: Trouble) -> None:
+    report = AgentReport(problem=Problem(kind, "ended by it"))
+    verdict = judge(task(TESTS), end(done("src/a.py"), exit_code=1, report=report), evidence(TESTS))
+    outside = {"budget", "turns", "context_full", "network", "rate_limit", "overloaded"}
+    assert failed_kind(verdict) is (None if kind in outside else CheckKind.EXIT)
+    assert "had left its result when its agent was ended: ended by it" in verdict.notes
+    assert failed_kind(judge(task(TESTS), end(exit_code=1, report=report), evidence(TESTS))) is CheckKind.EXIT

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from swarmskill.model import Check, CheckKind, Requirements, Task, TaskList
-from swarmskill.sources import SOURCES, load
 from swarmskill.sources.keys import camel
 from swarmskill.sources.taskfile import LIST_KEYS, TASK_KEYS, load_tasks
 
@@ -307,12 +306,6 @@ def test_standard_input_and_files_of_other_names_are_told_apart_by_content(
 
 def test_a_byte_order_mark_is_no_harm(tmp_path: Path) -> None:
     assert load_text(tmp_path, '\ufeff[{"id": 1, "subject": "s"}]').tasks[0].id == "1"
-
-
-def test_sources_are_loaded_by_name(tmp_path: Path) -> None:
-    path = tmp_path / "t.json"
-    path.write_text('[{"id": 1, "subject": "s"}]')
-    assert [load(name, str(path)).tasks[0].id for name in SOURCES] == ["1"]
 
 
 def test_the_page_about_task_files_names_every_key() -> None:

@@ -34,7 +34,8 @@ def test_fresh_gives_a_retry_a_new_session_that_is_told_why(agent: str, fleet: F
 
 @both
 def test_spent_money_stops_the_run_which_goes_on_with_a_higher_limit(agent: str, fleet: Fleet) -> None:
-    ran = fleet.run(agent, [task("a"), task("b", blocked_by=("a",))], "--max-cost", "0.01")
+    tasks = [task("a", half("a"), *done("a")), task("b", blocked_by=("a",))]
+    ran = fleet.run(agent, tasks, "--max-cost", "0.01")
     assert ran.code == 1
     assert "the budget is used up" in ran.document["stop_reason"]
     assert f"swarm resume {ran.document['run_id']} --max-cost 1 " in fleet.folder.report.read_text(encoding="utf-8")

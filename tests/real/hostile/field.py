@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import unquote
 
 ROOT = Path(__file__).parents[3]
-_TOKEN = "FIELD_TOKEN"
+_MARK = "FIELD_MARK"
 _PATIENCE = 60.0
 
 Doc = dict[str, Any]
@@ -95,7 +95,7 @@ class Field:
             "PYTHONPATH": str(ROOT),
             "PYTHONDONTWRITEBYTECODE": "1",
             "MARKS": str(self.marks),
-            _TOKEN: str(self.tmp),
+            _MARK: str(self.tmp),
             **self.variables,
         }
 
@@ -217,8 +217,8 @@ class Field:
         try:
             if (entry / "stat").read_text().rpartition(")")[2].split()[0] == "Z":
                 return False
-            token = f"{_TOKEN}={self.tmp}".encode()
-            return token in (entry / "environ").read_bytes().split(b"\0") or str(self.tmp) in os.readlink(entry / "cwd")
+            mark = f"{_MARK}={self.tmp}".encode()
+            return mark in (entry / "environ").read_bytes().split(b"\0") or str(self.tmp) in os.readlink(entry / "cwd")
         except OSError:
             return False
 

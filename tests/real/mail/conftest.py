@@ -15,7 +15,9 @@ from swarmskill.mail.post import Carried, Post
 from swarmskill.mail.reminders import PATIENCE, Patience
 
 
-def message(kind: Kind = Kind.NOTE, text: str = "hello", to: tuple[str, ...] = (MAYOR,), thread: str = "1", **more) -> Message:
+def message(
+    kind: Kind = Kind.NOTE, text: str = "hello", to: tuple[str, ...] = (MAYOR,), thread: str = "1", **more
+) -> Message:
     body = Text(text) if BODIES[kind] is Text else BODIES[kind](**more.pop("fields", {}))
     given = {"id": "", "sender": "", "created": 1_795_000_000.0, "ack_required": kind in ACK_REQUIRED} | more
     return Message(thread=thread, to=to, kind=kind, body=body, **given)

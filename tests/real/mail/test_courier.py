@@ -16,13 +16,17 @@ import pytest
 
 from swarmskill.backends.base import CannotStart
 from swarmskill.config import RunConfig
+from swarmskill.errors import Refused
+from swarmskill.mail.errands import ask
 from swarmskill.mail.kinds import Checkpoint, Failure, FailureKind, Issue, Kind, Pause
+from swarmskill.mail.kv import Entry, Store, VersionConflict
 from swarmskill.mail.leases import Leases
 from swarmskill.mail.mailbox import mayor_mailbox, worker_mailbox
 from swarmskill.mail.message import MAYOR, Message
 from swarmskill.mail.reactions import NUDGE, TERMINATE, UNANSWERED
 from swarmskill.mail.reminders import PATIENCE, Patience
 from swarmskill.mayor.courier import Courier
+from swarmskill.mayor.judgements import Judgement
 from swarmskill.model import Task
 from swarmskill.places import RunFolder
 from tests.crash.scene import wait_until
@@ -221,6 +225,57 @@ def test_worker_has_its_order_to_end_before_it_is_ended(run: Run) -> None:
     courier.terminate("1-1")
     courier.terminate("unknown")
     assert run.came(Kind.TERMINATE) == [TERMINATE]
+
+
+def test_what_became_of_an_offering_is_told_once_to_the_next_worker_and_in_the_thread(run: Run) -> None:
+    again = Judgement("1", Kind.RETRY_REQUIRED, ("1", MAYOR), "the tests failed", "again 1")
+    taken = Judgement("2", Kind.OFFERING_ACCEPTED, (MAYOR,), "it is there", "accepted 2")
+    for _ in range(2):
+        courier = run.open(every=100.0)
+        courier.judge([again, taken])
+        run.die()  # at once: what was to be told is told all the same
+    run.open("1-1")
+    run.begin()
+    assert wait_until(lambda: run.came(Kind.RETRY_REQUIRED) == ["the tests failed"], LIMIT)
+    thread = [(one.message.kind, one.message.thread) for one in mayor_mailbox(run.folder.mail).received()]
+    assert thread == [(Kind.RETRY_REQUIRED, "1"), (Kind.OFFERING_ACCEPTED, "2")]
+    assert run.said == []
+
+
+def test_mayor_writes_for_a_worker_what_its_sandbox_forbids(run: Run) -> None:
+    run.open(every=100.0)
+    run.begin()
+    run.begin("2")
+    one, two = (worker_mailbox(f"{task}-1", run.tree(task)) for task in ("1", "2"))
+    put = {"do": "put", "key": "port", "value": "# 80\n81", "ttl": None, "expected": 0}
+    entry = ask(one, "1", put)["entry"]
+    assert Store(run.folder.mail).get("port") == Entry(**entry)
+    assert (entry["writer"], entry["value"], entry["version"]) == ("1-1", "# 80\n81", 1)
+    assert ask(one, "1", put)["entry"] == entry, "as after a mayor that died before its answer"
+    with pytest.raises(VersionConflict, match="has version 1, not 0"):
+        ask(two, "2", put)
+    lease = {"do": "reserve", "paths": ["src/**"], "ttl": 60, "exclusive": True, "reason": "grammar"}
+    assert ask(one, "1", lease)["conflicts"] == []
+    assert [clash["lease"]["holder"] for clash in ask(two, "2", lease)["conflicts"]] == ["1-1"]
+    assert [one["paths"] for one in ask(two, "2", {"do": "release", "paths": []})["released"]] == [["src/**"]]
+    with pytest.raises(Refused, match="it is no errand"):
+        ask(two, "2", {"do": "rm"})
+    assert run.said == []
+    assert [message for message in two.received() if not message.seen] == []
+
+
+def test_errand_that_no_mayor_does_in_time_is_never_done(run: Run) -> None:
+    run.open()
+    run.begin()
+    run.die()
+    box = worker_mailbox("1-1", run.tree())
+    with pytest.raises(Refused, match="the mayor has not answered in 0.1 seconds"):
+        ask(box, "1", {"do": "put", "key": "a", "value": "b", "ttl": None, "expected": None}, patience=0.1)
+    run.open("1-1")
+    run.begin()
+    assert wait_until(lambda: run.came(Kind.NOTE), LIMIT)
+    assert "it came too late" in run.came(Kind.NOTE)[0].replace("the errand", "it")
+    assert Store(run.folder.mail).get("a") is None
 
 
 @pytest.mark.parametrize("again", [False, True])

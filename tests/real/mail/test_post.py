@@ -115,7 +115,9 @@ def test_a_note_written_by_hand_is_carried_and_its_faults_are_told(office: Offic
     assert carried.problems[came.id]
 
 
-def test_links_pipes_folders_and_large_files_are_refused_and_hinder_nobody(small_office: Office, tmp_path: Path) -> None:
+def test_links_pipes_folders_and_large_files_are_refused_and_hinder_nobody(
+    small_office: Office, tmp_path: Path
+) -> None:
     secret = tmp_path / "secret"
     secret.write_text("secret words")
     new = small_office.boxes["1-1"].outbox.path / "new"

@@ -65,7 +65,9 @@ def test_a_value_that_expired_is_absent_and_its_version_goes_on(tmp_path: Path) 
     assert store.put("lock", "b", writer="b", ttl=10, expected=0).version == 2
 
 
-@pytest.mark.parametrize("keys", [("a", "A"), ("a/b", "a.b"), ("", " "), ("é", "e"), ("../x", "x"), ("k" * 500, "k" * 501)])
+@pytest.mark.parametrize(
+    "keys", [("a", "A"), ("a/b", "a.b"), ("", " "), ("é", "e"), ("../x", "x"), ("k" * 500, "k" * 501)]
+)
 def test_no_two_keys_share_a_file(tmp_path: Path, keys: tuple[str, str]) -> None:
     store = Store(tmp_path)
     for key in keys:

@@ -35,7 +35,9 @@ def rename_into(box: Path, name: str) -> None:
     (box / name).rename(box / "new" / name)
 
 
-def test_a_folder_counts_as_changed_when_it_is_added_and_then_only_when_it_changes(watch: Watch, tmp_path: Path) -> None:
+def test_a_folder_counts_as_changed_when_it_is_added_and_then_only_when_it_changes(
+    watch: Watch, tmp_path: Path
+) -> None:
     one, two = folders(tmp_path, 2)
     watch.add("one", one / "new")
     watch.add("two", two / "new")

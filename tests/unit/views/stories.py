@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from swarmskill.core import events as ev
 from swarmskill.core.state import EMPTY, State
 from swarmskill.core.transitions import step
 from swarmskill.config import RunConfig
+from swarmskill.lineage import Kin, Relative
 from swarmskill.model import (
     NOTHING_USED,
     AgentReport,
@@ -21,7 +24,9 @@ from swarmskill.model import (
     WorkerEnd,
     WorkerResult,
 )
+from swarmskill.places import RunFolder
 from swarmskill.views.base import View
+from swarmskill.views.kinship import Family
 
 NOON = 1_795_262_400.0
 """2026-11-21 12:00:00 UTC."""
@@ -186,3 +191,9 @@ def login(*, views: tuple[View, ...] = (), **config: object) -> Story:
         views=views,
         **config,
     )
+
+
+def alone(story: Story) -> Family:
+    """The story's run as a family without children."""
+    kin = Kin(RunFolder(Path("/repo/.git/swarm/runs") / RUN))
+    return Family.of([Relative(kin, tuple(story.events), story.state, held=True)])

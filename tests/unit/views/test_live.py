@@ -106,7 +106,7 @@ def test_a_stopping_run_says_so_and_guesses_no_end() -> None:
     assert "about" in frame(view, story)
     story.tell(ev.StopRequested(at=story.now, session=1))
     text = frame(view, story)
-    assert "stopping, 1 of 1 worker left" in text
+    assert "stopping, 1 worker left" in text
     assert "2 will not start: the run is stopping" in text
     assert "about" not in text
 

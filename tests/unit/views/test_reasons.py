@@ -21,7 +21,7 @@ from swarmskill.views.status import LIMIT, status_text
 from swarmskill.views.tally import Tally
 from swarmskill.views.tree import tree_text
 
-from .stories import RUN, Story, login
+from .stories import RUN, Story, alone, login
 from .test_marks import Terminal
 
 
@@ -65,14 +65,14 @@ def test_retries_left_counts_down_to_none() -> None:
     assert retries_left(story.state, "1") == {"tests": (1, 2), "exit": (2, 0)}
 
 
-def test_events_are_chosen_by_type_task_and_descent() -> None:
-    story = login().completes("1", "2")
-    graph, events = story.state.graph, story.events
-    kinds = select_events(events, graph, types=["worker_started", "integrated"], tasks=["1"])
+def test_events_are_chosen_by_type_pattern_and_task() -> None:
+    events = login().completes("1", "2").events
+    kinds = select_events(events, types=["worker_started", "integrated"], tasks=["1"])
     assert [type(event) for event in kinds] == [ev.WorkerStarted, ev.Integrated]
-    assert {event.task for event in select_events(events, graph, descendant_of="2") if hasattr(event, "task")} == {"2"}
-    with pytest.raises(KeyError):
-        list(select_events(events, graph, descendant_of="nobody"))
+    assert [type(event) for event in select_events(events, types=["Run-Started"])] == [ev.RunStarted]
+    about_tasks = list(select_events(events, types=["task.*"]))
+    assert about_tasks == [event for event in events if isinstance(event, ev.AttemptEvent)]
+    assert len(list(select_events(events, types=["run.*"]))) == len(events) - len(about_tasks)
 
 
 def test_events_document_uses_the_given_form() -> None:
@@ -142,7 +142,7 @@ def test_a_long_status_shows_what_matters_and_counts_the_rest() -> None:
 
 def test_a_tree_of_a_long_chain_stays_narrow() -> None:
     tasks = [Task(id=str(i), subject="Do", blocked_by=(str(i - 1),) if i else ()) for i in range(2000)]
-    lines = tree_text(Story(*tasks).state).splitlines()
+    lines = tree_text(alone(Story(*tasks)), 0.0).splitlines()
     assert lines[-1] == "… level 2000: · 1999  Do"
     assert max(map(len, lines)) < 60
 

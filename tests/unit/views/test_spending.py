@@ -31,7 +31,7 @@ from swarmskill.views.status import status_text
 from swarmskill.views.story import why, why_document
 
 from .conftest import Expected
-from .stories import RUN, Story, login
+from .stories import RUN, Story, alone, login
 
 FOLDER = RunFolder(Path("/repo/.git/swarm/runs") / RUN)
 CLAUDE = (Share("claude"),)
@@ -431,8 +431,8 @@ def mixed() -> Story:
 @pytest.mark.parametrize("by", By)
 def test_cost_by_task_agent_and_model(by: By, expected: Expected) -> None:
     story = mixed()
-    expected(f"cost-{by}.txt", cost_table(story.state, story.events, by))
-    document = cost_document(story.state, story.events, by)
+    expected(f"cost-{by}.txt", cost_table(alone(story), by))
+    document = cost_document(alone(story), by)
     whole = run_document(story.state, story.events, story.now)
     assert document["total"]["cost_usd"] == pytest.approx(whole["cost_usd"])
     assert (document["total"]["tokens"], document["total"]["attempts"]) == (whole["tokens"], 4)
@@ -441,21 +441,21 @@ def test_cost_by_task_agent_and_model(by: By, expected: Expected) -> None:
 
 def test_cost_as_json(expected: Expected) -> None:
     story = mixed()
-    expected("cost.json", json.dumps(cost_document(story.state, story.events, By.MODEL), indent=2) + "\n")
+    expected("cost.json", json.dumps(cost_document(alone(story), By.MODEL), indent=2) + "\n")
 
 
 def test_cost_of_a_run_whose_agents_tell_nothing() -> None:
     story = login().completes("1")
-    assert cost_table(story.state, story.events, By.TASK) == f"run {RUN}: no agent has told what it used\n"
-    assert cost_document(story.state, story.events, By.MODEL)["rows"][0]["model"] is None
-    assert cost_document(Story().state, [], By.TASK)["rows"] == []
+    assert cost_table(alone(story), By.TASK) == f"run {RUN}: no agent has told what it used\n"
+    assert cost_document(alone(story), By.MODEL)["rows"][0]["model"] is None
+    assert cost_document(alone(Story()), By.TASK)["rows"] == []
 
 
 def test_cost_on_a_narrow_terminal_cuts_the_subject_and_no_number() -> None:
     story = Story(Task(id="a" * 40, subject="模块" * 40), pool=CLAUDE)
     story.starts("a" * 40).spends("a" * 40, Usage(1_234_567, 0, 1, 12.5, estimated=True))
     for look in (Look(width=80), Look(unicode=False, encoding="ascii", width=80)):
-        lines = cost_table(story.state, story.events, By.TASK, look=look).splitlines()
+        lines = cost_table(alone(story), By.TASK, look=look).splitlines()
         assert "1,234,567" in lines[1]
         assert "~$12.50" in lines[1]
         assert lines[1].endswith("…" if look.unicode else "...")

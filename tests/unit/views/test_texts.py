@@ -19,7 +19,7 @@ from swarmskill.views.story import why, why_document
 from swarmskill.views.tree import tree_text
 
 from .conftest import Expected
-from .stories import RUN, Story, login
+from .stories import RUN, Story, alone, login
 
 FOLDER = RunFolder(Path("/repo/.git/swarm/runs") / RUN)
 
@@ -61,8 +61,8 @@ def test_status_of_a_run_whose_mayor_died_says_how_to_go_on() -> None:
 
 
 def test_tree(expected: Expected) -> None:
-    expected("tree.txt", tree_text(over().state))
-    expected("tree-ascii.txt", tree_text(over().state, look=Look(unicode=False, encoding="ascii")))
+    expected("tree.txt", tree_text(alone(over()), over().now))
+    expected("tree-ascii.txt", tree_text(alone(over()), over().now, look=Look(unicode=False, encoding="ascii")))
 
 
 def test_why_tells_a_task_that_was_retried(expected: Expected) -> None:

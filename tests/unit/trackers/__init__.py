@@ -1,0 +1,1 @@
+"""What is written back, and what is left alone."""

@@ -44,7 +44,11 @@ class Recalled:
 
 
 def is_tended(folder: RunFolder, state: State, *, held: bool) -> bool:
-    """Whether anybody is at work on a run; `mayor.assistant` knows."""
+    """Whether anybody is at work on a run; `mayor.assistant` knows, and is asked only where an assistant may be."""
+    from swarmskill.backends.host import HOSTED
+
+    if held or state.config.backend not in HOSTED:
+        return held
     from swarmskill.mayor import assistant
 
     return assistant.is_tended(folder, state, held=held)

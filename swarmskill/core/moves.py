@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from swarmskill.config import Share
 from swarmskill.core import retries
 from swarmskill.core.budget import task_shortage
+from swarmskill.core.copying import replace
 from swarmskill.core.effects import BackOff, Effect
 from swarmskill.core.events import AttemptEvent
 from swarmskill.core.graph import fixed_agent

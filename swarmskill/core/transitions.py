@@ -29,7 +29,6 @@ cancelled; its answer changes no outcome, and the run is not over before it has 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 from rpds import HashTrieMap
@@ -38,6 +37,7 @@ from swarmskill.config import LIFTABLE, LIMITS
 from swarmskill.core import attempts
 from swarmskill.core import events as ev
 from swarmskill.core.budget import run_usage, shortage
+from swarmskill.core.copying import replace
 from swarmskill.core.gates import begin_probing, open_shut_gates
 from swarmskill.core.graph import build_graph, fixed_agent
 from swarmskill.core.moves import Step, renew, reopen_cancelled, unskip_dependents
@@ -76,7 +76,7 @@ def fold(events: Iterable[ev.Event]) -> State:
 def _run_started(state: State, event: ev.RunStarted) -> Step | None:
     if state.run_id:
         return None
-    graph = build_graph(event.tasks)
+    graph = build_graph(event.tasks, event.expected)
     ended = {rank for rank, task in enumerate(graph.tasks) if task.done}
     tasks: dict[str, TaskState] = {}
     open_, ready = 0, 0

@@ -145,9 +145,11 @@ def _go(
 def _show_plan(listed: TaskList, flags: Mapping[str, Any], base: str, *, as_json: bool) -> int:
     """What the run would do, after every check that the run itself would make first."""
     from swarmskill.cli.plan import Form, print_plan
+    from swarmskill.history import expect
 
-    prepare(listed, flags, base, Path.cwd())
-    return print_plan(listed, Form.JSON if as_json else Form.TEXT)
+    ready = prepare(listed, flags, base, Path.cwd())
+    expected = expect(ready.repository.common_dir, listed.tasks, ready.config.pool)
+    return print_plan(listed, Form.JSON if as_json else Form.TEXT, expected)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,8 @@ Stopped or killed, it goes on: swarm resume"""
 
 def show_run(recalled: Recalled) -> None:
     """Show a run, and take keys, until it is over or the reader leaves."""
+    for name in ("COLUMNS", "LINES"):
+        os.environ.pop(name, None)  # Textual believes them, and would never hear of another size
     look = replace(look_of(sys.stdout, os.environ), colour=True)
     _RunApp(recalled, look).run()
 

@@ -117,7 +117,7 @@ def test_keys_select_tasks_show_logs_try_again_and_stop(
     seen("resize-window", "-x", "60", "-y", "12")
     assert all(len(line) <= 60 for line in seen.until(r"j/k  enter log").splitlines())
     seen.press("s")
-    seen.until(r"stopping, 1 worker left")
+    seen.until(r"stopping, 1 work")
     user.gate().touch()
     seen.until(r"ended with 0")
     row = user.swarm("status", "--json").document["tasks"]

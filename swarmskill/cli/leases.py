@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from swarmskill.cli.options import JsonOption, RunOption, print_json, print_text
-from swarmskill.cli.seat import take_seat
+from swarmskill.cli.seat import Seat, take_seat
 from swarmskill.errors import Refused
 
 _PATHS = Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", help="Paths or globs; all by default.")]
-_SANDBOXED = "a sandbox lets you write your worktree only; tell the mayor by mail: swarm mail send mayor TEXT"
 
 
 def reserve(
@@ -32,19 +32,21 @@ def reserve(
     from swarmskill.views.marks import safe
 
     seat = take_seat(run)
-    try:
-        granted = Leases(seat.run.mail).reserve(
-            seat.mailbox.name, seat.task, paths, now=time.time(), ttl=ttl, exclusive=not shared, reason=reason
-        )
-    except OSError as error:
-        raise Refused(f"the lease cannot be written: {error}", hint=_SANDBOXED) from error
+    how: dict[str, Any] = {"ttl": ttl, "exclusive": not shared, "reason": reason}
+
+    def write() -> dict[str, Any]:
+        granted = Leases(seat.run.mail).reserve(seat.mailbox.name, seat.task, paths, now=time.time(), **how)
+        return asdict(granted)
+
+    document = _written(seat, write, {"do": "reserve", "paths": paths, **how})
     if json:
-        print_json(asdict(granted))
+        print_json(document)
         return 0
     lines = [f"reserved {', '.join(paths)} for {ttl:g} seconds"]
-    for clash in granted.conflicts:
-        why = f": {clash.lease.reason}" if clash.lease.reason else ""
-        lines.append(f"conflict: {clash.path} with {clash.other_path} of {clash.lease.holder}{why}")
+    for clash in document["conflicts"]:
+        lease = clash["lease"]
+        why = f": {lease['reason']}" if lease["reason"] else ""
+        lines.append(f"conflict: {clash['path']} with {clash['other_path']} of {lease['holder']}{why}")
     print_text("\n".join(map(safe, lines)))
     return 0
 
@@ -58,13 +60,27 @@ def release(paths: _PATHS = None, run: RunOption = "", json: JsonOption = False)
     from swarmskill.views.marks import safe
 
     seat = take_seat(run)
-    try:
-        given_up = Leases(seat.run.mail).release(seat.mailbox.name, paths or ())
-    except OSError as error:
-        raise Refused(f"the lease cannot be changed: {error}", hint=_SANDBOXED) from error
+
+    def write() -> dict[str, Any]:
+        return {"released": [asdict(lease) for lease in Leases(seat.run.mail).release(seat.mailbox.name, paths or ())]}
+
+    document = _written(seat, write, {"do": "release", "paths": paths or []})
     if json:
-        print_json({"released": [asdict(lease) for lease in given_up]})
+        print_json(document)
     else:
-        named = [path for lease in given_up for path in lease.paths]
+        named = [path for lease in document["released"] for path in lease["paths"]]
         print_text(safe(f"released {', '.join(named)}") if named else "nothing was reserved")
     return 0
+
+
+def _written(seat: Seat, write: Callable[[], dict[str, Any]], errand: dict[str, Any]) -> dict[str, Any]:
+    """What writing tells, done by us, or by the mayor where a sandbox keeps us from it."""
+    from swarmskill.mail.errands import ask, forbidden
+
+    try:
+        return write()
+    except OSError as error:
+        if not (seat.is_worker and forbidden(error)):
+            hint = "check the disk, and the rights in the run's folder"
+            raise Refused(f"the lease cannot be written: {error}", hint=hint) from error
+    return ask(seat.mailbox, seat.task, errand)

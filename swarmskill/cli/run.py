@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from swarmskill.cli import run_options as opt
+from swarmskill.cli.ci import JunitOption, PushOption, SummaryOption, Wanted, finish
 from swarmskill.cli.lists import (
     BeadIdsOption,
     FromOption,
@@ -83,6 +84,9 @@ def run(
     bead_ids: BeadIdsOption = None,
     keep: opt.KeepOption = None,
     dry_run: opt.DryRunOption = False,
+    junit: JunitOption = None,
+    summary: SummaryOption = None,
+    push: PushOption = "",
     detach: DetachOption = False,
     json: JsonOption = False,
 ) -> int:
@@ -92,10 +96,11 @@ def run(
     """
     flags = opt.settings(locals())
     wave = Wave(from_wave, ratchet_cmd, ratchet_timeout)
+    wanted = Wanted.of(junit, summary, push)
     listed = _load(wave, tasks, from_, bead_ids, write_back)
     if dry_run:
         return _show_plan(listed, flags, base, as_json=json)
-    return _go(listed, flags, base, wait=wait, detach=detach, as_json=json)
+    return _go(listed, flags, base, wanted, wait=wait, detach=detach, as_json=json)
 
 
 def _load(wave: Wave, tasks: str, origin: str, bead_ids: str | None, write_back: bool | None) -> TaskList:
@@ -109,21 +114,25 @@ def _load(wave: Wave, tasks: str, origin: str, bead_ids: str | None, write_back:
     return listed if bead_ids is None else choose_tasks(listed, split_words(bead_ids))
 
 
-def _go(listed: TaskList, flags: dict[str, Any], base: str, *, wait: bool, detach: bool, as_json: bool) -> int:
+def _go(
+    listed: TaskList, flags: dict[str, Any], base: str, wanted: Wanted, *, wait: bool, detach: bool, as_json: bool
+) -> int:
     """Run the list here, or in a process of its own that this one waits for or not."""
     from swarmskill.cli import distributed
     from swarmskill.cli.detach import detach as leave
 
     apart, start = False, Path.cwd()
     ready = prepare(listed, flags, base, start)
+    wanted.check(ready.repository)
     if ready.config.mode is Mode.DISTRIBUTED:
         apart = distributed.passes_preflight(
             ready.repository, listed, tuple(share.agent for share in ready.config.pool)
         )
-        flags = flags if apart else {**flags, "mode": Mode.LOCAL}
+        flags = flags if apart else {**flags, "mode": Mode.LOCAL, "interactive": False}
 
     def go(view_of: ViewOf | None = None) -> int:
-        return run_tasks(listed, flags, base=base, start=start, as_json=as_json and not view_of, view_of=view_of)
+        as_document = as_json and not view_of
+        return run_tasks(listed, flags, base=base, start=start, as_json=as_document, view_of=view_of, wanted=wanted)
 
     if apart and wait and not detach and flags["timeout"]:
         flags, timeout = distributed.without_timeout(flags)
@@ -136,9 +145,11 @@ def _go(listed: TaskList, flags: dict[str, Any], base: str, *, wait: bool, detac
 def _show_plan(listed: TaskList, flags: Mapping[str, Any], base: str, *, as_json: bool) -> int:
     """What the run would do, after every check that the run itself would make first."""
     from swarmskill.cli.plan import Form, print_plan
+    from swarmskill.history import expect
 
-    prepare(listed, flags, base, Path.cwd())
-    return print_plan(listed, Form.JSON if as_json else Form.TEXT)
+    ready = prepare(listed, flags, base, Path.cwd())
+    expected = expect(ready.repository.common_dir, listed.tasks, ready.config.pool)
+    return print_plan(listed, Form.JSON if as_json else Form.TEXT, expected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +198,9 @@ def run_tasks(
     as_json: bool,
     start: Path,
     view_of: ViewOf | None = None,
+    wanted: Wanted | None = None,
 ) -> int:
-    """Start a run in the checkout around `start`, show it, and say how it ended."""
+    """Start a run in the checkout around `start`, show it, say how it ended, and do what else is `wanted` of it."""
     from swarmskill.mayor.session import start_run
     from swarmskill.places import RunFolder, last_run_id, runs_folder
     from swarmskill.runid import new_run_id
@@ -204,7 +216,10 @@ def run_tasks(
         tasks, environment = listed.tasks, dict(os.environ)
         return start_run(folder, ready.repository, tasks, ready.config, ready.base, watcher, environment)
 
-    return show_run(folder, drive, as_json=as_json, view_of=view_of)
+    def after(state: State) -> int:
+        return finish(wanted or Wanted(), folder, ready.repository, state, as_json=as_json)
+
+    return show_run(folder, drive, as_json=as_json, view_of=view_of, after=after)
 
 
 def _unfinished(listed: TaskList, repository: Repository) -> RunFolder | None:
@@ -242,9 +257,16 @@ def _resume(folder: RunFolder, repository: Repository, *, as_json: bool, view_of
 
 
 def show_run(
-    folder: RunFolder, drive: Callable[[Watching], State], *, as_json: bool, view_of: ViewOf | None = None
+    folder: RunFolder,
+    drive: Callable[[Watching], State],
+    *,
+    as_json: bool,
+    view_of: ViewOf | None = None,
+    after: Callable[[State], int] = lambda _: 0,
 ) -> int:
     """Let a view watch the run that `drive` drives, then tell how it ended; returns the exit code.
+
+    `after` is done last; what it returns is the exit code of a run that went well.
 
     The view is that of `view_of`, or the one that fits where the output goes.
     """
@@ -258,7 +280,8 @@ def show_run(
         state = drive(Watching(view))
     finally:
         view.stop()
-    return tell_end(folder, state, as_json=as_json)
+    code = tell_end(folder, state, as_json=as_json)
+    return after(state) or code if code in (0, 1) else code
 
 
 def tell_end(folder: RunFolder, state: State, *, as_json: bool) -> int:

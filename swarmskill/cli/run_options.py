@@ -96,7 +96,8 @@ KeepOption = Annotated[bool | None, typer.Option("--keep", help="Keep every work
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the plan and start nothing.")]
 
 _LISTS: Final = {"tasks", "from_", "bead_ids", "write_back", "from_wave", "ratchet_cmd", "ratchet_timeout"}
-_NOT_SETTINGS: Final = frozenset(_LISTS | {"base", "wait", "dry_run", "detach", "json"})
+_FILES: Final = {"junit", "summary", "push"}
+_NOT_SETTINGS: Final = _LISTS | _FILES | {"base", "wait", "dry_run", "detach", "json"}
 """Parameters of `swarm run` that only the command line has."""
 
 

@@ -7,10 +7,11 @@ from enum import StrEnum
 
 from rpds import HashTrieMap
 
+from swarmskill.answers import Answer, Reply
 from swarmskill.config import RunConfig
 from swarmskill.core.effects import Track
 from swarmskill.core.graph import EMPTY_GRAPH, Graph
-from swarmskill.model import NOTHING_USED, Answer, Feedback, Outcome, Phase, Reply, Usage, WorkerEnd
+from swarmskill.model import NOTHING_USED, Feedback, Outcome, Phase, Usage, WorkerEnd
 
 
 class Stage(StrEnum):

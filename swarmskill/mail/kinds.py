@@ -31,6 +31,8 @@ class Kind(StrEnum):
     HELP_ROUTE = "HELP_ROUTE"
     OFFERING_ACCEPTED = "OFFERING_ACCEPTED"
     RETRY_REQUIRED = "RETRY_REQUIRED"
+    ERRAND = "ERRAND"
+    """Write this for me: see `errands`."""
     NOTE = "NOTE"
     """Anything else; what other systems send without a type."""
 
@@ -40,7 +42,7 @@ COMPLETIONS: Final = frozenset({Kind.OFFERING_READY, Kind.DONE, Kind.FAILED, Kin
 
 SUCCESSES: Final = frozenset({Kind.OFFERING_READY, Kind.DONE})
 
-FROM_WORKER: Final = COMPLETIONS | {Kind.BEAD_ACCEPTED, Kind.PROGRESS, Kind.HELP_REQUEST}
+FROM_WORKER: Final = COMPLETIONS | {Kind.BEAD_ACCEPTED, Kind.PROGRESS, Kind.HELP_REQUEST, Kind.ERRAND}
 """Only the worker of a task may say these of it."""
 
 FROM_MAYOR: Final = frozenset(

@@ -42,11 +42,19 @@ class VersionConflict(Refused):
 
 
 class Store:
-    """The values of a run; `folder` is the run's mail folder. Methods raise OSError where it cannot be written."""
+    """The values of a run; `folder` is the run's mail folder. Methods raise OSError where it cannot be written.
 
-    def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
+    Whoever writes waits for others who do, for `patience` seconds at most.
+    """
+
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.time, patience: float = _PATIENCE) -> None:
+        self._patience = patience
         self._folder = folder / "kv"
         self._clock = clock
+
+    def make(self) -> None:
+        """Make the folder of the values, so that one who may not write can watch it."""
+        self._folder.mkdir(parents=True, exist_ok=True)
 
     def get(self, key: str) -> Entry | None:
         """The entry of a key; None if it was never written, or has expired."""
@@ -87,7 +95,7 @@ class Store:
 
     def watch(self, key: str, after: int, timeout: float | None) -> Entry | None:
         """Wait until the key has a version above `after`; None if the time (seconds) is over before."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.make()
         until = None if timeout is None else time.monotonic() + timeout
         with Watch() as watch:
             watch.add("kv", self._folder)
@@ -103,10 +111,10 @@ class Store:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Alone among the writers. A lock ends with its holder, however that ends."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.make()
         handle = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            until = time.monotonic() + _PATIENCE
+            until = time.monotonic() + self._patience
             while True:
                 try:
                     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from swarmskill.mail.kinds import Accepted, Checkpoint, Failure, HelpRequest, Offering, Progress
+from swarmskill.mail.kinds import Accepted, Checkpoint, Failure, HelpRequest, Kind, Offering, Progress
 from swarmskill.mail.message import MAYOR, Message
 
 UNANSWERED: Final = (
@@ -33,8 +33,8 @@ class Reaction:
 def react(message: Message) -> Reaction:
     """What to do about one message to the mayor."""
     sender, title = message.sender, _line(message.title)
-    if message.sender == MAYOR:
-        return Reaction()  # its own word about a thread, kept there
+    if message.sender == MAYOR or message.kind is Kind.ERRAND:
+        return Reaction()  # its own word about a thread, kept there; or what only concerns the worker
     match message.body:
         case Accepted():
             return Reaction(doing="has accepted the task")

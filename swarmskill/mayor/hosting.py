@@ -112,12 +112,19 @@ def find_same(repository: Repository, tasks: Sequence[Task], environment: Mappin
     except SwarmError:
         return None
     first = events[0] if events else None
-    if not isinstance(first, RunStarted) or first.config.backend not in HOSTED or first.tasks != as_hosted(tasks):
+    if not isinstance(first, RunStarted) or first.config.backend not in HOSTED or not _is_same(first, tasks):
         return None
     state, owner = fold(events), read_assistant(found.folder)
     if state.stage is not Stage.OVER or state.open:
         return found
     return found if owner is not None and owner.is_same(comer_to(owner, environment)) else None
+
+
+def _is_same(first: RunStarted, tasks: Sequence[Task]) -> bool:
+    """Whether the run is of these tasks; a list that it ticks itself has changed meanwhile, and is the same."""
+    if first.config.tracker:
+        return [(task.id, task.subject) for task in first.tasks] == [(task.id, task.subject) for task in tasks]
+    return first.tasks == as_hosted(tasks)
 
 
 def begin(

@@ -24,6 +24,7 @@ from swarmskill.core.progress import outstanding
 from swarmskill.core.state import EMPTY, State
 from swarmskill.core.transitions import fold, step
 from swarmskill.errors import Refused
+from swarmskill.history import expect
 from swarmskill.ledger import Ledger
 from swarmskill.lineage import record_origin
 from swarmskill.mayor.accounts import Accounts
@@ -50,6 +51,7 @@ from swarmskill.repo.repository import Repository
 from swarmskill.repo.snapshot import clear_private_indexes
 from swarmskill.repo.worktree import Worktrees
 from swarmskill.requests import RequestBox, submit_request
+from swarmskill.telemetry.export import send_run
 
 _STEP_PATIENCE = 120.0
 """Seconds to wait for another step of the same run: its checks may take a while."""
@@ -68,7 +70,8 @@ def start_run(
 
     Raises Refused when the run cannot be set up or go on; what was done by then can be resumed.
     """
-    first = RunStarted(at=time.time(), run_id=folder.run_id, tasks=tasks, config=config, base=base)
+    expected = expect(repository.common_dir, tasks, config.pool)
+    first = RunStarted(at=time.time(), run_id=folder.run_id, tasks=tasks, config=config, base=base, expected=expected)
     refuse_missing(config, environment)
     _ignore_wake_ups()
     # Before anything of the run is there: a branch that is in the way refuses it without a trace.
@@ -177,6 +180,7 @@ def _drive(
             worktrees.release(worktrees.root / MERGED)
             worktrees.drain()
             worktrees.prune()
+    send_run(folder, state, environment, watcher.say)
     return state
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from swarmskill.agents.environment import worker_environment
+from swarmskill.answers import Answer, Reply
 from swarmskill.backends.base import JobLost
 from swarmskill.codec import dump_json, load_json
 from swarmskill.config import RunConfig
@@ -24,7 +25,7 @@ from swarmskill.core.events import Tracked
 from swarmskill.core.state import State
 from swarmskill.errors import Refused, SwarmError
 from swarmskill.mayor.context import RunContext
-from swarmskill.model import Answer, Outcome, Reply, Task
+from swarmskill.model import Outcome, Task
 from swarmskill.places import safe_key
 from swarmskill.trackers.base import Called, CallLost, Desk, TaskEnding, Tracker
 from swarmskill.trackers.registry import find_tracker

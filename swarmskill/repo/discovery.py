@@ -16,6 +16,11 @@ OLDEST_GIT = (2, 38)
 """The first with `git merge-tree --write-tree`."""
 
 _IDENTITY = 'git config --global user.name "Your Name" && git config --global user.email you@example.com'
+_IDENTITY_WITHOUT_HOME = (
+    'export GIT_AUTHOR_NAME="Your Name" GIT_AUTHOR_EMAIL=you@example.com'
+    ' GIT_COMMITTER_NAME="Your Name" GIT_COMMITTER_EMAIL=you@example.com'
+)
+"""Where HOME is not set, as in some containers, git has no global file to write to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +86,7 @@ def _look(git: Git) -> tuple[Path, Path, Path, str, str]:
 def _unusable(git: Git, stderr: str) -> Refused:
     """Why git will not work here, told so that the user can go on."""
     if "dubious ownership" in stderr:
-        fix = re.search(r"git config --global --add safe\.directory .*", stderr)
-        return Refused(
-            "git does not trust this repository: another user owns it",
-            hint=fix[0] if fix else stderr.strip(),
-        )
+        return Refused("git does not trust this repository: another user owns it", hint=_trust(git, stderr))
     if "not a git repository" in stderr:
         hint = "git init && git add -A && git commit -m start"
         return Refused(f"{git.folder} is not in a git repository", hint=hint)
@@ -104,6 +105,20 @@ def _unusable(git: Git, stderr: str) -> Refused:
     return GitFailed(("rev-parse",), 128, stderr, hint="git status")
 
 
+def _trust(git: Git, stderr: str) -> str:
+    """How git is told to trust the repository all the same: in its own words, where those can work."""
+    fix = re.search(r"git config --global --add safe\.directory (.*)", stderr)
+    if fix is None:
+        return stderr.strip()
+    if _has_home():
+        return fix[0]
+    return f"export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0={fix[1]}"
+
+
+def _has_home() -> bool:
+    return bool(os.environ.get("HOME") or os.environ.get("XDG_CONFIG_HOME") or os.environ.get("GIT_CONFIG_GLOBAL"))
+
+
 def _read_config(git: Git) -> dict[str, str]:
     """All settings, wherever they come from."""
     config: dict[str, str] = {}
@@ -120,7 +135,8 @@ def _read_config(git: Git) -> dict[str, str]:
 def _refuse_nameless(git: Git, config: Mapping[str, str]) -> None:
     if config.get("user.name") and config.get("user.email"):
         return
+    hint = _IDENTITY if _has_home() else _IDENTITY_WITHOUT_HOME
     for who in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
         # git would make a name up from the host's, and it would be in every commit.
         if git.run("var", who, config=("user.useConfigOnly=true",), accept=range(256)).status:
-            raise Refused("git does not know who you are, and the commits need an author", hint=_IDENTITY)
+            raise Refused("git does not know who you are, and the commits need an author", hint=hint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from importlib import import_module
 from typing import Final
 
@@ -78,9 +79,11 @@ def recognised(path: str, edge: Edge) -> Source:
     if path == "-" or os.path.isdir(path):
         return find_source("tasks")
     text = edge.read(path)
-    for source in map(find_source, [*(name for name in source_names() if name != "tasks"), "tasks"]):
-        if source.recognises(path, text):
-            return source
+    for name in [*(name for name in source_names() if name != "tasks"), "tasks"]:
+        with suppress(UsageError):  # a package that cannot be loaded is told to those who ask for it by name
+            source = find_source(name)
+            if source.recognises(path, text):
+                return source
     hint = f"name its kind, as in --from spec-kit:{path}; {_forms()}"
     raise InputError("does not tell what kind of task list it is", source=path, hint=hint)
 

@@ -23,6 +23,7 @@ _MARK = re.compile(r"\[(?P<mark>P|US\d+|[A-Z]{2,8}\d*)\]\s*")
 _DEPENDS = re.compile(
     r"depends\s+on\s+(T\d{1,6}[a-z]?(?:(?:\s*,\s*|\s+and\s+|\s*,\s*and\s+|\s*&\s*)T\d{1,6}[a-z]?)*)", re.IGNORECASE
 )
+_ASIDE = re.compile(r"\s*\(depends\s+on[^)]*\)", re.IGNORECASE)
 _ID = re.compile(r"T\d{1,6}[a-z]?")
 _DESIGN: Final = frozenset({"plan.md", "spec.md", "research.md", "data-model.md", "quickstart.md", "tasks.md"})
 """What spec-kit wrote before there were tasks: it is read, so that no task's manifest is made of it."""
@@ -156,7 +157,7 @@ def _named(item: _Item, before: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _make_task(item: _Item, blockers: tuple[str, ...], name: str, findings: Findings) -> Task:
-    subject = decode_line(item.text, item.place, findings) or item.task_id
+    subject = decode_line(_ASIDE.sub("", item.text), item.place, findings) or item.task_id
     story = next((mark for mark in item.marks if mark != "P"), "")
     folder = os.path.dirname(name)
     about = [f"{item.text}", "", f"This is task {item.task_id} of {name}."]

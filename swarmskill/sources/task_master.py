@@ -63,7 +63,7 @@ class TaskMaster:
 
     def recognises(self, path: str, text: str) -> bool:
         """Tags with lists of tasks, or a list whose tasks have titles and dependencies."""
-        if not path.lower().endswith(".json"):
+        if not path.lower().endswith(".json") or '"title"' not in text:
             return False
         with suppress(ValueError, RecursionError):
             return _is_task_master(json.loads(text))

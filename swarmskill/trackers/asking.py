@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from swarmskill.model import Answer, Reply
+from swarmskill.answers import Answer, Reply
 from swarmskill.trackers.base import CALL_TIMEOUT, Called, Desk, Missing
 
 _SAID = 300

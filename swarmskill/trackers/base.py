@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from swarmskill.model import Answer, Outcome, Task
+from swarmskill.answers import Answer
+from swarmskill.model import Outcome, Task
 
 CALL_TIMEOUT = 60.0
 """Seconds that one call of a tracker's program may take, unless its options say otherwise."""

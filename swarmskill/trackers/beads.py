@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from swarmskill.answers import Answer, Reply
 from swarmskill.bd import issues_in
-from swarmskill.model import Answer, Outcome, Reply, Task
+from swarmskill.model import Outcome, Task
 from swarmskill.trackers.asking import ask, documents, failed, not_on_path
 from swarmskill.trackers.base import Desk, Missing, TaskEnding
 from swarmskill.trackers.options import check_options
@@ -80,7 +81,7 @@ class Beads:
             called, printed = ask(desk, ["bd", "comments", "add", bead, text])
             if called.exit_code or called.cannot_start:
                 return failed(called, printed, "bd did not take our comment")
-        return self._update(ending, desk, ["--status", "blocked", "--add-label", LABEL])
+        return self._update(ending, desk, ["--status", "blocked", "--assignee", "", "--add-label", LABEL])
 
     def _update(self, ending: TaskEnding, desk: Desk, words: list[str]) -> Answer:
         called, printed = ask(desk, ["bd", "update", ending.task.id, *words, "--json"])

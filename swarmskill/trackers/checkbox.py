@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from swarmskill.answers import Answer, Reply
 from swarmskill.boxes import Box, read_markdown, tick
 from swarmskill.errors import UsageError
-from swarmskill.model import Answer, Outcome, Reply, Task
+from swarmskill.model import Outcome, Task
 from swarmskill.trackers.base import Desk, Missing, TaskEnding
 from swarmskill.trackers.options import check_options
 from swarmskill.trackers.rewriting import NotThere, rewrite

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from swarmskill.model import Answer, Outcome, Reply, Task
+from swarmskill.answers import Answer, Reply
+from swarmskill.model import Outcome, Task
 from swarmskill.trackers.asking import ask, documents, failed, not_on_path
 from swarmskill.trackers.base import Desk, Missing, TaskEnding
 from swarmskill.trackers.options import check_options

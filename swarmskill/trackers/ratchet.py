@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from swarmskill.answers import Answer, Reply
 from swarmskill.errors import UsageError
-from swarmskill.model import Answer, Outcome, Reply, Task
+from swarmskill.model import Outcome, Task
 from swarmskill.trackers.base import CALL_TIMEOUT, Called, Desk, Missing, TaskEnding
 from swarmskill.trackers.options import check_options
 

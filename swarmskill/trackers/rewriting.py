@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from swarmskill.model import Answer, Reply
+from swarmskill.answers import Answer, Reply
 from swarmskill.writing import replace_file
 
 _TRIES = 10

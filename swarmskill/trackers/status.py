@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from swarmskill.answers import Answer, Reply
 from swarmskill.errors import UsageError
-from swarmskill.model import Answer, Outcome, Reply, Task
+from swarmskill.model import Outcome, Task
 from swarmskill.trackers.base import Desk, Missing, TaskEnding
 from swarmskill.trackers.json_text import set_text
 from swarmskill.trackers.options import check_options

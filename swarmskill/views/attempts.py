@@ -84,7 +84,7 @@ def attempts_of(events: Iterable[ev.Event], task_id: str) -> list[Attempt]:
     """All attempts at a task, first to last. An event that comes twice changes nothing."""
     found: dict[int, Attempt] = {}
     for event in task_events(events, task_id):
-        if isinstance(event, ev.RetryRequested):
+        if isinstance(event, ev.RetryRequested | ev.Tracked):
             continue
         attempt = found.get(event.attempt, Attempt(event.attempt))
         found[event.attempt] = _after(attempt, event)

@@ -6,14 +6,29 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from swarmskill.core.graph import Graph
-from swarmskill.model import Task, TaskList
+from swarmskill.core.graph import Graph, natural
+from swarmskill.core.state import State
+from swarmskill.model import Outcome, Phase, Task, TaskList
 from swarmskill.views.layout import printable
+from swarmskill.views.outcome import word
 from swarmskill.views.ownership import Resolution, conflicts
 
 _MERMAID_UNSAFE = re.compile(r"[^\w .,/=+-]|(?<=-)-")
 """What Mermaid, or the HTML that it makes, could take for anything but text. The colon is among it because
 Mermaid drops a semicolon, and so breaks an escape, on lines that look like `style x:#123;`."""
+
+
+_CLASSES: dict[str, str] = {
+    Outcome.COMPLETED: "good",
+    Outcome.SKIPPED: "idle",
+    Outcome.CANCELLED: "idle",
+    **dict.fromkeys((phase.value for phase in Phase if phase is not Phase.ENDED), "idle"),
+}
+_STYLES = {
+    "good": "    classDef good fill:#dafbe1,stroke:#1a7f37,color:#1f2328",
+    "bad": "    classDef bad fill:#ffebe9,stroke:#cf222e,color:#1f2328",
+    "idle": "    classDef idle fill:#eaeef2,stroke:#6e7781,color:#1f2328",
+}
 
 
 def plan_mermaid(tasks: TaskList, graph: Graph) -> str:
@@ -28,6 +43,20 @@ def plan_mermaid(tasks: TaskList, graph: Graph) -> str:
     if any(task.done for task in tasks.tasks):
         lines.append("    classDef done fill:#e6e6e6,stroke:#999999,color:#666666")
     return "\n".join(lines) + "\n"
+
+
+def run_mermaid(state: State) -> str:
+    """A Mermaid flowchart of a run: blockers point to dependents, colours tell how each task ended."""
+    tasks = sorted(state.graph.tasks, key=lambda task: natural(task.id))
+    names = {task.id: f"t{number}" for number, task in enumerate(tasks, 1)}
+    lines = ["flowchart TD"]
+    for task in tasks:
+        told = word(state.tasks[task.id])
+        label = _escape_mermaid(f"{task.id}: {task.subject} ({told.replace('_', ' ')})")
+        lines.append(f'    {names[task.id]}["{label}"]:::{_CLASSES.get(told, "bad")}')
+    lines += [f"    {names[blocker]} --> {names[task.id]}" for task in tasks for blocker in task.blocked_by]
+    used = {_CLASSES.get(word(state.tasks[task.id]), "bad") for task in tasks}
+    return "\n".join([*lines, *(line for name, line in _STYLES.items() if name in used)]) + "\n"
 
 
 def plan_dot(tasks: TaskList, graph: Graph) -> str:

@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from swarmskill.answers import Reply
 from swarmskill.core import events as ev
 from swarmskill.core.graph import bits
 from swarmskill.core.state import EMPTY, Door, State, Stop, TaskState
-from swarmskill.model import Outcome, Phase, Reply
+from swarmskill.model import Outcome, Phase
 from swarmskill.views.base import PLAIN_FRAME, Progresses
 from swarmskill.views.events import event_text
 from swarmskill.views.gates import shut_text
@@ -118,7 +119,10 @@ def _stopping(state: State, how: str) -> Iterator[Line]:
 
 
 def _retry_requested(event: ev.RetryRequested, before: State, state: State) -> Iterator[Line]:
-    yield "reopened", _name(state, event.task)
+    if state.tasks[event.task].outcome is Outcome.COMPLETED:
+        yield "asking", f"{event.task}: {state.config.tracker} once more"
+    else:
+        yield "reopened", _name(state, event.task)
 
 
 def _worker_started(event: ev.WorkerStarted, before: State, state: State) -> Iterator[Line]:

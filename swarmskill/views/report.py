@@ -13,6 +13,7 @@ from swarmskill.model import Outcome
 from swarmskill.places import RunFolder, attempt_key
 from swarmskill.views import commands
 from swarmskill.views.attempts import Attempt, attempt_agents, attempts_by_task
+from swarmskill.views.diagrams import run_mermaid
 from swarmskill.views.gates import gate_lines
 from swarmskill.views.marks import amount, cost_text, count, date, duration, safe, short
 from swarmskill.views.outcome import Status, counts, counts_text, run_outcome, run_seconds, task_seconds, task_status
@@ -23,18 +24,27 @@ from swarmskill.views.spending import run_budget
 from swarmskill.views.tracking import tracked_text, tracking_rows
 
 _TAIL = 15
+_GRAPH_LIMIT = 100
+"""Tasks beyond which a flowchart is no help, and code hosts refuse to draw it."""
+
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~#])")
 
 Attempts = dict[str, list[Attempt]]
 
 
-def report_markdown(state: State, events: Iterable[Event], folder: RunFolder, now: float) -> str:
-    """The whole report. It is written by the mayor that holds the run, just before the run is over."""
+def report_markdown(
+    state: State, events: Iterable[Event], folder: RunFolder, now: float, *, graph: bool = False
+) -> str:
+    """The whole report. It is written by the mayor that holds the run, just before the run is over.
+
+    With `graph` it shows the tasks as a Mermaid flowchart, too, which code hosts draw.
+    """
     told = tuple(events)
     attempts = attempts_by_task(told)
     sections = (
         _heading(state, now),
         _summary(state),
+        _graph(state) if graph else (),
         _tasks(state, attempts, now),
         _attempts(state, told, attempts),
         _tracking(state),
@@ -72,6 +82,14 @@ def _summary(state: State) -> Iterator[str]:
         yield "## Summary by the agent"
         yield ""
         yield escape(state.summary)
+
+
+def _graph(state: State) -> Iterator[str]:
+    if len(state.graph.tasks) > _GRAPH_LIMIT:
+        return
+    yield "## Graph"
+    yield ""
+    yield from _block(run_mermaid(state).rstrip("\n").split("\n"), "mermaid")
 
 
 def _outcome(state: State) -> str:

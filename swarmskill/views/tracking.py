@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from swarmskill.answers import Answer, Reply
 from swarmskill.core.graph import natural
 from swarmskill.core.state import State, TaskState
-from swarmskill.model import Answer, Outcome, Reply
+from swarmskill.model import Outcome
 
 _RATCHET: Final = "ratchet"
 

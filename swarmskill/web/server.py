@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from urllib.parse import quote
 
 import uvicorn
 
@@ -39,6 +41,7 @@ async def _serve(listening: socket.socket, top: Path, common_dir: Path, host: st
         timeout_graceful_shutdown=_PATIENCE,
         lifespan="off",
     )
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # that readers go away is no warning
     _tell(listening, host, token)
     await _Server(config, stopping.set).serve(sockets=[listening])
 
@@ -76,6 +79,6 @@ def _listen(host: str, port: int) -> socket.socket:
 def _tell(listening: socket.socket, host: str, token: str) -> None:
     name = f"[{host}]" if ":" in host else host
     port = listening.getsockname()[1]
-    print(f"http://{name}:{port}/?token={token}", flush=True)
+    print(f"http://{name}:{port}/?token={quote(token)}", flush=True)
     if not is_loopback(host):
         print("everybody who has this address may stop and retry runs here; it is not encrypted", flush=True)

@@ -183,7 +183,7 @@ def _wrap_git(armed: _Armed) -> None:
 
 def _wrap_seams(armed: _Armed) -> None:
     from swarmskill.backends import process, tmux
-    from swarmskill.mayor import branch, judging, merging, performer, reporting, session, workers
+    from swarmskill.mayor import branch, judging, merging, performer, reporting, session, telling, workers
     from swarmskill.repo import integrate, land, snapshot, worktree
     from swarmskill.requests import RequestBox
     from swarmskill.validation import evidence
@@ -194,6 +194,8 @@ def _wrap_seams(armed: _Armed) -> None:
         (tmux.TmuxBackend, "open start find end dismiss close _begin"),
         (session, "_prepare_repository _worktrees"),
         (RequestBox, "take settle"),
+        (telling.Teller, "tell"),
+        (telling._Desk, "call"),
     ):
         for name in names.split():
             _wrap(armed, owner, name, name.strip("_"))
@@ -201,6 +203,7 @@ def _wrap_seams(armed: _Armed) -> None:
         for name in [name for name, method in vars(each).items() if isinstance(method, FunctionType)]:
             if not name.startswith("__"):
                 _wrap(armed, each, name, name.strip("_"))
+    _wrap(armed, telling, "replace_file", "note", lambda args: " of a claim" if "-claim" in args[0].name else "")
     for owner, names in (
         (integrate, "advance find_integrated merge commit_tree keep_attempt"),
         (snapshot, "snapshot"),

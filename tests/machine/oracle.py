@@ -10,7 +10,8 @@ from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
 from swarmskill.core.state import Door, Gate, Stage, State, Stop
 from swarmskill.config import Land, OnExhaust, OnFailure, Schedule
-from swarmskill.model import Outcome, Phase, Reply, Task, Trouble, Usage
+from swarmskill.answers import Reply
+from swarmskill.model import Outcome, Phase, Task, Trouble, Usage
 from tests.machine.accounts import PAUSED, Accounts, problem_of
 from tests.machine.runs import overlapping
 

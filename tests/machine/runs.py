@@ -11,15 +11,14 @@ from hypothesis import strategies as st
 from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
 from swarmskill.config import AgentOptions, Land, OnExhaust, OnFailure, RunConfig, Schedule, Share
+from swarmskill.answers import Answer, Reply
 from swarmskill.model import (
     AgentReport,
-    Answer,
     CheckKind,
     CheckResult,
     Claim,
     Ending,
     Problem,
-    Reply,
     Task,
     Trouble,
     Usage,

@@ -73,7 +73,9 @@ def test_every_key_of_an_agent_and_of_a_price_is_on_the_page() -> None:
 def test_every_other_option_of_run_is_on_the_page() -> None:
     named = {re.match(r"--[a-z-]+", option)[0] for option in table("Other options of `swarm run`")}
     others = {
-        f"--{name.replace('_', '-')}" for name in inspect.signature(run).parameters if name not in settings._DECODERS
+        f"--{name.rstrip('_').replace('_', '-')}"
+        for name in inspect.signature(run).parameters
+        if name not in settings._DECODERS
     }
     assert named == others - {"--tasks"}
 

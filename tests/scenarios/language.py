@@ -31,16 +31,15 @@ from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
 from swarmskill.core.state import Gate, State
 from swarmskill.config import Land, OnExhaust, OnFailure, RunConfig, Schedule, Share
+from swarmskill.answers import Answer, Reply
 from swarmskill.model import (
     AgentReport,
-    Answer,
     CheckKind,
     CheckResult,
     Claim,
     Ending,
     Phase,
     Problem,
-    Reply,
     Task,
     Trouble,
     Usage,

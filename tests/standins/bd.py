@@ -2,7 +2,7 @@
 
 `old`: at most 10 issues without a limit, `close` ends with 0 and prints nothing when it closed nothing.
 `envelope`: JSON comes as {schema_version, data}. `show_object`: `show` prints an object. `chatter`: a line of text
-goes before the JSON. `pinned`: ids that cannot be closed.
+goes before the JSON of `update` and `close`. `pinned`: ids that cannot be closed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def end(code: int, printed: Any = None, error: str = "") -> None:
     if error:
         print(error if OLD else json.dumps({"error": error, "code": "failed"}), file=sys.stderr)
     if printed is not None:
-        if STORE.get("chatter"):
+        if STORE.get("chatter") and ARGS[0] in ("update", "close"):
             print("Warning: the daemon is older than the client")
         value = {"schema_version": 1, "data": printed} if STORE.get("envelope") else printed
         print(json.dumps(value, indent=2))

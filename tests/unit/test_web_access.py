@@ -42,7 +42,9 @@ def test_the_token_is_needed_to_act_and_where_others_can_read(
     assert status(access, method, **request_) == expected
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8477", "", "192.0.2.7", "127.0.0.1.evil.example", "[::1"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8477", "", "192.0.2.7", "127.0.0.1.evil.example", "[::1"]
+)
 def test_a_name_that_somebody_pointed_here_is_not_ours(host: str) -> None:
     assert status(LOCAL, "GET", host=host) == 403
     assert status(LOCAL, "POST", host=host, token="tok") == 403

@@ -14,6 +14,9 @@ import pytest
 
 from swarmskill.backends.tmux import TmuxBackend
 from swarmskill.backends.windows import WindowFiles
+from swarmskill.mail.kinds import Kind
+from swarmskill.mail.kv import Store
+from swarmskill.mail.mailbox import mayor_mailbox
 from swarmskill.places import attempt_key, find_run
 from tests.real.agents.live import aim
 from tests.real.agents.programs import KEY
@@ -21,6 +24,7 @@ from tests.real.harness import Project
 from tests.scripted_model import ScriptedModel, script
 
 FIVE = {"model": (), "docs": (), "hash": ("model",), "login": ("model", "docs"), "tests": ("hash", "login")}
+SWARM = f"{sys.executable} -P -m swarmskill"
 IDS = ["a.1:2", "two words 🐝"]
 
 
@@ -47,6 +51,11 @@ def test_a_person_reads_along_and_the_work_is_committed(
             "subject": "Write it",
             "description": "Write it.\n\n"
             + script(
+                *(
+                    [{"sh": f"{SWARM} kv put {number} yes; {SWARM} mail reserve '{number}.*'"}]
+                    if name == "codex"
+                    else []
+                ),
                 {"write": f"{number}.txt", "content": "good\n"},
                 {"report": {"detail": "wrote it", "artifacts": [f"{number}.txt"], "files_changed": [f"{number}.txt"]}},
                 {"text": "The file is written."},
@@ -60,6 +69,9 @@ def test_a_person_reads_along_and_the_work_is_committed(
     path = project.write_tasks({"tasks": tasks})
     project.git("commit", "-q", "--allow-empty", "-m", "start")
     project.environment = {**project.environment, **aim(tmp_path / "agent", model, name)}
+    if name == "codex":  # the run's folder is below /tmp here, which its sandbox would let it write
+        with Path(project.environment["CODEX_HOME"], "config.toml").open("a") as settings:
+            settings.write("\n[sandbox_workspace_write]\nexclude_slash_tmp = true\nexclude_tmpdir_env_var = true\n")
 
     ran = project.swarm("run", path, "--agent", name, "--mode", "distributed", "--wait", "--keep-sessions")
 
@@ -67,6 +79,12 @@ def test_a_person_reads_along_and_the_work_is_committed(
     assert (project.top / "1.txt").read_text() == "good\n"
     folder = find_run(project.top / ".git")
     server = TmuxBackend(folder.windows).server
+    if name == "codex":  # in its sandbox, in which it can write nothing of the run's
+        entries = [(one.key, one.value, one.writer) for one in Store(folder.mail).entries()]
+        assert entries == [(str(number), "yes", attempt_key(task, 1)) for number, task in enumerate(IDS)]
+        errands = [one for one in mayor_mailbox(folder.mail).received() if one.message.kind is Kind.ERRAND]
+        assert len(errands) == 2 * len(IDS)
+        assert len(list((folder.mail / "leases" / "released").iterdir())) == 2 * len(IDS), "the manifests', and these"
     screens = _screens(project)
     assert set(screens) == {attempt_key(task, 1) for task in IDS}
     for shown in screens.values():

@@ -16,7 +16,10 @@ import pytest
 
 from swarmskill.backends.base import CannotStart
 from swarmskill.config import RunConfig
+from swarmskill.errors import Refused
+from swarmskill.mail.errands import ask
 from swarmskill.mail.kinds import Checkpoint, Failure, FailureKind, Issue, Kind, Pause
+from swarmskill.mail.kv import Entry, Store, VersionConflict
 from swarmskill.mail.leases import Leases
 from swarmskill.mail.mailbox import mayor_mailbox, worker_mailbox
 from swarmskill.mail.message import MAYOR, Message
@@ -237,6 +240,42 @@ def test_what_became_of_an_offering_is_told_once_to_the_next_worker_and_in_the_t
     thread = [(one.message.kind, one.message.thread) for one in mayor_mailbox(run.folder.mail).received()]
     assert thread == [(Kind.RETRY_REQUIRED, "1"), (Kind.OFFERING_ACCEPTED, "2")]
     assert run.said == []
+
+
+def test_mayor_writes_for_a_worker_what_its_sandbox_forbids(run: Run) -> None:
+    run.open(every=100.0)
+    run.begin()
+    run.begin("2")
+    one, two = (worker_mailbox(f"{task}-1", run.tree(task)) for task in ("1", "2"))
+    put = {"do": "put", "key": "port", "value": "# 80\n81", "ttl": None, "expected": 0}
+    entry = ask(one, "1", put)["entry"]
+    assert Store(run.folder.mail).get("port") == Entry(**entry)
+    assert (entry["writer"], entry["value"], entry["version"]) == ("1-1", "# 80\n81", 1)
+    assert ask(one, "1", put)["entry"] == entry, "as after a mayor that died before its answer"
+    with pytest.raises(VersionConflict, match="has version 1, not 0"):
+        ask(two, "2", put)
+    lease = {"do": "reserve", "paths": ["src/**"], "ttl": 60, "exclusive": True, "reason": "grammar"}
+    assert ask(one, "1", lease)["conflicts"] == []
+    assert [clash["lease"]["holder"] for clash in ask(two, "2", lease)["conflicts"]] == ["1-1"]
+    assert [one["paths"] for one in ask(two, "2", {"do": "release", "paths": []})["released"]] == [["src/**"]]
+    with pytest.raises(Refused, match="it is no errand"):
+        ask(two, "2", {"do": "rm"})
+    assert run.said == []
+    assert [message for message in two.received() if not message.seen] == []
+
+
+def test_errand_that_no_mayor_does_in_time_is_never_done(run: Run) -> None:
+    run.open()
+    run.begin()
+    run.die()
+    box = worker_mailbox("1-1", run.tree())
+    with pytest.raises(Refused, match="the mayor has not answered in 0.1 seconds"):
+        ask(box, "1", {"do": "put", "key": "a", "value": "b", "ttl": None, "expected": None}, patience=0.1)
+    run.open("1-1")
+    run.begin()
+    assert wait_until(lambda: run.came(Kind.NOTE), LIMIT)
+    assert "it came too late" in run.came(Kind.NOTE)[0].replace("the errand", "it")
+    assert Store(run.folder.mail).get("a") is None
 
 
 @pytest.mark.parametrize("again", [False, True])

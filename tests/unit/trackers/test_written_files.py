@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swarmskill.errors import UsageError
-from swarmskill.model import Answer, Outcome, Reply, Task
+from swarmskill.answers import Answer, Reply
+from swarmskill.model import Outcome, Task
 from swarmskill.sources import checklist
 from swarmskill.trackers.base import Desk, TaskEnding
 from swarmskill.trackers.json_text import set_text

@@ -143,7 +143,11 @@ def test_boxes_of_the_graph_are_apart_and_inside_and_to_the_right_of_what_they_w
 
 
 def test_edges_that_follow_from_others_are_not_drawn() -> None:
-    story = Story(Task(id="a", subject=""), Task(id="b", subject="", blocked_by=("a",)), Task(id="c", subject="", blocked_by=("a", "b")))
+    story = Story(
+        Task(id="a", subject=""),
+        Task(id="b", subject="", blocked_by=("a",)),
+        Task(id="c", subject="", blocked_by=("a", "b")),
+    )
     assert len(draw_graph(story.state, frozenset("ab")).edges) == 2
     assert sum(edge.critical for edge in draw_graph(story.state, frozenset("ab")).edges) == 1
 

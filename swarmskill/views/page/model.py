@@ -75,7 +75,7 @@ def page_of(
         graph=draw_graph(state, frozenset(chain)) if small and state.tasks else None,
         waves=None if small else draw_waves(state),
         gantt=draw_gantt(state, attempts, chain, now),
-        costs=tuple(_costs(state, events)),
+        costs=tuple(_costs(state, events, attempts)),
         rows=rows,
         rows_left_out=len(state.tasks) - len(rows),
         details=details,
@@ -184,11 +184,11 @@ def _row(state: State, task_id: str, now: float, doing: Progress, *, told: bool)
     )
 
 
-def _costs(state: State, events: Sequence[Event]) -> list[CostTable]:
+def _costs(state: State, events: Sequence[Event], attempts: Attempts) -> list[CostTable]:
     """By task, agent and model, if any agent told what it used; tasks with the dearest first."""
     tables = []
     for by in (By.AGENT, By.MODEL, By.TASK):
-        rows = cost_rows(state, events, by)
+        rows = cost_rows(state, events, by, attempts)
         rows.sort(key=lambda row: (-(row.usage.cost_usd or 0.0), -row.usage.tokens))
         if not any(row.usage.tokens or row.usage.cost_usd for row in rows):
             return []

@@ -6,16 +6,14 @@ written and flushed together, so that a flush bounds the latency of a step but n
 
 from __future__ import annotations
 
+import fcntl
 import os
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-
-from filelock import FileLock, Timeout
 
 from swarmskill.codec import BadLine, NewerVersion, decode_event, dump_json, encode_event, load_json
 from swarmskill.core.events import Event
@@ -80,6 +78,8 @@ class Ledger:
         self._patience = patience
         self._folder = folder
         self._holder = holder
+        from filelock import FileLock
+
         self._lock = FileLock(folder.lock)
         self._file = -1
         self._size = 0
@@ -87,6 +87,8 @@ class Ledger:
 
     def __enter__(self) -> Self:
         """Take the lock. Raises RunLocked if another mayor holds it, Refused if it cannot be made."""
+        from filelock import Timeout
+
         try:
             self._folder.path.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(timeout=self._patience, poll_interval=0.02)
@@ -140,17 +142,21 @@ class Ledger:
 
 def read_holder(folder: RunFolder) -> Holder | None:
     """Who holds the run now, or None. A holder that died without leaving is not reported."""
-    lock = FileLock(folder.lock)
     if not folder.holder.exists():
         return None
     try:
-        with lock.acquire(timeout=0):
-            return None
-    except Timeout:
-        return _read_holder(folder)
+        file = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError:
         # A folder that we may not write: its lock cannot be tried, so the file has to be believed.
         return _read_holder(folder)
+    try:
+        # The call that filelock makes, too; its import would take longer than all else that `swarm status` does.
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # somebody holds it, or it is on a file system without locks
+        return _read_holder(folder)
+    finally:
+        os.close(file)
+    return None
 
 
 def flush(file: int) -> None:
@@ -169,6 +175,8 @@ def flush_folder(path: Path) -> None:
 
 def this_host() -> str:
     """The name of this machine, as it stands in holder files."""
+    import socket
+
     return socket.gethostname()
 
 

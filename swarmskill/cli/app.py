@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import Final
 
@@ -42,8 +43,15 @@ VERBS: Final = {
 """Verb -> module, in which the function of that name is, and what it does in a few words."""
 
 
+_LISTING: Final = ("", "-h", "--help")
+"""First words that only want the verbs listed."""
+
+
 def application(first_word: str = "") -> typer.Typer:
-    """The `swarm` command with every verb, or just the one that is asked for, for describing all takes its time."""
+    """The `swarm` command with every verb, or just the one that is asked for, for describing all takes its time.
+
+    Where the verbs are only listed they are names and a few words, and cannot be called.
+    """
     app = typer.Typer(
         name="swarm",
         help="Run a task graph with many agents at once: one fresh agent and git worktree per task,"
@@ -55,10 +63,18 @@ def application(first_word: str = "") -> typer.Typer:
     )
     app.callback()(lambda: None)  # or one verb alone would be no verb but the whole command
     asked = {first_word: VERBS[first_word]} if first_word in VERBS else VERBS
+    listing = first_word in _LISTING and "_SWARM_COMPLETE" not in os.environ  # a shell that completes asks for all
     for verb, (module, words) in asked.items():
+        if listing:
+            app.command(verb, short_help=words)(_listed)
+            continue
         found = getattr(import_module(f"swarmskill.cli.{module}"), verb)
         if isinstance(found, typer.Typer):
             app.add_typer(found, name=verb, short_help=words)
         else:
             add_verb(app, verb, found, words)
     return app
+
+
+def _listed() -> None:
+    """Stands for a verb in the list."""

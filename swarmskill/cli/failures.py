@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
-import tempfile
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from swarmskill import __version__
+from swarmskill.cli.quick import quick_verb
 from swarmskill.errors import InternalError, Interrupted, Refused, SwarmError, UsageError
 
 if TYPE_CHECKING:
@@ -49,12 +47,15 @@ def run_guarded(words: Sequence[str]) -> int:
 
 
 def _run(words: Sequence[str]) -> int:
+    _refuse_lost_folder()
+    answer = quick_verb(words)
+    if answer is not None:
+        return answer()
     import typer
     from typer.exceptions import TyperException
 
     from swarmskill.cli.app import application
 
-    _refuse_lost_folder()
     try:
         code = application(*words[:1])(args=list(words) or ["--help"], prog_name="swarm", standalone_mode=False)
     except TyperException as error:
@@ -92,6 +93,10 @@ def _tell(error: SwarmError, *, as_json: bool) -> None:
 
 def _write_crash_report(error: BaseException, words: Sequence[str]) -> Path:
     """A file ready to paste into an issue. The arguments' values are left out: they may hold secrets."""
+    import platform
+    import tempfile
+    import traceback
+
     options = " ".join(word.split("=")[0] for word in words if word.startswith("-"))
     lines = [
         f"swarm {__version__}, Python {platform.python_version()}, {platform.platform()}",

@@ -27,7 +27,6 @@ from swarmskill.errors import UsageError
 
 if TYPE_CHECKING:
     from swarmskill.cli.options import Recalled
-    from swarmskill.views.base import Progresses
 
 _WATCH = Annotated[bool, typer.Option("--watch", "-w", help="Show it live until it is over.")]
 _ALL = Annotated[bool, typer.Option("--all", help="Show every task, however many there are.")]
@@ -68,29 +67,9 @@ def status(run: RunArgument = "", everything: _ALL = False, watch: _WATCH = Fals
 
     Example: swarm status --watch
     """
-    from swarmskill.views.run_json import run_document
-    from swarmskill.views.status import status_text
+    from swarmskill.cli.standing import show_status
 
-    recalled = recall(run)
-    if watch and json:
-        raise UsageError("--watch shows the run to a person, --json to a program", hint="swarm events --follow --json")
-    if watch and recalled.tended:
-        from swarmskill.cli.watch import watch_status
-
-        recalled = watch_status(recalled)
-    if json:
-        print_json(run_document(recalled.state, recalled.events, time.time(), held=recalled.tended))
-    else:
-        text = status_text(
-            recalled.state,
-            time.time(),
-            look=look_here(),
-            progress=_progress(recalled),
-            held=recalled.tended,
-            show_all=everything,
-        )
-        print_text(text)
-    return 0
+    return show_status(run, everything=everything, watch=watch, as_json=json)
 
 
 def tree(run: RunArgument = "", watch: _WATCH = False, json: JsonOption = False) -> int:
@@ -178,14 +157,3 @@ def _write_page(recalled: Recalled, name: str) -> None:
             f"cannot write {name}: {error.strerror}", hint="name a file in a folder that you may write"
         ) from error
     print_text(f"written: {name}")
-
-
-def _progress(recalled: Recalled) -> Progresses:
-    """What the workers of a run that another process drives are doing."""
-    from swarmskill.mayor.accounts import Accounts
-
-    if not recalled.held:
-        return {}
-    accounts = Accounts(recalled.folder, recalled.state.config.prices)
-    accounts.follow(recalled.state)
-    return accounts.progress()

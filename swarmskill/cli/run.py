@@ -128,7 +128,7 @@ def _go(
         apart = distributed.passes_preflight(
             ready.repository, listed, tuple(share.agent for share in ready.config.pool)
         )
-        flags = flags if apart else {**flags, "mode": Mode.LOCAL}
+        flags = flags if apart else {**flags, "mode": Mode.LOCAL, "interactive": False}
 
     def go(view_of: ViewOf | None = None) -> int:
         as_document = as_json and not view_of
@@ -145,9 +145,11 @@ def _go(
 def _show_plan(listed: TaskList, flags: Mapping[str, Any], base: str, *, as_json: bool) -> int:
     """What the run would do, after every check that the run itself would make first."""
     from swarmskill.cli.plan import Form, print_plan
+    from swarmskill.history import expect
 
-    prepare(listed, flags, base, Path.cwd())
-    return print_plan(listed, Form.JSON if as_json else Form.TEXT)
+    ready = prepare(listed, flags, base, Path.cwd())
+    expected = expect(ready.repository.common_dir, listed.tasks, ready.config.pool)
+    return print_plan(listed, Form.JSON if as_json else Form.TEXT, expected)
 
 
 @dataclass(frozen=True, slots=True)

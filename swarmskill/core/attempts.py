@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from swarmskill.core import events as ev
 from swarmskill.core import retries
 from swarmskill.core.budget import halt, run_left, task_left, task_shortage
+from swarmskill.core.copying import replace
 from swarmskill.core.effects import Await, Effect, Integrate, Kill, Validate
 from swarmskill.core.gates import GATED, answered, close_gate, probe_gone, shut_gate
 from swarmskill.core.moves import current, end, fail, free_dependents, pause, put

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from swarmskill.config import OnExhaust
+from swarmskill.core.copying import replace
 from swarmskill.core.graph import bits
 from swarmskill.core.state import State, Stop, TaskState
 from swarmskill.model import NOTHING_USED, Task, Usage

@@ -6,7 +6,8 @@ with nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from swarmskill.answers import Answer
 from swarmskill.config import RunConfig
@@ -30,12 +31,16 @@ class AttemptEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(Event):
-    """The run was set up: its branch exists and points at `base`, a full commit name."""
+    """The run was set up: its branch exists and points at `base`, a full commit name.
+
+    `expected` has seconds for tasks that name no estimate, by id, as earlier runs taught.
+    """
 
     run_id: str
     tasks: tuple[Task, ...]
     config: RunConfig
     base: str
+    expected: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

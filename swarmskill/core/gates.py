@@ -7,9 +7,9 @@ when its model answers the gate is open. What needs a person shuts it until the 
 from __future__ import annotations
 
 import zlib
-from dataclasses import replace
 from typing import Final
 
+from swarmskill.core.copying import replace
 from swarmskill.core.effects import Effect, Rest
 from swarmskill.core.events import AttemptEvent
 from swarmskill.core.state import Door, Gate, State

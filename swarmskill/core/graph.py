@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from statistics import median
 
 from swarmskill.core.manifest import overlap_masks
 from swarmskill.model import Task
@@ -24,7 +23,9 @@ class Graph:
 
     `generation` is the length of the longest chain of blockers that are to be run, `weight` the
     critical path in seconds: the task's own estimate plus the longest chain of what waits on it.
-    Tasks that are done already wait on nothing and hold nothing up: both are 0 for them.
+    Tasks that are done already wait on nothing and hold nothing up: both are 0 for them. `seconds` is
+    how long each task takes, as far as anybody knows: `timed` if anybody does, else all are 1, and the
+    weight is the number of tasks in the longest chain.
     `order` has every rank once, after those of all its blockers, done or not. `overlaps`
     has a bit set for each task, `contended` is the set of those that overlap with any other.
     """
@@ -38,17 +39,24 @@ class Graph:
     weight: tuple[float, ...]
     overlaps: tuple[int, ...]
     contended: int = 0
+    seconds: tuple[float, ...] = ()
+    timed: bool = False
 
     def task(self, task_id: str) -> Task:
         """The task of that id. Raises KeyError."""
         return self.tasks[self.rank[task_id]]
 
 
+_NOTHING: Mapping[str, float] = {}
+
 EMPTY_GRAPH = Graph((), {}, (), (), (), (), (), ())
 
 
-def build_graph(tasks: Sequence[Task]) -> Graph:
-    """Derive ranks, generations, weights and overlaps. Raises graphlib.CycleError on a cycle."""
+def build_graph(tasks: Sequence[Task], expected: Mapping[str, float] = _NOTHING) -> Graph:
+    """Derive ranks, generations, weights and overlaps. Raises graphlib.CycleError on a cycle.
+
+    `expected` has the seconds of tasks that name no estimate, by id.
+    """
     by_id = {task.id: task for task in tasks}
     order = tuple(TopologicalSorter({task.id: task.blocked_by for task in tasks}).static_order())
     waiting: dict[str, list[str]] = {task.id: [] for task in tasks}
@@ -62,7 +70,8 @@ def build_graph(tasks: Sequence[Task]) -> Graph:
             continue
         open_blockers = (blocker for blocker in by_id[task_id].blocked_by if not by_id[blocker].done)
         generation[task_id] = max((generation[blocker] + 1 for blocker in open_blockers), default=0)
-    estimates = _estimates(tasks)
+    known = _known(tasks, expected)
+    estimates = _estimates(tasks, known)
     weight: dict[str, float] = {}
     for task_id in reversed(order):
         behind = 0.0 if by_id[task_id].done else max((weight[d] for d in waiting[task_id]), default=0.0)
@@ -80,6 +89,8 @@ def build_graph(tasks: Sequence[Task]) -> Graph:
         weight=tuple(weight[task.id] for task in ranked),
         overlaps=overlaps,
         contended=sum(1 << index for index, others in enumerate(overlaps) if others),
+        seconds=tuple(estimates[task.id] for task in ranked),
+        timed=any(task.id in known for task in tasks if not task.done),
     )
 
 
@@ -119,8 +130,15 @@ def natural(text: str) -> tuple[tuple[int, int, str], ...]:
     return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts)
 
 
-def _estimates(tasks: Sequence[Task]) -> dict[str, float]:
-    """Each task's estimate; one that names none is taken for an average one of this list."""
-    known = [task.estimate for task in tasks if task.estimate is not None]
-    usual = median(known) if known else 1.0
-    return {task.id: 0.0 if task.done else usual if task.estimate is None else task.estimate for task in tasks}
+def _known(tasks: Sequence[Task], expected: Mapping[str, float]) -> dict[str, float]:
+    """What is known of how long tasks take: what they say themselves, else what is expected of them."""
+    said = {task.id: task.estimate for task in tasks if task.estimate is not None}
+    return {**{task.id: expected[task.id] for task in tasks if task.id in expected}, **said}
+
+
+def _estimates(tasks: Sequence[Task], known: Mapping[str, float]) -> dict[str, float]:
+    """Each task's duration; one of which nothing is known is taken for an average one of this list."""
+    from statistics import median  # here, as it takes longer to import than all of the core
+
+    usual = median(known.values()) if known else 1.0
+    return {task.id: 0.0 if task.done else known.get(task.id, usual) for task in tasks}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from swarmskill.config import OnFailure, Share
 from swarmskill.core import retries
 from swarmskill.core.budget import task_shortage
+from swarmskill.core.copying import replace
 from swarmskill.core.events import AttemptEvent
 from swarmskill.core.state import State, TaskState
 from swarmskill.core.tracking import owe

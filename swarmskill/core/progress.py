@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from swarmskill.config import Land as LandWhen
 from swarmskill.config import OnExhaust, Schedule
 from swarmskill.core.budget import exhaust, left_for
 from swarmskill.core.choose import choose, eligible_tasks
+from swarmskill.core.copying import replace
 from swarmskill.core.effects import Await, Effect, Integrate, Kill, Land, Report, Rest, Spawn, Summarise, Validate
 from swarmskill.core.gates import probe_started
 from swarmskill.core.graph import bits

@@ -27,7 +27,6 @@ cancelled; its answer changes no outcome, and the run is not over before it has 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 from rpds import HashTrieMap
@@ -36,6 +35,7 @@ from swarmskill.core import attempts
 from swarmskill.core import events as ev
 from swarmskill.core.attempts import Step
 from swarmskill.core.budget import run_usage, shortage
+from swarmskill.core.copying import replace
 from swarmskill.core.gates import begin_probing, open_shut_gates
 from swarmskill.core.graph import build_graph
 from swarmskill.core.moves import fixed_agent, renew, reopen_cancelled, unskip_dependents
@@ -74,7 +74,7 @@ def fold(events: Iterable[ev.Event]) -> State:
 def _run_started(state: State, event: ev.RunStarted) -> Step | None:
     if state.run_id:
         return None
-    graph = build_graph(event.tasks)
+    graph = build_graph(event.tasks, event.expected)
     ended = {rank for rank, task in enumerate(graph.tasks) if task.done}
     tasks: dict[str, TaskState] = {}
     open_, ready = 0, 0

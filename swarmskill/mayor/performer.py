@@ -32,7 +32,7 @@ from swarmskill.mayor.workers import Workers
 from swarmskill.repo.land import land
 from swarmskill.views.commands import branch_name
 
-_STARTERS = 4
+STARTERS = 4
 """Workers that are set up at once: git makes a worktree mostly with the disk."""
 
 _HARVESTERS = 4
@@ -51,7 +51,7 @@ class ThreadedPerformer:
         self._workers = Workers(run, self._teller)
         self._judge = Judge(run)
         self._merger = Merger(run, self._judge, receive)
-        self._starting = ThreadPoolExecutor(_STARTERS, "start")
+        self._starting = ThreadPoolExecutor(STARTERS, "start")
         self._harvesting = ThreadPoolExecutor(_HARVESTERS, "harvest")
         self._judging = ThreadPoolExecutor(max(2, os.cpu_count() or 2), "judge")
         self._merging = ThreadPoolExecutor(1, "merge")

@@ -24,6 +24,7 @@ from swarmskill.core.progress import outstanding
 from swarmskill.core.state import EMPTY, State
 from swarmskill.core.transitions import fold, step
 from swarmskill.errors import Refused
+from swarmskill.history import expect
 from swarmskill.ledger import Ledger
 from swarmskill.lineage import record_origin
 from swarmskill.mayor.accounts import Accounts
@@ -69,7 +70,8 @@ def start_run(
 
     Raises Refused when the run cannot be set up or go on; what was done by then can be resumed.
     """
-    first = RunStarted(at=time.time(), run_id=folder.run_id, tasks=tasks, config=config, base=base)
+    expected = expect(repository.common_dir, tasks, config.pool)
+    first = RunStarted(at=time.time(), run_id=folder.run_id, tasks=tasks, config=config, base=base, expected=expected)
     refuse_missing(config, environment)
     _ignore_wake_ups()
     # Before anything of the run is there: a branch that is in the way refuses it without a trace.

@@ -1,12 +1,24 @@
-"""What a run would do if every task took its estimate: waves, order of starts, least duration."""
+"""What a run would do if every task took as long as expected: waves, order of starts, duration by workers."""
 
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
+from typing import Final
 
+from swarmskill.config import Land, RunConfig
 from swarmskill.core.graph import Graph, bits
+from swarmskill.core.simulation import simulate
+
+WORKERS: Final = (1, 2, 5, 10, 20)
+"""For so many workers the duration is foretold."""
+
+_MOST_TASKS = 2000
+"""Of longer lists the duration by workers is not foretold: it would take seconds."""
+
+_NO_GAIN = 1.01
+"""A run that takes at most this many times as long as another one takes as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,22 +27,45 @@ class Forecast:
 
     `waves`: the tasks by the longest chain of open blockers before them. `starts`: in the order in
     which they would start with a free slot for each. `seconds`: how long that would take; None when
-    no task has an estimate. `most_at_once`: how many would run at the same time at most.
+    nothing is known of any task. `most_at_once`: how many would run at the same time at most.
+    `by_workers`: how long it would take with so many workers; in lengths of a task, all being taken for equally
+    long, when `seconds` is None; empty for a list that is too long. `enough`: more workers gain nothing.
     """
 
     waves: tuple[tuple[int, ...], ...]
     starts: tuple[int, ...]
     seconds: float | None
     most_at_once: int
+    by_workers: tuple[tuple[int, float], ...] = ()
+    enough: int | None = None
 
 
 def forecast(graph: Graph) -> Forecast:
     """Foresee a run that never lacks a worker; only edges and manifests make tasks wait."""
-    known = [task.estimate for task in graph.tasks if task.estimate is not None and not task.done]
-    usual = median(known) if known else 1.0
-    durations = [usual if task.estimate is None else task.estimate for task in graph.tasks]
-    starts, seconds, most = _simulate(graph, durations)
-    return Forecast(_waves(graph), starts, seconds if known else None, most)
+    starts, seconds, most = _simulate(graph, graph.seconds)
+    waves, known = _waves(graph), seconds if graph.timed else None
+    if not starts or len(starts) > _MOST_TASKS:
+        return Forecast(waves, starts, known, most)
+    by_workers = tuple((workers, _duration(graph, workers)) for workers in WORKERS)
+    return Forecast(waves, starts, known, most, by_workers, _enough(graph, most, dict(by_workers)))
+
+
+def _duration(graph: Graph, workers: int) -> float:
+    """How long a run with so many workers would take, by the core that would decide in it."""
+    config = RunConfig(max_workers=workers, land=Land.NEVER)
+    expected = {task.id: seconds for task, seconds in zip(graph.tasks, graph.seconds, strict=True)}
+    return simulate(graph.tasks, config, expected.__getitem__, expected=expected).seconds
+
+
+def _enough(graph: Graph, most: int, known: dict[int, float]) -> int:
+    """The least number of workers with which it takes no longer than with one for every task that can run."""
+    goal = _duration(graph, most) * _NO_GAIN
+    low, high = 0, most  # too few, enough
+    while high - low > 1:
+        middle = (low + high) // 2
+        taken = known[middle] if middle in known else _duration(graph, middle)
+        low, high = (low, middle) if taken <= goal else (middle, high)
+    return high
 
 
 def _waves(graph: Graph) -> tuple[tuple[int, ...], ...]:
@@ -41,7 +76,7 @@ def _waves(graph: Graph) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(waves[generation]) for generation in sorted(waves))
 
 
-def _simulate(graph: Graph, durations: list[float]) -> tuple[tuple[int, ...], float, int]:
+def _simulate(graph: Graph, durations: Sequence[float]) -> tuple[tuple[int, ...], float, int]:
     """The order of starts, the end of the last task and the most that ran at once."""
     missing = [sum(not graph.tasks[b].done for b in blockers) for blockers in graph.blockers]
     candidates = sum(1 << rank for rank, count in enumerate(missing) if not count and not graph.tasks[rank].done)

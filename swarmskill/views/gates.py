@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from swarmskill.agents.base import LoginState
-from swarmskill.agents.registry import find_agent
 from swarmskill.core.state import Door, Gate, State
 from swarmskill.errors import SwarmError
 from swarmskill.views.marks import clock
@@ -47,6 +45,9 @@ def how_to_mend(agent: str, gate: Gate) -> str:
 
 def _login(agent: str) -> str:
     """How to log in to the agent, in its adapter's words."""
+    from swarmskill.agents.base import LoginState
+    from swarmskill.agents.registry import find_agent
+
     try:
         login = find_agent(agent).login({}, _NOWHERE)  # what it would say to somebody who never logged in
     except SwarmError:

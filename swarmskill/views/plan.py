@@ -30,18 +30,21 @@ def plan_json(tasks: TaskList, graph: Graph) -> dict[str, Any]:
     """The whole plan as plain values, nothing left out.
 
     Waves are lists of ids, the first being wave 1; tasks that are done have the wave None.
-    Durations are seconds; `seconds` is None when no open task has an estimate.
+    Durations are seconds; `seconds` is None when nothing is known of how long tasks take, and then those
+    of `by_workers` are lengths of a task. A task's `expected` is its estimate or what earlier runs tell.
     """
     plan = _survey(graph)
     wave_of = {rank: number for number, wave in enumerate(plan.forecast.waves, 1) for rank in wave}
     return {
         "source": tasks.source,
-        "tasks": [_task_json(task, wave_of.get(graph.rank[task.id])) for task in tasks.tasks],
+        "tasks": [_task_json(graph, task, wave_of.get(graph.rank[task.id])) for task in tasks.tasks],
         "waves": [_ids(graph, wave) for wave in plan.forecast.waves],
         "order": _ids(graph, plan.forecast.starts),
         "critical_path": plan.critical_path,
         "seconds": plan.forecast.seconds,
         "most_at_once": plan.forecast.most_at_once,
+        "by_workers": {str(workers): round(seconds, 3) for workers, seconds in plan.forecast.by_workers},
+        "enough_workers": plan.forecast.enough,
         "files": [{"path": path, "tasks": _ids(graph, ranks)} for path, ranks in plan.owners.items()],
         "conflicts": [
             {
@@ -66,6 +69,7 @@ def plan_text(tasks: TaskList, graph: Graph, *, width: int = WIDTH) -> str:
         _files_text(graph, plan, width),
         _conflicts_text(plan, width),
         _path_text(graph, plan, width),
+        _workers_text(plan),
         _warnings_text(tasks, width),
     ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
@@ -87,7 +91,7 @@ def _ids(graph: Graph, ranks: Iterable[int]) -> list[str]:
     return [graph.tasks[rank].id for rank in ranks]
 
 
-def _task_json(task: Task, wave: int | None) -> dict[str, Any]:
+def _task_json(graph: Graph, task: Task, wave: int | None) -> dict[str, Any]:
     return {
         "id": task.id,
         "subject": task.subject,
@@ -99,6 +103,7 @@ def _task_json(task: Task, wave: int | None) -> dict[str, Any]:
         "checks": [check.name for check in task.checks],
         "agent": task.agent,
         "estimate": task.estimate,
+        "expected": graph.seconds[graph.rank[task.id]] if graph.timed and not task.done else None,
         "timeout": task.timeout,
     }
 
@@ -182,6 +187,24 @@ def _path_text(graph: Graph, plan: _Plan, width: int) -> list[str]:
     known = plan.forecast.seconds is not None
     takes = f" ({duration(graph.weight[graph.rank[path[0]]])})" if known else ""
     return ["Critical path", *wrap(" -> ".join(names) + takes, width, indent=2)]
+
+
+def _workers_text(plan: _Plan) -> list[str]:
+    """How long it would take with more or fewer workers."""
+    told = plan.forecast
+    if not told.by_workers or told.most_at_once < 2:
+        return []
+    heads = [str(workers) for workers, _ in told.by_workers]
+    known = told.seconds is not None
+    cells = [duration(seconds) if known else f"{seconds:.0f}" for _, seconds in told.by_workers]
+    widths = [max(len(head), len(cell)) for head, cell in zip(heads, cells, strict=True)]
+    rows = [
+        "  ".join([title, *(text.rjust(width) for text, width in zip(texts, widths, strict=True))])
+        for title, texts in (("  workers ", heads), ("  expected", cells))
+    ]
+    unit = [] if known else ["  in lengths of a task, all taken for equally long: none has an estimate"]
+    gain = f"  More than {plural(told.enough, 'worker')} gain nothing." if told.enough else ""
+    return ["Duration by workers", *rows, *unit, *([gain] if gain else [])]
 
 
 def _warnings_text(tasks: TaskList, width: int) -> list[str]:

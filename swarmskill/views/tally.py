@@ -70,8 +70,7 @@ class Tally:
     def _scale(self) -> float | None:
         if self._done_estimated > 0:
             return self._done_seconds / self._done_estimated
-        known = any(task.estimate is not None for task in self.state.graph.tasks)
-        return 1.0 if known else None
+        return 1.0 if self.state.graph.timed else None
 
     def _begin(self, graph: Graph) -> list[int]:
         self._own = [

@@ -61,6 +61,11 @@ def test_the_reference_example_as_text() -> None:
         "\n"
         "Critical path\n"
         "  1 -> 3 -> 4 -> 5 (9s)\n"
+        "\n"
+        "Duration by workers\n"
+        "  workers     1   2   5  10  20\n"
+        "  expected  11s  9s  9s  9s  9s\n"
+        "  More than 2 workers gain nothing.\n"
     )
 
 
@@ -211,3 +216,31 @@ def test_durations_and_cuts() -> None:
     assert cut("abcdef", 5) == "ab..."
     assert cut("日本語", 5) == "日..."
     assert wrap("aa bb cc", 5) == ["aa bb", "cc"]
+
+
+def test_the_duration_is_foretold_by_workers_and_where_more_gain_nothing() -> None:
+    three = [task(name, estimate=60.0) for name in "abc"]
+    planned = plan(*three, task("d", "a", "b", "c", estimate=30.0))
+    assert planned["by_workers"] == {"1": 210, "2": 150, "5": 90, "10": 90, "20": 90}
+    assert planned["enough_workers"] == 3
+    assert "More than 3 workers gain nothing." in text(*three)
+
+
+def test_without_estimates_durations_are_in_lengths_of_a_task() -> None:
+    planned = plan(task("a"), task("b"), task("c", "a"))
+    assert planned["seconds"] is None
+    assert planned["by_workers"] == {"1": 3, "2": 2, "5": 2, "10": 2, "20": 2}
+    assert "lengths of a task" in text(task("a"), task("b"), task("c", "a"))
+
+
+def test_what_earlier_runs_tell_counts_as_an_estimate() -> None:
+    tasks = (task("a"), task("b", estimate=10.0))
+    planned = plan_json(TaskList(tasks), build_graph(tasks, {"a": 40.0, "b": 99.0}))
+    assert [(one["estimate"], one["expected"]) for one in planned["tasks"]] == [(None, 40), (10, 10)]
+    assert planned["seconds"] == 40
+
+
+def test_a_very_long_list_is_planned_without_that() -> None:
+    planned = plan(*(task(str(number)) for number in range(2001)))
+    assert planned["by_workers"] == {}
+    assert planned["enough_workers"] is None

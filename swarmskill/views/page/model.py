@@ -55,8 +55,8 @@ def page_of(
 
     `progress` is what its workers do just now, `kin` are the runs that they started.
     """
-    attempts = attempts_by_task(events)
-    chain = last_chain(state, attempts, now)
+    attempts, until = attempts_by_task(events), state.started_at + run_seconds(state, now)
+    chain = last_chain(state, attempts, until)
     small = len(state.tasks) <= limits.nodes
     outcome = run_outcome(state, held=held)
     chosen, doing = told_tasks(state, limits.tasks), progress or {}
@@ -74,7 +74,7 @@ def page_of(
         summary=fit_line(state.summary or "", 4000),
         graph=draw_graph(state, frozenset(chain)) if small and state.tasks else None,
         waves=None if small else draw_waves(state),
-        gantt=draw_gantt(state, attempts, chain, now),
+        gantt=draw_gantt(state, attempts, chain, until),
         costs=tuple(_costs(state, events, attempts)),
         rows=rows,
         rows_left_out=len(state.tasks) - len(rows),

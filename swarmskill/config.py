@@ -112,6 +112,14 @@ class Price:
     output: float
 
 
+@dataclass(frozen=True, slots=True)
+class Otel:
+    """Where the run's spans are sent: the address of an OTLP receiver over HTTP, and the name to go by, "" for ours."""
+
+    endpoint: str
+    service: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
     """Everything that was decided about a run before it started.
@@ -169,6 +177,7 @@ class RunConfig:
     keep: bool = False
     isolation: Isolation = Isolation.EVIDENCE
     merge_batch: int = 8
+    otel: Otel | None = None
     keep_sessions: bool = False
     interactive: bool = False
 

@@ -43,6 +43,7 @@ from swarmskill.sources.fields import (
     decode_timeout,
 )
 from swarmskill.sources.findings import Findings, found, show
+from swarmskill.sources.otel import decode_otel
 from swarmskill.sources.toml import read_table
 from swarmskill.sources.words import maybe_flag, maybe_number, maybe_seconds, split_words
 
@@ -364,6 +365,7 @@ _DECODERS: Final[dict[str, Decode]] = {
     "merge_batch": _number(1),
     "keep": decode_flag,
     "isolation": _choice(Isolation),
+    "otel": decode_otel,
     "worktree": _worktree,
     "cross_cutting": decode_cross_cutting,
 }
@@ -391,5 +393,5 @@ _FROM_TEXT: Final[dict[str, Callable[[str], Any]]] = {
 }
 """How the words of an option or a variable become what TOML would have given."""
 
-_TABLES: Final = ("worktree", "cross_cutting", "agents", "prices")
+_TABLES: Final = ("worktree", "cross_cutting", "agents", "prices", "otel")
 """Settings that no word can hold."""

@@ -128,7 +128,7 @@ def _go(
         apart = distributed.passes_preflight(
             ready.repository, listed, tuple(share.agent for share in ready.config.pool)
         )
-        flags = flags if apart else {**flags, "mode": Mode.LOCAL}
+        flags = flags if apart else {**flags, "mode": Mode.LOCAL, "interactive": False}
 
     def go(view_of: ViewOf | None = None) -> int:
         as_document = as_json and not view_of

@@ -51,6 +51,7 @@ from swarmskill.repo.repository import Repository
 from swarmskill.repo.snapshot import clear_private_indexes
 from swarmskill.repo.worktree import Worktrees
 from swarmskill.requests import RequestBox, submit_request
+from swarmskill.telemetry.export import send_run
 
 _STEP_PATIENCE = 120.0
 """Seconds to wait for another step of the same run: its checks may take a while."""
@@ -179,6 +180,7 @@ def _drive(
             worktrees.release(worktrees.root / MERGED)
             worktrees.drain()
             worktrees.prune()
+    send_run(folder, state, environment, watcher.say)
     return state
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -203,6 +204,7 @@ class Workers:
         return Acquired(Path(noted["worktree"])), noted["base"]
 
     def _harvest(self, effect: Await, key: str, done: Future[JobEnd]) -> ev.Event:
+        shutil.rmtree(self.run.folder.private(key), ignore_errors=True)  # of an agent that could not do so itself
         try:
             end = done.result()
         except JobLost as error:

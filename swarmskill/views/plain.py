@@ -119,7 +119,10 @@ def _stopping(state: State, how: str) -> Iterator[Line]:
 
 
 def _retry_requested(event: ev.RetryRequested, before: State, state: State) -> Iterator[Line]:
-    yield "reopened", _name(state, event.task)
+    if state.tasks[event.task].outcome is Outcome.COMPLETED:
+        yield "asking", f"{event.task}: {state.config.tracker} once more"
+    else:
+        yield "reopened", _name(state, event.task)
 
 
 def _worker_started(event: ev.WorkerStarted, before: State, state: State) -> Iterator[Line]:

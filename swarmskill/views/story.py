@@ -217,7 +217,8 @@ def _next(
         if state.tasks[chain[-1]].phase is Phase.ENDED:
             yield commands.retry(chain[-1], run), "try that again; what was skipped because of it follows"
     if task.phase is Phase.ENDED and task.standing not in (Outcome.COMPLETED, Outcome.SKIPPED):
-        yield commands.retry(task_id, run), "try again"
+        integrated = task.outcome is Outcome.COMPLETED
+        yield commands.retry(task_id, run), "tell the tracker again" if integrated else "try again"
 
 
 def _look_commands(attempt: Attempt) -> Iterator[tuple[str, str]]:

@@ -63,11 +63,13 @@ def report(user: User) -> Path:
     evil = user.base / "evil.sh"
     evil.write_bytes(
         b"head -c 1000000 /dev/zero | tr '\\0' y; echo\n"
-        b"printf '%s\\n' \"" + EVIL.replace('"', '\\"').encode() + b"\"\n"
+        b"printf '%s\\n' \"" + EVIL.replace('"', '\\"').encode() + b'"\n'
         b"printf '\\033[31mred\\033[0m \\377\\376 %s\\n' \"$SECRET_TOKEN\"\n"
         b"printf '<script>%s</script> %s\\n' evil \"$SECRET_TOKEN\" > out.txt\nexit 0\n"
     )
-    refused = task("evil", ["sh", str(evil)], description=EVIL, validation={"tests": "sh -c 'echo \"<b>no</b>\"; exit 4'"})
+    refused = task(
+        "evil", ["sh", str(evil)], description=EVIL, validation={"tests": "sh -c 'echo \"<b>no</b>\"; exit 4'"}
+    )
     tasks = user.tasks(task("a", writes("a.txt"), subject=EVIL), {**refused, "blockedBy": ["a"]})
     said = user.swarm("run", tasks, "--max-retries", "0", SECRET_TOKEN="hunter2-hunter2")
     assert said.code == 1, said.err
@@ -175,9 +177,13 @@ def test_without_the_token_the_page_is_read_only_and_another_sites_page_cannot_a
 def test_a_live_page_of_five_thousand_tasks_is_usable(browser: Any, user: User) -> None:
     big = "20261121-130000-large-ox"
     tasks = [Task(id=f"t{n}", subject=f"Do {n}", blocked_by=(f"t{n - 50}",) if n >= 50 else ()) for n in range(5000)]
-    events = [ev.RunStarted(at=1e9, run_id=big, tasks=tuple(tasks), config=Story(tasks[0]).state.config, base="ba5e" * 10)]
+    events = [
+        ev.RunStarted(at=1e9, run_id=big, tasks=tuple(tasks), config=Story(tasks[0]).state.config, base="ba5e" * 10)
+    ]
     for n in range(50):
-        events.append(ev.WorkerStarted(at=1e9 + n, task=f"t{n}", attempt=1, pid=1, identity="x", worktree="/w", base="b"))
+        events.append(
+            ev.WorkerStarted(at=1e9 + n, task=f"t{n}", attempt=1, pid=1, identity="x", worktree="/w", base="b")
+        )
     write_ledger(user, events, big)
     with served(user) as server, Visit(browser) as visit:
         visit.page.goto(server.page(big))

@@ -112,7 +112,7 @@ MUTANTS = (
     Mutant(
         "a retry during the report is forgotten",
         "transitions",
-        "retried = state.open and state.stop is Stop.NONE",
+        "retried = (state.open or state.owed) and state.stop is Stop.NONE",
         "retried = False",
     ),
     # Law 5: completion
@@ -197,7 +197,7 @@ MUTANTS = (
     Mutant("weight is ignored", "graph", "(t.priority, -weight[t.id], natural(t.id))", "(t.priority, natural(t.id))"),
     Mutant("ids are compared as text", "graph", "-weight[t.id], natural(t.id))", "-weight[t.id], t.id)"),
     Mutant("the wave is not joined", "progress", "state.wave & state.open or not state.ready", "not state.ready"),
-    Mutant("waves are ignored", "choose", "return state.ready & state.wave", "return state.ready"),
+    Mutant("waves are ignored", "choose", "return ready & state.wave if", "return ready if"),
     Mutant(
         "a wave begins in a stop",
         "progress",
@@ -264,7 +264,7 @@ MUTANTS = (
     Mutant(
         "completed tasks may be retried",
         "transitions",
-        "if task.outcome in (Outcome.COMPLETED, Outcome.SKIPPED):",
+        "if task.outcome is Outcome.SKIPPED or task.standing is Outcome.COMPLETED:",
         "if task.outcome is Outcome.SKIPPED:",
     ),
     Mutant(
@@ -325,13 +325,13 @@ MUTANTS = (
     Mutant(
         "a forced stop waits for checks",
         "progress",
-        "bool(state.busy if state.stop is Stop.FORCE else state.active)",
-        "bool(state.active)",
+        "bool(state.busy if state.stop is Stop.FORCE else state.active | state.owed)",
+        "bool(state.active | state.owed)",
     ),
     Mutant(
         "any stop abandons checks",
         "progress",
-        "bool(state.busy if state.stop is Stop.FORCE else state.active)",
+        "bool(state.busy if state.stop is Stop.FORCE else state.active | state.owed)",
         "bool(state.busy)",
     ),
     Mutant("a stopped run lands", "progress", "if state.stop is not Stop.NONE or state.head in", "if state.head in"),

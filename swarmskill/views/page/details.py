@@ -45,7 +45,7 @@ def tell_tasks(
         told.append(
             TaskDetail(
                 row=row,
-                open=task.phase is Phase.ENDED and task.outcome not in _UNLUCKY,
+                open=task.phase is Phase.ENDED and task.standing not in _UNLUCKY,
                 facts=tuple(_facts(state, row.key, own, agents, limits)),
                 story=moments,
                 story_left_out=before,

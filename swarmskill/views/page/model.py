@@ -164,7 +164,7 @@ def _row(state: State, task_id: str, now: float, doing: Progress, *, told: bool)
     task, spec = state.tasks[task_id], state.graph.task(task_id)
     seconds = task_seconds(task, now)
     ended = task.phase is Phase.ENDED
-    done = task.outcome is Outcome.COMPLETED
+    done = task.standing is Outcome.COMPLETED
     return TaskRow(
         key=task_id,
         id=fit_line(task_id, 60),
@@ -179,7 +179,7 @@ def _row(state: State, task_id: str, now: float, doing: Progress, *, told: bool)
         cost=cost_text(task.usage),
         commit=short(task.commit),
         detail=fit_line((doing.last_action if not ended else "") or detail(state, task_id), 240),
-        retry=ended and not done and task.outcome is not Outcome.SKIPPED,
+        retry=ended and not done and task.standing is not Outcome.SKIPPED,
         anchor=f"t{state.graph.rank[task_id]}" if told else "",
     )
 
@@ -224,9 +224,9 @@ def _commands(state: State, outcome: RunOutcome) -> list[str]:
     if outcome in (RunOutcome.STOPPED, RunOutcome.INTERRUPTED):
         found.append(safe(going_on(state)))
     failed = [
-        i for i, task in state.tasks.items() if task.phase is Phase.ENDED and task.outcome is not Outcome.COMPLETED
+        i for i, task in state.tasks.items() if task.phase is Phase.ENDED and task.standing is not Outcome.COMPLETED
     ]
-    own = [i for i in failed if state.tasks[i].outcome not in (Outcome.SKIPPED, Outcome.CANCELLED)]
+    own = [i for i in failed if state.tasks[i].standing not in (Outcome.SKIPPED, Outcome.CANCELLED)]
     if own:
         first = min(own, key=natural)
         found += [safe(commands.why(first, run)), safe(commands.retry(first, run))]

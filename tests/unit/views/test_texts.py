@@ -118,7 +118,7 @@ def test_runs(expected: Expected) -> None:
 
 def test_run_document(expected: Expected) -> None:
     story = over()
-    document = run_document(story.state, story.events, story.now, ratchets={"done": 2})
+    document = run_document(story.state, story.events, story.now)
     expected("run.json", json.dumps(document, indent=2) + "\n")
 
 

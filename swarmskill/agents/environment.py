@@ -1,8 +1,11 @@
-"""What a worker sees of the mayor's environment. Pure: the environment is passed in."""
+"""What a worker sees of the mayor's environment, which is passed in."""
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import sys
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -75,6 +78,21 @@ def worker_environment(
         if not _NEVER.fullmatch(name) and (allowed is None or any(fnmatchcase(name, one) for one in allowed))
     }
     return {**seen, **extra}
+
+
+def reach_swarm(variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables, with the running swarm's own folder at the end of PATH if there is no `swarm` on it.
+
+    So its worker can type `swarm` though it was started by its path. Other programs of that folder, such as
+    the Python of a virtual environment, come last: they take no other's place.
+    """
+    path = variables.get("PATH", os.defpath)
+    if shutil.which("swarm", path=path):
+        return dict(variables)
+    # The script lies beside the Python that it runs with, or, installed for one user, where it was started.
+    beside = (os.path.dirname(os.path.abspath(started)) for started in (sys.executable, sys.argv[0]) if started)
+    found = next((folder for folder in beside if shutil.which("swarm", path=folder)), None)
+    return {**variables, "PATH": os.pathsep.join(filter(None, (path, found)))} if found else dict(variables)
 
 
 def secret_values(environment: Mapping[str, str], names: Iterable[str]) -> tuple[str, ...]:

@@ -10,9 +10,10 @@ from concurrent.futures import Future
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 from swarmskill.agents.base import NO_OPTIONS, Assignment, ScreenAgent
-from swarmskill.agents.environment import assignment_variables, secret_values, worker_environment
+from swarmskill.agents.environment import assignment_variables, reach_swarm, secret_values, worker_environment
 from swarmskill.agents.registry import find_agent
 from swarmskill.backends.base import CannotStart, Job, JobEnd, JobLost, Started
 from swarmskill.backends.masking import mask
@@ -36,6 +37,9 @@ from swarmskill.repo.setup import SetupFailed
 from swarmskill.repo.worktree import Acquired
 from swarmskill.validation.result_file import read_result
 from swarmskill.writing import replace_file
+
+MAIL_COMMANDS: Final = (("swarm", "mail"), ("swarm", "kv"))
+"""What a worker with a mailbox types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,7 @@ class Workers:
             model=model_for(state, effect.task),
             options=options,
             session=effect.session,
-            allowed=tuple(allowed_commands(task, config)),
+            allowed=tuple(allowed_commands(task, config, mail=self.run.courier is not None)),
             yolo=config.yolo,
             max_cost=effect.max_cost,
             private=self.run.folder.private(key),
@@ -126,11 +130,8 @@ class Workers:
         agent = find_agent(effect.agent)
         screen = agent if config.interactive and isinstance(agent, ScreenAgent) else None
         invocation = screen.on_screen(assignment) if screen else agent.invocation(assignment)
-        variables = worker_environment(
-            self.run.environment,
-            allow=config.env,
-            extra={**assignment_variables(assignment, self.run.repository.top), **invocation.env},
-        )
+        extra = {**assignment_variables(assignment, self.run.repository.top), **invocation.env}
+        variables = reach_swarm(worker_environment(self.run.environment, allow=config.env, extra=extra))
         return Job(
             name=key,
             argv=invocation.argv,
@@ -264,8 +265,13 @@ class Workers:
         return replace(result, detail=mask(result.detail, secrets), test_tail=mask(result.test_tail, secrets))
 
 
-def allowed_commands(task: Task, config: RunConfig) -> Iterator[tuple[str, ...]]:
-    """Commands that an agent may run without asking: those of the task's checks, and those the user allows."""
+def allowed_commands(task: Task, config: RunConfig, *, mail: bool = False) -> Iterator[tuple[str, ...]]:
+    """Commands that an agent may run without asking: those of the task's checks, and those the user allows.
+
+    With `mail` those too by which it writes and reads mail: its prompt tells it to.
+    """
+    if mail:
+        yield from MAIL_COMMANDS
     for command in (*(check.command for check in task.checks if not check.shell), *config.allow):
         with suppress(ValueError):
             if words := tuple(shlex.split(command)):

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from swarmskill.agents.base import Assignment
-from swarmskill.agents.environment import assignment_variables, secret_values, worker_environment
+from swarmskill.agents.environment import assignment_variables, reach_swarm, secret_values, worker_environment
+from swarmskill.config import RunConfig
+from swarmskill.mayor.workers import allowed_commands
 from swarmskill.model import Task
 
 PRIVATE = [
@@ -165,3 +167,32 @@ def test_what_only_sounds_like_a_secret_is_none(name: str) -> None:
 def test_the_user_names_more_secrets_by_name_or_pattern() -> None:
     environment = {"A": "first", "MY_B": "second", "MY_C": "second", "D": "third", "TOKEN_FILE": "fourth", "E": ""}
     assert secret_values(environment, ["MY_*", "A", "TOKEN_FILE", "E", "absent"]) == ("first", "second", "fourth")
+
+
+@pytest.mark.parametrize(("mail", "told"), [(True, [("swarm", "mail"), ("swarm", "kv")]), (False, [])])
+def test_worker_with_a_mailbox_may_use_what_its_prompt_tells_it_to(mail: bool, told: list[tuple[str, ...]]) -> None:
+    task = Task(id="1", subject="s")
+    config = RunConfig(allow=("make check",))
+    assert list(allowed_commands(task, config, mail=mail)) == [*told, ("make", "check")]
+
+
+def _program(folder: Path, name: str) -> str:
+    folder.mkdir()
+    (folder / name).write_text("#!/bin/sh\n")
+    (folder / name).chmod(0o755)
+    return str(folder)
+
+
+def test_swarm_that_was_started_by_its_path_is_within_its_workers_reach(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, script, bare = (_program(tmp_path / name, program) for name, program in [("own", "swarm"), ("bin", "swarm"), ("no", "x")])  # fmt: skip
+    monkeypatch.setattr("sys.argv", [f"{script}/swarm"])
+    monkeypatch.setattr("sys.executable", f"{own}/python")
+    assert reach_swarm({"PATH": bare, "A": "b"}) == {"PATH": f"{bare}:{own}", "A": "b"}
+    assert reach_swarm({"PATH": script})["PATH"] == script, "there is one already"
+    monkeypatch.setattr("sys.executable", f"{bare}/python")
+    assert reach_swarm({"PATH": bare})["PATH"] == f"{bare}:{script}"
+    monkeypatch.setattr("sys.argv", ["-m"])
+    monkeypatch.chdir(bare)
+    assert reach_swarm({"PATH": bare})["PATH"] == bare

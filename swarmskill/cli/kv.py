@@ -21,6 +21,8 @@ _KEY = Annotated[str, typer.Argument(metavar="KEY", help="Any text.")]
 _VALUE = Annotated[str, typer.Argument(metavar="VALUE", help="Any text; - reads standard input.")]
 _TTL = Annotated[float | None, typer.Option(metavar="SECONDS", min=0, help="Forget it after so long.")]
 _ABSENT = 1
+_SHOWN = 60
+"""Letters of a value in a list."""
 
 
 def get(
@@ -28,7 +30,7 @@ def get(
     run: RunOption = "",
     json: JsonOption = False,
 ) -> int:
-    """Print the value of a key, or all keys with their versions. The exit code is 1 if there is none.
+    """Print the value of a key, or all keys with their versions, values cut. The exit code is 1 if there is none.
 
     Example: swarm kv get port --json
     """
@@ -38,7 +40,7 @@ def get(
         if json:
             print_json({"entries": [asdict(one) for one in entries]})
         else:
-            print_text("\n".join(_safe(f"{one.key}  version {one.version}, by {one.writer}") for one in entries))
+            print_text("\n".join(map(_row, entries)))
         return 0
     entry = store.get(key)
     if json:
@@ -135,6 +137,13 @@ def _print_value(entry: Entry) -> None:
     from swarmskill.views.marks import safe_lines
 
     print_text("\n".join(safe_lines(entry.value)) if sys.stdout.isatty() else entry.value)
+
+
+def _row(entry: Entry) -> str:
+    """A key, and as much of its value as a line has room for."""
+    value = " ".join(entry.value.split())
+    cut = value if len(value) <= _SHOWN else value[: _SHOWN - 1] + "…"
+    return _safe(f"{entry.key}  version {entry.version}, by {entry.writer}: {cut}")
 
 
 def _safe(line: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -11,7 +12,7 @@ import typer
 
 from swarmskill.cli.options import JsonOption, RunOption, print_json, print_text
 from swarmskill.cli.seat import Seat, take_seat
-from swarmskill.errors import Refused
+from swarmskill.errors import Refused, UsageError
 
 _PATHS = Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", help="Paths or globs; all by default.")]
 
@@ -31,6 +32,8 @@ def reserve(
     from swarmskill.mail.leases import Leases
     from swarmskill.views.marks import safe
 
+    for path in paths:
+        _check_inside(path)
     seat = take_seat(run)
     how: dict[str, Any] = {"ttl": ttl, "exclusive": not shared, "reason": reason}
 
@@ -49,6 +52,15 @@ def reserve(
         lines.append(f"conflict: {clash['path']} with {clash['other_path']} of {lease['holder']}{why}")
     print_text("\n".join(map(safe, lines)))
     return 0
+
+
+def _check_inside(path: str) -> None:
+    """Raise UsageError for a path that leads out of the repository: nobody's work could clash with it there."""
+    normal = os.path.normpath(path)
+    if not path or os.path.isabs(path) or normal == ".." or normal.startswith("../"):
+        raise UsageError(
+            f"{path!r} is not inside the repository", hint="name paths from its top on: swarm mail reserve src/parser"
+        )
 
 
 def release(paths: _PATHS = None, run: RunOption = "", json: JsonOption = False) -> int:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from swarmskill.cli.addressees import check_addressees, recall_state, task_of
 from swarmskill.cli.group import make_group
 from swarmskill.cli.leases import release, reserve
 from swarmskill.cli.options import JsonOption, RunOption, print_json, print_text
 from swarmskill.cli.seat import Seat, take_seat
 from swarmskill.cli.wait import STILL_RUNNING
 from swarmskill.errors import UsageError
-from swarmskill.mail.kinds import ACK_REQUIRED, Kind
+from swarmskill.mail.kinds import ACK_REQUIRED, FROM_MAYOR, FROM_WORKER, Kind
 from swarmskill.mail.message import MAYOR, Importance
 
 if TYPE_CHECKING:
@@ -33,7 +34,10 @@ _KEY = Annotated[str, typer.Option("--key", help="Send only once what has this k
 
 
 def send(
-    to: Annotated[str, typer.Argument(metavar="TO", help="mayor, a task's id, or a worker; commas between several.")],
+    to: Annotated[
+        str,
+        typer.Argument(metavar="TO", help="mayor, a task's id (task:ID), or a worker (worker:NAME); commas between."),
+    ],
     text: _TEXT = "",
     kind: _TYPE = None,
     field: _FIELD = None,
@@ -53,15 +57,15 @@ def send(
     recipients = tuple(filter(None, (one.strip() for one in to.split(","))))
     if not recipients:
         raise UsageError("the message has no recipient", hint="swarm mail send mayor TEXT")
-    if not seat.is_worker:
-        _check_recipients(seat, recipients)
     kind = kind or (Kind.NOTE if seat.is_worker else Kind.GUIDANCE)
+    _check_type(seat, kind)
+    notes = check_addressees(seat, recipients)
     about = thread if thread is not None else seat.task or _only_task(seat, recipients)
     message = _compose(kind, about, recipients, _fields(field), _said(text), title=title)
     from dataclasses import replace
 
     message = replace(message, importance=importance, ack_required=kind in ACK_REQUIRED if ack is None else ack)
-    return _post(seat, message, key, as_json=json)
+    return _post(seat, message, key, notes, as_json=json)
 
 
 def inbox(
@@ -125,12 +129,17 @@ def reply(
 
     Example: swarm mail reply 3-1.000004 "The one in lib/"
     """
+    from swarmskill.mail.roster import worker_address
+
     seat = take_seat(run)
     original = seat.mailbox.get(message_id)
     asked = original.message
     kind = kind or _answer_to(asked.kind, seat)
-    message = _compose(kind, asked.thread, (asked.sender,), _fields(field), _said(text), reply_to=asked.id)
-    code = _post(seat, message, key or f"reply {asked.id} {message.text}", as_json=json)
+    _check_type(seat, kind)
+    to = asked.sender if asked.sender == MAYOR else worker_address(asked.sender, recall_state(seat).tasks)
+    notes = check_addressees(seat, (to,))
+    message = _compose(kind, asked.thread, (to,), _fields(field), _said(text), reply_to=asked.id)
+    code = _post(seat, message, key or f"reply {asked.id} {message.text}", notes, as_json=json)
     seat.mailbox.mark(original, "SA")
     return code
 
@@ -158,7 +167,7 @@ def threads(run: RunOption = "", json: JsonOption = False) -> int:
         print_json({"mailbox": seat.mailbox.name, "threads": rows})
         return 0
     lines = [
-        f"{row['thread'] or '-'}  {row['messages']} messages, {row['unread']} unread, last: {_line(inside[-1])}"
+        f"{row['thread'] or '-'}  {_count(len(inside))}, {row['unread']} unread, last: {_line(inside[-1])}"
         for row, inside in zip(rows, found.values(), strict=True)
     ]
     print_text("\n".join(map(_safe, lines)) or "no mail")
@@ -214,7 +223,7 @@ def export(
     if json:
         print_json({"run_id": seat.run.run_id, "folder": folder, "messages": count})
     else:
-        print_text(_safe(f"{count} messages are in {folder}"))
+        print_text(_safe(f"{_count(count)} in {folder}"))
     return 0
 
 
@@ -257,33 +266,31 @@ def _compose(kind: Kind, thread: str, to: tuple[str, ...], fields: dict[str, str
     return Message(id="", thread=thread, sender="", to=to, kind=kind, body=body, created=time.time(), **more)
 
 
-def _post(seat: Seat, message: Message, key: str, *, as_json: bool) -> int:
+def _post(seat: Seat, message: Message, key: str, notes: list[str], *, as_json: bool) -> int:
     sent = seat.mailbox.send(message, key)
     if as_json:
-        print_json({"id": sent.id, "type": str(sent.kind), "thread": sent.thread, "to": list(sent.to)})
-    else:
-        print_text(_safe(f"sent {sent.id} to {', '.join(sent.to)}: {sent.subject}"))
+        document = {"id": sent.id, "type": str(sent.kind), "thread": sent.thread, "to": list(sent.to), "notes": notes}
+        print_json(document)
+        return 0
+    print_text(_safe(f"sent {sent.id} to {', '.join(sent.to)}: {sent.subject}"))
+    for note in notes:
+        print(_safe(f"note: {note}"), file=sys.stderr)
     return 0
+
+
+def _check_type(seat: Seat, kind: Kind) -> None:
+    """Raise UsageError for what only the other side may say: the carrier could refuse it only later."""
+    if kind in (FROM_MAYOR if seat.is_worker else FROM_WORKER):
+        who = "the mayor" if seat.is_worker else "a task's worker"
+        yours = "NOTE, HELP_REQUEST or PROGRESS" if seat.is_worker else "GUIDANCE, NUDGE or NOTE"
+        raise UsageError(
+            f"only {who} sends {kind}", hint=f"you may send, for one, {yours}: swarm mail send TO TEXT --type TYPE"
+        )
 
 
 def _only_task(seat: Seat, recipients: tuple[str, ...]) -> str:
     """What a person's mail to one recipient is about: that worker's task."""
-    from swarmskill.mail.roster import workers_of
-
-    if len(recipients) != 1 or recipients[0] == MAYOR:
-        return ""
-    return workers_of(seat.run.mail).get(recipients[0], recipients[0])
-
-
-def _check_recipients(seat: Seat, recipients: tuple[str, ...]) -> None:
-    """Raise UsageError if a person writes to nobody. What a worker writes, the carrier checks."""
-    from swarmskill.cli.options import check_task, recall
-    from swarmskill.mail.roster import workers_of
-
-    workers = workers_of(seat.run.mail)
-    for one in recipients:
-        if one != MAYOR and one not in workers:
-            check_task(recall(seat.run.run_id).state, one)
+    return "" if len(recipients) != 1 or recipients[0] == MAYOR else task_of(seat, recipients[0])
 
 
 def _answer_to(kind: Kind, seat: Seat) -> Kind:
@@ -357,6 +364,10 @@ def _page(one: Received) -> str:
     if message.ack_required and not one.acked:
         head.append(f"it wants an answer: swarm mail reply {message.id} TEXT")
     return "\n".join([*map(_safe, head), "", *safe_lines(message.text)])
+
+
+def _count(messages: int) -> str:
+    return f"{messages} message{'' if messages == 1 else 's'}"
 
 
 def _safe(line: str) -> str:

@@ -29,8 +29,20 @@ class Imported:
 def export_mail(mail_folder: Path, target: Path, project: str) -> int:
     """Write all mail that a run delivered as an archive below `target`; returns how many messages there were.
 
-    Exporting twice gives the same files. `project` is the repository's path, which goes into each.
+    Exporting twice gives the same files. `project` is the repository's path, which goes into each. Raises InputError
+    where the archive cannot be written.
     """
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        return _write(mail_folder, target, project)
+    except FileExistsError:
+        problem = "Not a directory"
+    except OSError as error:
+        problem = error.strerror or str(error)
+    raise InputError(f"cannot be written: {problem}", source=str(target), hint="name a folder that you may write in")
+
+
+def _write(mail_folder: Path, target: Path, project: str) -> int:
     paths = Spool(mail_folder).archived()
     for path in paths:
         message, _ = decode(path.read_bytes())

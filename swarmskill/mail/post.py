@@ -66,11 +66,17 @@ class Post:
     """The mail of one run. Only the holder of the run's lock may have one.
 
     `folder` is the run's mail folder, `tasks` are the ids of its tasks: mail to one of them waits until
-    it has a worker. Times (`now`) are on a clock that only goes forward, as `time.monotonic`.
+    it has a worker; so does mail to `expected` workers until they are added. Times (`now`) are on a clock that only
+    goes forward, as `time.monotonic`.
     """
 
     def __init__(
-        self, folder: Path, tasks: Container[str] = (), limits: Limits = LIMITS, patience: Patience = PATIENCE
+        self,
+        folder: Path,
+        tasks: Container[str] = (),
+        limits: Limits = LIMITS,
+        patience: Patience = PATIENCE,
+        expected: Container[str] = (),
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.mayor = mayor_mailbox(folder)
@@ -78,7 +84,7 @@ class Post:
         self._refused = folder / "refused"
         self._limits = limits
         self._spool = Spool(folder)
-        self._roster = Roster(folder, self.mayor, tasks, limits)
+        self._roster = Roster(folder, self.mayor, tasks, limits, expected)
         self._delivery = Delivery(self._spool, self._roster, patience)
         self._stuck: set[tuple[str, str]] = set()
         self._changed = True
@@ -97,6 +103,10 @@ class Post:
     def outboxes(self) -> dict[str, Path]:
         """For each participant the folder into which new mail is renamed: what is to be watched."""
         return {name: self._roster.mailbox(name).outbox.path / "new" for name in self._roster.names()}
+
+    def address(self, worker: str) -> str:
+        """The address that means this worker, though a task may have its name for an id."""
+        return self._roster.address(worker)
 
     def send(self, message: Message, key: str = "") -> Message:
         """Send as the mayor. The next `carry` delivers it; with the same `key`, once for ever."""
@@ -203,7 +213,8 @@ class Post:
     def _explain(self, name: str, words: str, key: str) -> None:
         task = self._roster.task(name)
         body = Text(words)
-        note = Message(id="", thread=task, sender=MAYOR, to=(name,), kind=Kind.NOTE, body=body, created=time.time())
+        to = (self._roster.address(name),)
+        note = Message(id="", thread=task, sender=MAYOR, to=to, kind=Kind.NOTE, body=body, created=time.time())
         self.send(note, f"{name} {key}")
 
     def _discard(self, name: str, one: Stored) -> None:

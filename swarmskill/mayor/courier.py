@@ -25,6 +25,7 @@ from swarmskill.mail.errands import perform
 from swarmskill.mail.kinds import COMPLETIONS, Checkpoint, Failure, Kind, Text
 from swarmskill.mail.kv import Store
 from swarmskill.mail.leases import Leases
+from swarmskill.mail.limits import LIMITS, Limits
 from swarmskill.mail.mailbox import Owner, write_owner
 from swarmskill.mail.message import MAYOR, Message
 from swarmskill.mail.post import Post
@@ -74,6 +75,7 @@ class Courier:
         doing: Callable[[str, str], object],
         *,
         patience: Patience = PATIENCE,
+        limits: Limits = LIMITS,
         every: float = _ROUND,
     ) -> None:
         self._folder = folder
@@ -84,7 +86,7 @@ class Courier:
         self._every = every
         self._lock = threading.RLock()
         # A worker that lives has no mailbox until it is begun; what is sent to it by then waits.
-        self._post = Post(folder.mail, tasks | living, patience=patience)
+        self._post = Post(folder.mail, tasks, limits, patience, expected=living)
         self._leases = Leases(folder.mail)
         Store(folder.mail).make()
         self._workers: dict[str, _Correspondent] = {}
@@ -225,7 +227,8 @@ class Courier:
     def _run_errand(self, message: Message) -> None:
         """Write for a worker what its sandbox forbids it to write, and answer it."""
         answer = json.dumps(perform(message, self._folder.mail, now=time.time()))
-        self._send(message.thread, (message.sender,), Kind.NOTE, answer, f"errand {message.id}", reply_to=message.id)
+        to = (self._post.address(message.sender),)
+        self._send(message.thread, to, Kind.NOTE, answer, f"errand {message.id}", reply_to=message.id)
 
     def _tell_again(self) -> None:
         """Show the questions that wait since a mayor before, and forget those of workers that are gone."""
@@ -269,7 +272,7 @@ class Courier:
 
     def _tell(self, worker: str, kind: Kind, words: str, key: str) -> None:
         known = self._workers.get(worker)
-        self._send(known.task if known else "", (worker,), kind, words, key)
+        self._send(known.task if known else "", (self._post.address(worker),), kind, words, key)
 
     def _send(self, thread: str, to: tuple[str, ...], kind: Kind, words: str, key: str, *, reply_to: str = "") -> None:
         message = Message(

@@ -14,6 +14,7 @@ from swarmskill.core import retries
 from swarmskill.core.state import State, TaskState
 from swarmskill.mail.kinds import Kind
 from swarmskill.mail.message import MAYOR
+from swarmskill.mail.roster import task_address
 from swarmskill.model import CheckKind, Outcome, Phase
 
 _JUDGED: Final = frozenset(CheckKind) - {CheckKind.EXIT, CheckKind.TIMEOUT, CheckKind.STALLED} | {retries.CONFLICT}
@@ -53,4 +54,4 @@ def _again(name: str, task: TaskState) -> Judgement | None:
     words = f"What was offered was not accepted ({failed.kind}): {failed.detail}\nYour prompt has the whole of it."
     # With each failure one count grows, whatever attempts were broken off between.
     key = f"again {name} {failed.diff} {sum(count for _, count in task.retries)}"
-    return Judgement(name, Kind.RETRY_REQUIRED, (name, MAYOR), words, key)
+    return Judgement(name, Kind.RETRY_REQUIRED, (task_address(name), MAYOR), words, key)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from swarmskill.config import TMUX
+from swarmskill.core.events import Event, Integrated, RunStarted, WorkerStarted
+from swarmskill.ledger import read_ledger
+from swarmskill.codec import encode_event
 from swarmskill.mail.mailbox import Owner, write_owner
 from swarmskill.mail.post import Post
 from swarmskill.places import RunFolder
@@ -15,7 +20,7 @@ from tests.cli.conftest import Said, User, task
 
 @dataclass
 class Run:
-    """A run that is over, and whose mayor carries mail when the test says so."""
+    """A distributed run whose mayor died while two workers were at work; mail is carried when the test says so."""
 
     user: User
     folder: RunFolder
@@ -31,10 +36,25 @@ class Run:
         return [message.subject for message in self.post.carry(now=0.0).messages]
 
 
+def leave_at_work(folder: RunFolder) -> None:
+    """Make the ledger of a run that is over one that goes no further than the start of its workers."""
+    events = read_ledger(folder.ledger).events
+    write_ledger(folder, [one for one in events if isinstance(one, RunStarted | WorkerStarted)])
+
+
+def write_ledger(folder: RunFolder, events: Sequence[Event]) -> None:
+    """The ledger of a distributed run with these events."""
+    first, *rest = events
+    assert isinstance(first, RunStarted)
+    first = replace(first, config=replace(first.config, backend=TMUX))
+    folder.ledger.write_bytes(b"".join(encode_event(event, number) for number, event in enumerate([first, *rest], 1)))
+
+
 @pytest.fixture
 def run(user: User) -> Run:
     user.swarm("run", user.tasks(task("1", "true", allow_empty=True), task("2.x", "true", allow_empty=True)))
     folder = RunFolder(user.folder_of())
+    leave_at_work(folder)
     run = Run(user, folder, Post(folder.mail, ["1", "2.x"]))
     for number, task_id in enumerate(["1", "2.x"], 1):
         name = f"{task_id}-1"
@@ -99,7 +119,7 @@ def test_a_person_writes_to_a_task_and_reads_progress(run: Run) -> None:
     (found,) = run.user.swarm("mail", "inbox", "--json").document["messages"]
     assert found["body"] == {"step": "tests", "status": "3 of 9", "context_usage": 40, "files_touched": []}
     assert run.user.swarm("mail", "threads").out.startswith(
-        "1  1 messages, 1 unread, last: * 1-1.000001  1-1  [1] PROGRESS"
+        "1  1 message, 1 unread, last: * 1-1.000001  1-1  [1] PROGRESS"
     )
 
 
@@ -132,21 +152,67 @@ def test_a_worker_without_a_mailbox(run: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "error", "code"),
     [
+        ("mail send 1 x --type HELP_REQUEST -f issue=STUCK", "only a task's worker sends HELP_REQUEST", 2),
+        ("mail send mayor x --type FAILED", "only a task's worker sends FAILED", 2),
+        ("mail send 2.x-2 x", "run RUN has no task '2.x-2'", 2),
+        ("mail reserve ../../etc", "'../../etc' is not inside the repository", 2),
+        ("mail reserve a /etc/passwd", "'/etc/passwd' is not inside the repository", 2),
+        ("mail export {user.base}/home/.gitconfig", "~/home/.gitconfig: cannot be written: Not a directory", 2),
+        ("mail export /dev/null/x", "/dev/null/x: cannot be written: Not a directory", 2),
         ("mail read 77", "no message has the id '77'", 1),
         ("mail send 9 hello", "run RUN has no task '9'", 2),
-        ("mail send mayor x --type FAILED", "failure: FAILED needs it", 2),
-        ("mail send mayor x --type FAILED -f failure=bored", "failure: 'bored' is none of TESTS_FAIL, BUILD_FAIL", 2),
-        ("mail send mayor x --type PROGRESS -f stepp=1", "stepp: PROGRESS has no such field; it has step, status", 2),
         ("mail send mayor x -f step", "'step' is no field", 2),
         ("mail send mayor x --type UNDONE", "Invalid value for '--type': 'UNDONE' is not one of", 2),
         ("kv cas a 3 x", "key 'a' has version 0, not 3", 1),
     ],
 )
 def test_wrong_words(run: Run, words: str, error: str, code: int) -> None:
-    said = run.user.swarm(*words.split())
+    said = run.user.swarm(*words.format(user=run.user).split())
     assert said.err.startswith(f"error: {error}")
     assert "\n hint: " in said.err
     assert said.code == code
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ("--type FAILED", "failure: FAILED needs it"),
+        ("--type FAILED -f failure=bored", "failure: 'bored' is none of TESTS_FAIL, BUILD_FAIL"),
+        ("--type PROGRESS -f stepp=1", "stepp: PROGRESS has no such field; it has step, status"),
+        ("--type NUDGE", "only the mayor sends NUDGE"),
+    ],
+)
+def test_wrong_words_of_a_worker(run: Run, words: str, error: str) -> None:
+    said = run.worker("mail", "send", "mayor", "x", *words.split())
+    assert said.err.startswith(f"error: {error}")
+    assert said.code == 2
+
+
+def test_mail_that_nobody_will_read_is_not_sent(user: User) -> None:
+    user.swarm(
+        "run", user.tasks(task("1", "true", allow_empty=True), task("2", "true", blockedBy=["1"], allow_empty=True))
+    )
+    folder = RunFolder(user.folder_of())
+    said = user.swarm("mail", "send", "1", "hi")
+    assert said.err.startswith("error: run RUN has no mailboxes: it is not a distributed run\n hint: ")
+    assert said.code == 1
+    events = read_ledger(folder.ledger).events
+    write_ledger(folder, events)
+    said = user.swarm("mail", "send", "1", "hi")
+    assert said.err.startswith("error: run RUN has no task left: nobody will read it\n hint: ")
+    assert said.code == 1
+    integrated = next(number for number, one in enumerate(events, 1) if isinstance(one, Integrated))
+    write_ledger(folder, events[:integrated])
+    said = user.swarm("mail", "send", "1", "hi")
+    assert said.err.startswith(
+        "error: task 1 has ended (completed): nobody will read it\n hint: see: swarm why 1 --run RUN"
+    )
+    assert said.code == 1
+    write_ledger(folder, [one for one in events[:integrated] if isinstance(one, RunStarted | WorkerStarted)])
+    assert user.swarm("mail", "send", "2", "hi").err == (
+        "note: task 2 has no worker just now; the mail waits for its next one\n"
+        "note: nobody drives run RUN just now; the mail waits for: swarm resume RUN\n"
+    )
 
 
 def test_nothing_that_came_in_time(run: Run) -> None:
@@ -178,7 +244,7 @@ def test_shared_values(run: Run) -> None:
     lost = run.worker("kv", "cas", "leader", "0", "2", "--json", number=2)
     assert lost.document["error"]["code"] == "version_conflict"
     assert run.worker("kv", "get", "leader", number=2).out == "1\n"
-    assert run.worker("kv", "get").out == "leader  version 1, by 1-1\n"
+    assert run.worker("kv", "get").out == "leader  version 1, by 1-1: 1\n"
     assert run.worker("kv", "get", "nothing").code == 1
     watching = run.user.start("kv", "watch", "leader", "--after", "1", folder=run.tree(2))
     run.worker("kv", "put", "leader", "-", stdin="two\n")
@@ -189,7 +255,7 @@ def test_an_archive_goes_out_and_comes_in(run: Run) -> None:
     run.worker("mail", "send", "mayor", "half way", "--type", "PROGRESS")
     run.carry()
     target = run.user.base / "archive"
-    assert run.user.swarm("mail", "export", str(target)).out == "1 messages are in ~/archive\n"
+    assert run.user.swarm("mail", "export", str(target)).out == "1 message in ~/archive\n"
     names = sorted(path.relative_to(target).parts for path in target.rglob("*.md"))
     assert [(name[0], name[-1]) for name in names] == [("agents", "1-1.000001.md")] * 2 + [
         ("messages", "1-1.000001.md")

@@ -21,6 +21,7 @@ from swarmskill.mail.errands import ask
 from swarmskill.mail.kinds import Checkpoint, Failure, FailureKind, Issue, Kind, Pause
 from swarmskill.mail.kv import Entry, Store, VersionConflict
 from swarmskill.mail.leases import Leases
+from swarmskill.mail.limits import LIMITS, Limits
 from swarmskill.mail.mailbox import mayor_mailbox, worker_mailbox
 from swarmskill.mail.message import MAYOR, Message
 from swarmskill.mail.reactions import NUDGE, TERMINATE, UNANSWERED
@@ -48,12 +49,19 @@ class Run:
     couriers: list[Courier] = field(default_factory=list)
 
     def open(
-        self, *living: str, patience: Patience = PATIENCE, idle: float | None = None, every: float = 0.05
+        self,
+        *living: str,
+        tasks: tuple[str, ...] = ("1", "2"),
+        patience: Patience = PATIENCE,
+        limits: Limits = LIMITS,
+        idle: float | None = None,
+        every: float = 0.05,
     ) -> Courier:
         config = RunConfig(idle_timeout=idle)
         courier = Courier(
-            self.folder, config, frozenset({"1", "2"}), frozenset(living), self.said.append,
-            lambda task, words: self.doing.append((task, words)), patience=patience, every=every,
+            self.folder, config, frozenset(tasks), frozenset(living), self.said.append,
+            lambda task, words: self.doing.append((task, words)), patience=patience, limits=limits,
+            every=every,
         )  # fmt: skip
         self.couriers.append(courier)
         return courier
@@ -322,14 +330,23 @@ def test_manifest_is_reserved_until_the_worker_ends(run: Run) -> None:
 
 
 def test_refused_and_dropped_mail_is_told(run: Run) -> None:
-    run.open()
+    run.open(limits=Limits(messages=10))
     run.begin()
     new = run.tree() / ".swarm" / "mail" / "outbox" / "new"
     (new / "forged.md").write_text('---json\n{"from": "mayor", "to": ["1"], "subject": "NOTE"}\n---\n\nhm\n')
     assert wait_until(run.heard("mail of 1-1 was refused: it says that it is from 'mayor'"), LIMIT)
-    for number in range(2100):
+    for number in range(12):
         (new / f"{number}.md").write_text(f"note {number}")
-    assert wait_until(run.heard("1-1 sends too much mail"), 3 * LIMIT)
+    assert wait_until(run.heard("1-1 sends too much mail"), LIMIT)
+
+
+def test_worker_whose_name_is_a_tasks_id_gets_the_mayors_words_to_it(run: Run) -> None:
+    courier = run.open(tasks=("1", "1-1"))
+    run.begin()
+    run.begin("1-1")
+    assert courier.nudge("1-1")
+    assert wait_until(lambda: run.came(Kind.NUDGE) == [NUDGE], LIMIT)
+    assert run.came(Kind.NUDGE, "1-1") == []
 
 
 def test_mailbox_that_cannot_be_made_is_a_worker_that_cannot_start(run: Run) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from libtmux import Server
 
 SESSION = "swarm"
+SOCKET_SUFFIX = ".tmux"
+"""Of the sockets on which a tmux server listens, in the folder in which keepers have theirs."""
 OLDEST = (3, 2)
 """The tmux that libtmux and `remain-on-exit` as we use it need."""
 
@@ -98,15 +101,29 @@ class TmuxServer:
 
     def end(self) -> None:
         """End the server. Workers go on without their windows."""
-        socket = self.socket
-        if not os.path.exists(socket):
+        path = self.socket
+        if not os.path.exists(path):
             return
         pids = self._server().cmd("display-message", "-p", "#{pid}").stdout
         self._server().cmd("kill-server")
         give_up = time.monotonic() + _ENDING_LIMIT
         while pids and _runs(int(pids[0])) and time.monotonic() < give_up:
             time.sleep(_RETRY_WAIT)
-        remove_socket(socket)
+        remove_socket(path)
+
+    @property
+    def is_killed(self) -> bool:
+        """Whether the server has gone and has left its socket. `tidy` removes that of one that has done its work."""
+        return os.path.exists(self.socket) and not listens(self.socket)
+
+    def tidy(self) -> None:
+        """Remove the socket of a server that has ended or been killed: tmux leaves it. For one at a time."""
+        path, give_up = self.socket, time.monotonic() + _ENDING_LIMIT
+        # With its last window closed a server is about to end, and tells nobody when it has.
+        while (listening := listens(path)) and not any(self._panes()) and time.monotonic() < give_up:
+            time.sleep(_RETRY_WAIT)
+        if not listening:
+            remove_socket(path)
 
     def attach_words(self, window: Window | None = None) -> list[str]:
         """The command by which a person sees the window, or all."""
@@ -128,11 +145,11 @@ class TmuxServer:
 
     def _start(self, label: str, argv: Sequence[str]) -> subprocess.CompletedProcess[str]:
         """A server with this first window. Not through libtmux, which would give it our whole environment to keep."""
-        socket = self.socket or self._new_socket()
+        path = self.socket or self._new_socket()
         config = self._files.path("tmux.conf")
         with open(config, "w", encoding="utf-8") as file:
             file.write(_CONFIG)
-        words = [_tmux(), "-u", "-S", socket, "-f", config, "new-session", "-d", "-P", "-F", "#{pane_pid}"]
+        words = [_tmux(), "-u", "-S", path, "-f", config, "new-session", "-d", "-P", "-F", "#{pane_pid}"]
         return subprocess.run(
             [*words, "-s", SESSION, "-n", window_name(label), "--", *argv],
             env=clean_environment(),
@@ -147,15 +164,30 @@ class TmuxServer:
 
     def _new_socket(self) -> str:
         try:
-            socket = new_socket_path()
+            path = new_socket_path(SOCKET_SUFFIX)
         except Unsafe as error:
             raise Refused(
                 f"{error} is not a private folder of ours", hint=f"remove {error}, or set TMPDIR to your own"
             ) from None
         with open(self._files.path("socket.new"), "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(socket)
+            file.write(path)
         os.replace(self._files.path("socket.new"), self._files.path("socket"))
-        return socket
+        return path
+
+
+def listens(path: str) -> bool:
+    """Whether a process listens on the socket; also where that cannot be found out, but not if there is no socket."""
+    if not path:
+        return False
+    with socket.socket(socket.AF_UNIX) as client:
+        client.setblocking(False)
+        try:
+            client.connect(path)
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+        except OSError:
+            return True
+    return True
 
 
 def window_name(label: str) -> str:

@@ -82,9 +82,9 @@ def socket_folder() -> str:
     return folder
 
 
-def new_socket_path() -> str:
-    """A path for a socket that nobody has used. Raises Unsafe and OSError."""
-    return os.path.join(socket_folder(), os.urandom(6).hex() + ".sock")
+def new_socket_path(suffix: str = ".sock") -> str:
+    """A path for a socket that nobody has used; the suffix has five letters. Raises Unsafe and OSError."""
+    return os.path.join(socket_folder(), os.urandom(6).hex() + suffix)
 
 
 def remove_socket(path: str) -> None:

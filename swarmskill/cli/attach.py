@@ -54,6 +54,8 @@ def _words(recalled: Recalled, task: str) -> list[str]:
         raise Refused(f"the workers of run {run_id} have no windows: it is a local run", hint=f"read along: {logs}")
     server = backends[0].server
     windows = server.windows()
+    if not windows and server.is_killed:
+        _refuse_killed(recalled, len(backends[0].running()))
     if task:
         return server.attach_words(_window(recalled, task, windows))
     if not windows:
@@ -63,13 +65,26 @@ def _words(recalled: Recalled, task: str) -> list[str]:
     return server.attach_words()
 
 
+def _refuse_killed(recalled: Recalled, living: int) -> None:
+    """Raise Refused if windows should be there. A server that closed its last one is gone as well."""
+    from swarmskill.mayor.windows import spent_windows
+
+    state, run_id = recalled.state, recalled.folder.run_id
+    if living:
+        workers = "1 worker of it goes" if living == 1 else f"{living} workers of it go"
+        hint = f"read along: swarm logs TASK --run {run_id} --follow"
+        raise Refused(f"the tmux of run {run_id} is gone; {workers} on without a window", hint=hint)
+    if any(task.attempt and not spent_windows(state, name) for name, task in state.tasks.items()):
+        raise Refused(f"the tmux of run {run_id} is gone; no worker of it is alive", hint=f"swarm status {run_id}")
+
+
 def _window(recalled: Recalled, task: str, windows: dict[str, Window]) -> Window:
     """The window of the task's last attempt that has one."""
-    from swarmskill.places import attempt_key
+    from swarmskill.places import attempt_key, safe_key
 
     attempts = recalled.state.tasks[task].attempt
     for attempt in range(attempts, 0, -1):
-        if window := windows.get(attempt_key(task, attempt)):
+        if window := windows.get(safe_key(attempt_key(task, attempt))):
             return window
     why = "its window is closed" if attempts else "it has not started"
     verb = "logs" if attempts else "why"

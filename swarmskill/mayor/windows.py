@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
+from swarmskill.backends.orphans import end_orphans, remove_dead_sockets
 from swarmskill.backends.tmux import TmuxBackend
 from swarmskill.config import TMUX, RunConfig
 from swarmskill.core.state import State
+from swarmskill.ledger import read_holder
 from swarmskill.mayor.cleaning import Cleaned
 from swarmskill.model import Outcome
 from swarmskill.places import RunFolder, attempt_key
@@ -29,9 +31,10 @@ def opened_windows(folder: RunFolder, config: RunConfig) -> Iterator[list[TmuxBa
 
 
 def dismiss_spent(backends: list[TmuxBackend], state: State) -> None:
-    """Close the windows of all completed tasks."""
+    """Close the windows of all completed tasks; of a server that has none left nothing stays."""
     for backend in backends:
         backend.dismiss([name for task in state.tasks for name in spent_windows(state, task)])
+        backend.server.tidy()
 
 
 def spent_windows(state: State, task_id: str) -> list[str]:
@@ -45,11 +48,31 @@ def spent_windows(state: State, task_id: str) -> list[str]:
 def end_windows(folder: RunFolder, state: State, cleaned: Cleaned) -> None:
     """Close all windows of a run that nobody drives, unless workers are at work in them."""
     for backend in tmux_of(folder, state.config):
-        windows = backend.server.windows()
-        if not windows:
+        _end(backend, state.run_id, cleaned)
+
+
+def end_all_windows(folders: Iterable[RunFolder]) -> Cleaned:
+    """The same for each of these runs, and for runs whose repository is gone."""
+    cleaned = Cleaned()
+    for folder in folders:
+        if not folder.windows.is_dir():
             continue
-        if busy := backend.running():
-            cleaned.kept["tmux windows"] = f"workers are at work in them: {len(busy)}; swarm kill {state.run_id}"
+        if read_holder(folder) is not None:
+            cleaned.kept[f"tmux windows of {folder.run_id}"] = f"it is at work; swarm stop {folder.run_id}"
         else:
-            backend.server.end()
-            cleaned.removed.append(f"tmux windows: {len(windows)}")
+            _end(TmuxBackend(folder.windows), folder.run_id, cleaned, f" of {folder.run_id}")
+    for count, words in ((end_orphans(), "tmux servers of lost repositories"), (remove_dead_sockets(), "dead sockets")):
+        if count:
+            cleaned.removed.append(f"{words}: {count}")
+    return cleaned
+
+
+def _end(backend: TmuxBackend, run_id: str, cleaned: Cleaned, whose: str = "") -> None:
+    windows = backend.server.windows()
+    if not windows:
+        backend.server.tidy()
+    elif busy := backend.running():
+        cleaned.kept[f"tmux windows{whose}"] = f"workers are at work in them: {len(busy)}; swarm kill {run_id}"
+    else:
+        backend.server.end()
+        cleaned.removed.append(f"tmux windows{whose}: {len(windows)}")

@@ -80,6 +80,7 @@ def test_it_returns_once_the_run_has_begun_and_tells_how_to_follow(user: User) -
     ended = user.swarm("wait")
     assert (ended.lines[0], ended.code) == ("run RUN completed in Ns: 1 completed", 0)
     assert windows(user) == []
+    assert not os.path.exists(words[2]), "its server's socket"
 
 
 def test_json(user: User) -> None:
@@ -119,6 +120,34 @@ def test_windows_of_failed_tasks_stay_until_they_are_cleaned(user: User) -> None
     assert windows(user) == ["bad-1"]
     assert "removed tmux windows: 1" in user.swarm("clean").lines
     assert windows(user) == []
+
+
+def test_windows_of_all_runs_are_closed_at_once(user: User) -> None:
+    tasks = user.tasks(task("x" * 200, ["sh", "-c", "exit 3"], maxRetries=0))
+    for _ in range(2):
+        assert user.swarm("run", tasks, "--mode=distributed", "--wait").code == 1
+    assert "attach-session" in user.swarm("attach", "x" * 200, "--print").out
+    assert user.swarm("clean", "--windows").lines == ["removed tmux windows of RUN: 1"] * 2
+    assert user.swarm("clean", "--windows").out == "there is nothing to clean\n"
+    assert user.swarm("clean", "--windows", "--all").code == 2
+    assert list(user.base.glob("swarm-*/*.tmux")) == []
+
+
+def test_attach_tells_that_tmux_is_gone_and_what_became_of_the_workers(user: User) -> None:
+    user.swarm("run", slow(user), "--mode=distributed")
+    user.until_running("slow")
+    server = TmuxBackend(user.folder_of() / "windows").server
+    words = ["tmux", "-S", server.socket, "display-message", "-p", "#{pid}"]
+    os.kill(int(subprocess.run(words, capture_output=True, text=True, check=True).stdout), signal.SIGKILL)
+    user.until(lambda: server.is_killed)
+    for verb in (["attach"], ["attach", "slow"]):
+        assert user.swarm(*verb).err == (
+            "error: the tmux of run RUN is gone; 1 worker of it goes on without a window\n"
+            " hint: read along: swarm logs TASK --run RUN --follow\n"
+        )
+    assert user.swarm("kill").code == 0
+    user.swarm("wait")
+    assert not server.is_killed, "its socket went with the run"
 
 
 def test_sessions_are_kept_on_request(user: User) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -17,8 +18,9 @@ import psutil
 import pytest
 
 from swarmskill.backends.base import Job, JobLost
+from swarmskill.backends.orphans import end_orphans, remove_dead_sockets
 from swarmskill.backends.tmux import TmuxBackend
-from swarmskill.backends.tmux_server import check_tmux, window_name
+from swarmskill.backends.tmux_server import TmuxServer, check_tmux, listens, window_name
 from swarmskill.backends.windows import WindowFiles
 from swarmskill.errors import Refused
 from swarmskill.model import Ending
@@ -228,6 +230,32 @@ def test_dismissed_windows_close_and_with_the_last_one_the_server(backend: TmuxB
     backend.end("c-1", running).result(LIMIT)
     backend.dismiss(["c-1"])
     assert wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_server_whose_run_is_gone_is_ended_unless_a_worker_is_at_work_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    servers = {}
+    for name, argv in (("over", ["true"]), ("busy", ["sleep", "100"]), ("kept", ["true"])):
+        (tmp_path / name).mkdir()
+        servers[name] = TmuxServer(WindowFiles(str(tmp_path / name)))
+        servers[name].open_window(name, argv)
+    sockets = {name: server.socket for name, server in servers.items()}
+    try:
+        shutil.rmtree(tmp_path / "over")
+        shutil.rmtree(tmp_path / "busy")
+        assert wait_until(lambda: end_orphans() == 1, LIMIT)
+        assert [name for name, path in sockets.items() if listens(path)] == ["busy", "kept"]
+        assert not os.path.exists(sockets["over"])
+    finally:
+        for path in sockets.values():
+            subprocess.run(["tmux", "-S", path, "kill-server"], check=False, stderr=subprocess.DEVNULL)
+    assert wait_until(lambda: not any(map(listens, sockets.values())), LIMIT)
+    assert remove_dead_sockets() == 0, "they are new"
+    os.utime(sockets["kept"], (0, 0))
+    assert remove_dead_sockets() == 1
+    assert not os.path.exists(sockets["kept"])
 
 
 def test_mayor_that_dies_takes_its_mortal_jobs_along(tmp_path: Path, backend: TmuxBackend) -> None:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from swarmskill.cli.options import print_json, print_text
+from swarmskill.cli.options import print_json, print_text, tell
 from swarmskill.errors import Interrupted, Refused
 from swarmskill.views.marks import look_of
 from swarmskill.views.plain import PlainView
@@ -113,8 +113,8 @@ def _tell_begun(begun: Begun, follow: tuple[str, ...], *, as_json: bool) -> int:
     else:
         print_text(begun.run_id)
         for way in ways:
-            print(f"look at it: {way}", file=sys.stderr)
-        print(f"wait for it: swarm wait {begun.run_id}", file=sys.stderr)
+            tell(f"look at it: {way}")
+        tell(f"wait for it: swarm wait {begun.run_id}")
     return 0
 
 

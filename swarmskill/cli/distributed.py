@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from swarmskill.cli.options import print_json, print_text
+from swarmskill.cli.options import print_json, print_text, tell
 from swarmskill.errors import Refused
 
 if TYPE_CHECKING:
@@ -26,11 +26,11 @@ def passes_preflight(repository: Repository, listed: TaskList, pool: tuple[str, 
 
     agents = dict.fromkeys([*(task.agent for task in listed.tasks if task.agent and not task.done), *pool])
     missing: list[Checked] = []
-    print("preflight of distributed mode", file=sys.stderr)
+    tell("preflight of distributed mode")
     for one in examine(repository, tuple(agents)):
-        print(f"  {'--' if one.problem else 'ok'}  {one.name:<10} {one.problem or one.found}", file=sys.stderr)
+        tell(f"  {'--' if one.problem else 'ok'}  {one.name:<10} {one.problem or one.found}")
         if one.problem:
-            print(f"                 {one.fix}", file=sys.stderr)
+            tell(f"                 {one.fix}")
             missing.append(one)
     if not missing:
         return True
@@ -64,7 +64,7 @@ def begin_and_wait(go: Callable[[ViewOf], int], timeout: float, *, as_json: bool
     if isinstance(begun, int):
         return begun
     folder = recall(begun.run_id).folder
-    print(f"run {begun.run_id} has begun; look at it: swarm attach --run {begun.run_id}", file=sys.stderr)
+    tell(f"run {begun.run_id} has begun; look at it: swarm attach --run {begun.run_id}")
     if wait_released(folder, timeout):
         return tell_end(folder, recall(begun.run_id).state, as_json=as_json)
     return _tell_running(folder, timeout, as_json=as_json)

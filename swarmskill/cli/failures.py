@@ -37,7 +37,9 @@ def run_guarded(words: Sequence[str]) -> int:
         return Interrupted.exit_code
     except BrokenPipeError:
         # Whoever read our output is gone; say nothing more, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        from swarmskill.cli.recalling import silence
+
+        silence(sys.stdout, sys.stderr)
         return 1
     except Exception as error:
         path = _write_crash_report(error, words)

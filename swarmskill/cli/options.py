@@ -17,6 +17,7 @@ from swarmskill.cli.recalling import (
     print_text,
     recall,
     recall_family,
+    tell,
 )
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "print_text",
     "recall",
     "recall_family",
+    "tell",
 ]
 
 AGENTS = "Agents"

@@ -6,7 +6,7 @@ import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from swarmskill.errors import UsageError
 from swarmskill.places import RunFolder, find_run
@@ -122,3 +122,19 @@ def print_text(text: str) -> None:
     """Text on standard output, whatever its encoding can show."""
     encoding = sys.stdout.encoding or "utf-8"
     print(text.rstrip("\n").encode(encoding, "replace").decode(encoding), flush=True)
+
+
+def tell(line: str) -> None:
+    """A line on standard error. Whoever read it may be gone: that ends nothing, and no more is said there."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:
+        silence(sys.stderr)
+
+
+def silence(*streams: TextIO) -> None:
+    """Let what is still written to these streams, at the exit too, go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in streams:
+        os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

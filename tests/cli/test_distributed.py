@@ -83,6 +83,16 @@ def test_it_returns_once_the_run_has_begun_and_tells_how_to_follow(user: User) -
     assert not os.path.exists(words[2]), "its server's socket"
 
 
+def test_reader_of_its_output_that_is_gone_ends_no_run(user: User) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [sys.executable, "-m", "swarmskill", "run", user.tasks(task("a", writes("a"))), "--mode=distributed"]
+    subprocess.run(words, cwd=user.top, env=user.environment, stdout=writer, stderr=writer, check=False, timeout=60)
+    os.close(writer)
+    assert user.swarm("wait").code == 0
+    assert user.swarm("status", "--json").document["outcome"] == "completed"
+
+
 def test_json(user: User) -> None:
     said = user.swarm("run", user.tasks(task("a", writes("a"))), "--json", SWARM_MODE="distributed")
     assert said.document["follow"] == [f"swarm attach --run {user.runs()[0]}", f"swarm status {user.runs()[0]} --watch"]

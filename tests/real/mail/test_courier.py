@@ -32,7 +32,7 @@ from swarmskill.places import RunFolder
 from tests.crash.scene import wait_until
 from tests.real.mail.conftest import message
 
-LIMIT = 10.0
+LIMIT = 60.0
 HURRY = Patience(remind_every=0.1, reminders=2, escalate_after=0.5)
 QUESTION = {"issue": Issue.STUCK, "question": "Which one?"}
 ASKED = "answer within two minutes with swarm mail reply"

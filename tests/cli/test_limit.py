@@ -117,7 +117,9 @@ def test_more_workers_start_as_soon_as_the_limit_is_raised(user: User) -> None:
     user.gate().touch()
     told = user.finish(process)
     assert told.code == 0
-    assert "limits    limit set to 2 workers and 2h" in told.out and "; no limit any more: max_cost\n" in told.out, told.out
+    assert "limits    limit set to 2 workers and 2h" in told.out and "; no limit any more: max_cost\n" in told.out, (
+        told.out
+    )
 
 
 def test_a_deadline_that_is_set_while_the_run_goes_on_stops_it(user: User) -> None:

@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -42,7 +43,7 @@ def _idle(place: Path, count: int, seconds: float) -> Iterator[Row]:
         mayor = subprocess.Popen(words, cwd=place / "work", env=environment(place), stdout=out, stderr=out)
         try:
             _wait_until(lambda: (place / "out.txt").read_bytes().count(b" started ") >= _WORKERS)
-            yield from _look(mayor.pid, count, seconds)
+            yield from _look(mayor.pid, place, count, seconds)
         finally:
             mayor.send_signal(signal.SIGINT)
             mayor.send_signal(signal.SIGINT)
@@ -51,9 +52,9 @@ def _idle(place: Path, count: int, seconds: float) -> Iterator[Row]:
             mayor.wait(120)
 
 
-def _look(pid: int, count: int, seconds: float) -> Iterator[Row]:
+def _look(pid: int, place: Path, count: int, seconds: float) -> Iterator[Row]:
     time.sleep(2)
-    ours = [psutil.Process(pid), *_keepers(pid)]
+    ours = [psutil.Process(pid), *_keepers(place)]
     before = [sum(one.cpu_times()[:2]) for one in ours]
     time.sleep(seconds)
     used = [sum(one.cpu_times()[:2]) - old for one, old in zip(ours, before, strict=True)]
@@ -65,16 +66,21 @@ def _look(pid: int, count: int, seconds: float) -> Iterator[Row]:
     yield Row("mayor", f"memory of the keeper: {what}", sum(p.memory_info().rss for p in ours[1:]) / _MEGABYTE, "MB")
 
 
-def _keepers(mayor: int) -> list[psutil.Process]:
-    """The keepers that this process adopted."""
-    del mayor
-    children = psutil.Process(os.getpid()).children()
-    return [child for child in children if "swarmskill.backends.keeper" in child.cmdline()]
+def _keepers(place: Path) -> list[psutil.Process]:
+    """The keepers of the runs there, which this process adopted; what is dead already is passed over."""
+    found = []
+    for child in psutil.Process(os.getpid()).children():
+        with suppress(psutil.Error):
+            words = child.cmdline()
+            if "swarmskill.backends.keeper" in words and words[-1].startswith(str(place)):
+                found.append(child)
+    assert found, "the keeper is not among our children"
+    return found
 
 
-def _wait_until(done: object, limit: float = 120.0) -> None:
+def _wait_until(done: Callable[[], bool], limit: float = 300.0) -> None:
     until = time.monotonic() + limit
-    while not done():  # type: ignore[operator]
+    while not done():
         if time.monotonic() > until:
             raise TimeoutError("the workers did not start")
         time.sleep(0.1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from swarmskill.model import Check
+from swarmskill.model import Check, OnFailure
 
 
 class Schedule(StrEnum):
@@ -28,13 +28,6 @@ class Mode(StrEnum):
     """Without a terminal, below the run's keeper."""
     DISTRIBUTED = "distributed"
     """Each in a tmux window of its own."""
-
-
-class OnFailure(StrEnum):
-    """What the run does when a task ends without being completed."""
-
-    BEST_EFFORT = "best-effort"
-    FAIL_FAST = "fail-fast"
 
 
 class Land(StrEnum):
@@ -112,6 +105,28 @@ class Price:
     output: float
 
 
+class Notable(StrEnum):
+    """What somebody can be told of while nobody looks."""
+
+    FINISH = "finish"
+    """The run is over, or stopped."""
+    FAILURE = "failure"
+    """A task ended without being completed, all tries used up."""
+    ESCALATION = "escalation"
+    """A person is needed: a task is blocked, or an agent cannot work."""
+    BUDGET = "budget"
+    """A budget is nearly or fully used up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notify:
+    """Who is told: a command (shell words) on its standard input, an address by POST; and what of."""
+
+    command: str = ""
+    url: str = ""
+    on: tuple[Notable, ...] = tuple(Notable)
+
+
 @dataclass(frozen=True, slots=True)
 class Otel:
     """Where the run's spans are sent: the address of an OTLP receiver over HTTP, and the name to go by, "" for ours."""
@@ -129,9 +144,12 @@ class RunConfig:
     `fresh` gives each retry a new session. `secrets` name variables whose values no log may show.
     `prices` are by model, "*" at its end standing for any rest, and go before those that we know.
 
-    `timeout` limits one worker, `idle_timeout` its silence and `deadline` the whole run, in seconds;
-    `grace` is the time from TERM to KILL. `max_cost` (US dollars) and `max_tokens` limit the run.
+    `max_workers_per_user` and `max_workers_per_repo` limit the workers of all runs of the user on this machine, and
+    of all runs in the repository: a worker over such a limit waits.
+    `timeout` limits one worker, `idle_timeout` how long it may show no progress and `deadline` the whole run,
+    in seconds; `grace` is the time from TERM to KILL. `max_cost` (US dollars) and `max_tokens` limit the run.
     `max_retries` caps the retries of a task over all kinds of failure; None leaves the caps per kind.
+    `retry_delay` is how many seconds a task waits before its first retry; each further one waits twice as long.
     `branch` is the user's branch to land on, "" with a detached HEAD.
     `tracker` names who is told when a task has ended, "" for nobody; `tracker_options` are its own words.
     `list_file` is the file in the repository that the tracker writes to, "" for none: what workers make of it is
@@ -144,9 +162,12 @@ class RunConfig:
     """
 
     max_workers: int = 5
+    max_workers_per_user: int | None = None
+    max_workers_per_repo: int | None = None
     schedule: Schedule = Schedule.ROLLING
     on_failure: OnFailure = OnFailure.BEST_EFFORT
     max_retries: int | None = None
+    retry_delay: float = 0.0
     timeout: float = 1800.0
     deadline: float | None = None
     grace: float = 10.0
@@ -185,3 +206,19 @@ class RunConfig:
     def mode(self) -> Mode:
         """Where the workers are, as the backend tells."""
         return Mode.DISTRIBUTED if self.backend == TMUX else Mode.LOCAL
+
+
+LIMITS: Final = (
+    "max_workers",
+    "max_workers_per_user",
+    "max_workers_per_repo",
+    "max_cost",
+    "max_tokens",
+    "deadline",
+    "timeout",
+    "idle_timeout",
+)
+"""What can be changed while a run goes on. Time limits of a worker hold for those that start later."""
+
+LIFTABLE: Final = frozenset(LIMITS) - {"max_workers", "timeout"}
+"""Limits that there need not be."""

@@ -31,7 +31,7 @@ class CheckKind(StrEnum):
     TIMEOUT = "timeout"
     """The worker ran past its time limit."""
     STALLED = "stalled"
-    """The worker printed nothing for as long as the idle limit."""
+    """The worker showed no progress for as long as the idle limit: no output, no change in its worktree."""
     CLAIM = "claim"
     """The worker's result file cannot be read, or contradicts what we see."""
     ISOLATION = "isolation"
@@ -89,14 +89,22 @@ class Requirements:
     capabilities: tuple[str, ...] = ()
 
 
+class OnFailure(StrEnum):
+    """What the run does when a task ends without being completed."""
+
+    BEST_EFFORT = "best-effort"
+    FAIL_FAST = "fail-fast"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """One unit of work.
 
     `files` is the manifest: the paths or globs that the task may write; empty means no limit.
     `done` tasks were completed before the run and are never started. `run` is the argument list
-    for the `command` agent. `estimate` is the expected duration in seconds. `timeout` and
-    `max_retries` override the run's; `max_cost` and `max_tokens` limit this task over all its attempts.
+    for the `command` agent. `estimate` is the expected duration in seconds. `timeout`, `max_retries`,
+    `retry_delay` (seconds) and `on_failure` override the run's; `max_cost` and `max_tokens` limit this
+    task over all its attempts.
     `metadata` is kept as it was read.
     """
 
@@ -116,6 +124,8 @@ class Task:
     timeout: float | None = None
     estimate: float | None = None
     max_retries: int | None = None
+    retry_delay: float | None = None
+    on_failure: OnFailure | None = None
     max_cost: float | None = None
     max_tokens: int | None = None
     allow_empty: bool = False
@@ -167,7 +177,7 @@ class Ending(StrEnum):
     EXITED = "exited"
     TIMED_OUT = "timed_out"
     STALLED = "stalled"
-    """Stopped because it printed nothing for as long as the idle limit."""
+    """Stopped because it showed no progress for as long as the idle limit."""
     KILLED = "killed"
     """Stopped because we asked for it, not through a fault of the attempt."""
 

@@ -21,8 +21,9 @@ from swarmskill.config import (
     Isolation,
     Land,
     Mode,
+    Notable,
+    Notify,
     OnExhaust,
-    OnFailure,
     Price,
     RunConfig,
     Schedule,
@@ -30,7 +31,7 @@ from swarmskill.config import (
     WorktreeSetup,
 )
 from swarmskill.errors import UsageError
-from swarmskill.model import Check
+from swarmskill.model import Check, OnFailure
 from swarmskill.repo.files import inside
 from swarmskill.sources.contract import decode_cross_cutting
 from swarmskill.sources.fields import (
@@ -47,7 +48,7 @@ from swarmskill.sources.otel import decode_otel
 from swarmskill.sources.toml import read_table
 from swarmskill.sources.words import maybe_flag, maybe_number, maybe_seconds, split_words
 
-E = TypeVar("E", Schedule, OnFailure, OnExhaust, Land, Isolation, Mode)
+E = TypeVar("E", Schedule, OnFailure, OnExhaust, Land, Isolation, Mode, Notable)
 T = TypeVar("T")
 Decode = Callable[[Any, str, Findings], Any]
 
@@ -137,7 +138,7 @@ def effective(sources: Iterable[Source]) -> dict[str, Setting]:
 def every_setting(settings: Mapping[str, Setting]) -> dict[str, Setting]:
     """All settings there are, in the order of the documentation; those that nobody set have the origin "default"."""
     config = RunConfig()
-    defaults = {name: getattr(config, "pool" if name == "agent" else name) for name in _DECODERS}
+    defaults = {name: getattr(config, "pool" if name == "agent" else name, None) for name in _DECODERS}
     return {name: settings.get(name) or Setting(value, DEFAULT) for name, value in defaults.items()}
 
 
@@ -145,6 +146,7 @@ def run_config(settings: Mapping[str, Setting], *, branch: str, cross_cutting: t
     """The run's configuration; the task list's own run-wide checks come after the repository's."""
     values = {name: setting.value for name, setting in settings.items()}
     checks = (*values.pop("cross_cutting", ()), *cross_cutting)
+    values.pop("notify", None)  # no matter of the run's, and its address may be a secret: not for the ledger
     pool = values.pop("agent", (Share("command"),))
     if "mode" in settings:
         values["backend"] = _backend_of(values.pop("mode"), settings)
@@ -267,6 +269,26 @@ def _table(value: Any, place: str, findings: Findings, decoders: Mapping[str, De
     return {key: one for key, one in decoded.items() if one is not None}
 
 
+def _notify(value: Any, place: str, findings: Findings) -> Notify | None:
+    table = {"command": value} if isinstance(value, str) else value
+    found_values = _table(table, place, findings, _NOTIFY)
+    if isinstance(table, dict) and table and not {"command", "url"} & set(table):
+        findings.problem(place, "names nobody who is to be told", "write command or url")
+    return Notify(**found_values) if found_values else None
+
+
+def _address(value: Any, place: str, findings: Findings) -> str | None:
+    address = decode_line(value, place, findings)
+    if address is not None and not address.startswith(("http://", "https://", "$")):
+        findings.problem(place, "is no address of the web", "write https://… or $NAME of a variable that holds it")
+        return None
+    return address
+
+
+def _notables(value: Any, place: str, findings: Findings) -> tuple[Notable, ...] | None:
+    return decode_list(value, place, findings, _choice(Notable), "kinds")
+
+
 def _pool(value: Any, place: str, findings: Findings) -> tuple[Share, ...] | None:
     text = decode_line(value, place, findings)
     if text is None:
@@ -330,15 +352,19 @@ _BACKENDS: Final = ("process", TMUX)
 _MOST_MONEY: Final = 1e9
 
 _AGENT: Final[dict[str, Decode]] = {"command": _words, "args": _words, "model": decode_line, "max_workers": _number(1)}
+_NOTIFY: Final[dict[str, Decode]] = {"command": _command, "url": _address, "on": _notables}
 _PRICE: Final[dict[str, Decode]] = {"input": _money, "cached": _money, "output": _money}
 
 _WORKTREE: Final[dict[str, Decode]] = {"setup": _commands, "copy": _paths, "link": _paths, "keep": _paths}
 
 _DECODERS: Final[dict[str, Decode]] = {
     "max_workers": _number(1),
+    "max_workers_per_user": _number(1),
+    "max_workers_per_repo": _number(1),
     "schedule": _choice(Schedule),
     "on_failure": _choice(OnFailure),
     "max_retries": _number(0),
+    "retry_delay": decode_duration,
     "timeout": decode_timeout,
     "deadline": decode_timeout,
     "grace": decode_duration,
@@ -361,6 +387,7 @@ _DECODERS: Final[dict[str, Decode]] = {
     "max_tokens": decode_max_tokens,
     "on_exhaust": _choice(OnExhaust),
     "prices": _prices,
+    "notify": _notify,
     "max_file_bytes": _number(1),
     "merge_batch": _number(1),
     "keep": decode_flag,
@@ -373,10 +400,13 @@ _DECODERS: Final[dict[str, Decode]] = {
 
 _FROM_TEXT: Final[dict[str, Callable[[str], Any]]] = {
     "max_workers": maybe_number,
+    "max_workers_per_user": maybe_number,
+    "max_workers_per_repo": maybe_number,
     "max_retries": maybe_number,
     "max_file_bytes": maybe_number,
     "merge_batch": maybe_number,
     "timeout": maybe_seconds,
+    "retry_delay": maybe_seconds,
     "deadline": maybe_seconds,
     "grace": maybe_seconds,
     "idle_timeout": maybe_seconds,

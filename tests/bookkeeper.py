@@ -6,25 +6,30 @@ from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
 from swarmskill.core.invariants import broken
 from swarmskill.core.progress import outstanding
-from swarmskill.core.state import EMPTY, Stage, State, Stop
+from swarmskill.core.state import EMPTY, Door, Stage, State, Stop
 from swarmskill.core.transitions import fold, step
 from swarmskill.model import Outcome, Trouble
 
 ANSWERS: dict[type[ef.Effect], tuple[type[ev.Event], ...]] = {
-    ef.Spawn: (ev.WorkerStarted, ev.SpawnFailed),
+    ef.Spawn: (ev.WorkerStarted, ev.SpawnFailed, ev.SpawnWithdrawn),
+    ef.Recall: (ev.WorkerStarted, ev.SpawnFailed, ev.SpawnWithdrawn),
     ef.Await: (ev.WorkerExited, ev.WorkerLost),
     ef.Kill: (ev.WorkerExited, ev.WorkerLost),
     ef.Validate: (ev.Validated,),
     ef.Integrate: (ev.Integrated, ev.IntegrationConflicted, ev.IntegrationRejected),
     ef.Track: (ev.Tracked,),
     ef.Rest: (ev.GateRested,),
+    ef.BackOff: (ev.BackedOff,),
     ef.Summarise: (ev.Summarised,),
     ef.Land: (ev.Landed, ev.LandingRefused),
     ef.Report: (ev.Reported,),
 }
 """Which events answer which effect, as the effects' docstrings say."""
 
-REQUESTS = (ev.RunStarted, ev.RunResumed, ev.StopRequested, ev.RetryRequested, ev.LimitsChanged, ev.WorkerReported)
+TOLD = (ev.WorkerReported, ev.SpawnQueued, ev.WorkerStalled, ev.WorkerStirred)
+"""What the edge tells of an attempt unasked."""
+
+REQUESTS = (ev.RunStarted, ev.RunResumed, ev.StopRequested, ev.RetryRequested, ev.LimitsChanged, *TOLD)
 """Events that answer no effect."""
 
 
@@ -79,7 +84,7 @@ class Bookkeeper:
         if isinstance(event, REQUESTS):
             return
         asked = [effect for effect in self.pending if answers(event, effect)]
-        kills = [effect for effect in asked if isinstance(effect, ef.Kill)]
+        kills = [effect for effect in asked if isinstance(effect, ef.Kill | ef.Recall)]
         assert changed == bool(asked), f"asked for: {asked}, but changed: {changed}"
         assert len(asked) - len(kills) <= 1, f"one event answers several effects: {asked}"
 
@@ -107,8 +112,15 @@ class Bookkeeper:
             return lifted and not self.state.tasks[effect.task].overdrawn
         if isinstance(effect, ef.Rest):  # the agent's service now wants a person
             problem = event.end.report.problem if isinstance(event, ev.WorkerExited) else None
+            gate = self.state.gates.get(effect.agent)
+            if gate is not None and gate.door is Door.DEGRADED and before.gates.get(effect.agent) != gate:
+                return True
             auth = problem is not None and problem.kind is Trouble.AUTH and self.state is not before
             return auth and isinstance(event, ev.WorkerExited) and before.tasks[event.task].agent == effect.agent
+        if isinstance(effect, ef.Recall):
+            return self.state.stop is Stop.NONE and not self.state.failing
+        if isinstance(effect, ef.BackOff):
+            return self.state.tasks[effect.task].outcome is Outcome.CANCELLED
         forced = isinstance(event, ev.StopRequested) and event.force
         return isinstance(effect, ef.Summarise) and forced and self.state is not before
 

@@ -17,12 +17,14 @@ class Job:
 
     `name` is unique in the run and makes starting idempotent. `env` is the whole environment.
     `stdin` is a file to read from (None: the null device). `timeout`, `idle` and `grace` are
-    seconds: after `timeout`, or once nothing was printed for as long as `idle` (by the job or by
-    anything it started), the whole group gets TERM, after `grace` more KILL. A job that `survives`
+    seconds: after `timeout`, or once nothing was printed (by the job or by anything it started) nor any file
+    changed in `cwd` for as long as `idle`, the whole group gets TERM, after `grace` more KILL. A job that `survives`
     goes on when the mayor dies, any other is killed then. The log keeps its first half and its last
     half when the output is longer than `log_limit` bytes, and `***` where any of the values in
-    `masked` was printed. `label` and `agent` are for who shows the job to a person: what its work is called,
-    and the agent whose stream it prints. One with a `screen` draws in the terminal that SWARM_TERMINAL names to it.
+    `masked` was printed. `slots` are files of `slots.SlotFolder` that the job holds while it lasts; the
+    caller holds them until it has started. `label` and `agent` are for who shows the job to a person: what
+    its work is called, and the agent whose stream it prints. One with a `screen` draws in the terminal that
+    SWARM_TERMINAL names to it.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Job:
     masked: tuple[str, ...] = field(default=(), repr=False)
     label: str = ""
     agent: str = ""
+    slots: tuple[str, ...] = ()
     screen: bool = False
 
     def fields(self) -> dict[str, Any]:
@@ -58,6 +61,7 @@ class Job:
             "masked": self.masked,
             "label": self.label,
             "agent": self.agent,
+            "slots": self.slots,
             "screen": self.screen,
         }
 

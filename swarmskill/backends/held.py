@@ -19,6 +19,7 @@ class Held:
     """One job that is not over."""
 
     __slots__ = (
+        "cwd",
         "ending",
         "exit_code",
         "grace",
@@ -31,6 +32,7 @@ class Held:
         "owner",
         "pid",
         "pipe",
+        "slots",
         "started_at",
         "survives",
         "sweeping",
@@ -40,6 +42,7 @@ class Held:
 
     def __init__(self, fields: Mapping[str, Any], pid: int, pipe: int, log: JobLog, mark: int, at: float) -> None:
         self.name: str = fields["name"]
+        self.cwd: str = fields["cwd"]
         self.grace: float = fields["grace"]
         self.survives: bool = fields["survives"]
         self.pid = pid
@@ -58,6 +61,8 @@ class Held:
         self.idle_timer: Timer | None = None
         self.heard = time.monotonic()
         """When the last byte of output came."""
+        self.slots: list[int] = []
+        """Open files that hold what the job shares with other runs."""
         self.owner: object = None
         self.watchers: set[Any] = set()
 

@@ -20,6 +20,8 @@ from swarmskill.backends.held import EXITED, KILLED, STALLED, TIMED_OUT, Held
 from swarmskill.backends.joblog import JobLog
 from swarmskill.backends.journal import Journal
 from swarmskill.backends.processes import send, strike
+from swarmskill.backends.progress import newest_change
+from swarmskill.backends.slots import SlotGone, hold_slots, let_go
 from swarmskill.backends.spawn import Spawner, Unstartable
 from swarmskill.backends.timers import Timers
 from swarmskill.backends.wire import Message
@@ -67,6 +69,11 @@ class Holding:
             log = JobLog(fields["log"], fields["log_limit"], fields["masked"], self._echo)
         except OSError as error:
             raise Unstartable(f"the log cannot be written: {error}") from None
+        try:
+            slots = hold_slots(fields.get("slots", ()))
+        except (SlotGone, OSError) as error:
+            log.close()
+            raise Unstartable(f"its slot was lost: {error}") from None
         self._next_mark += 1
         mark = self._next_mark
         at = time.time()
@@ -74,8 +81,10 @@ class Holding:
             pid, pipe = self._spawner.spawn(fields["argv"], fields["cwd"], fields["env"], fields["stdin"], mark)
         except Unstartable:
             log.close()
+            let_go(slots)
             raise
         job = Held(fields, pid, pipe, log, mark, at)
+        job.slots = slots
         self._journal.started({**job.where, "mark": mark, "at": at})
         self.jobs[job.name] = job
         self._families.add(job)
@@ -109,8 +118,15 @@ class Holding:
             self._settle(job)
 
     def _watch_silence(self, job: Held, limit: float) -> None:
-        """End the job once it has been silent for so long. The timer is put on when it fires, not at each read."""
+        """End the job once it has shown no progress for so long: it printed nothing, and changed no file in its folder.
+
+        The timer is put on when it fires, not at each read.
+        """
         rest = job.heard + limit - time.monotonic()
+        if rest <= 0:  # not before: a walk through its folder costs more than a look at a clock
+            silent = limit - rest
+            heard = time.time() - silent
+            rest += newest_change(job.cwd, heard) - heard
         if rest > 0:
             job.idle_timer = self._timers.after(rest, lambda: self._watch_silence(job, limit))
         elif job.ending == EXITED and job.exit_code is None:
@@ -197,6 +213,7 @@ class Holding:
         for timer in (job.timer, job.idle_timer):
             if timer:
                 timer.cancel()
+        let_go(job.slots)
         del self.jobs[job.name]
         self._families.drop(job)
         end: Message = {

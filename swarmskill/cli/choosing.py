@@ -51,7 +51,7 @@ def _settle_auto(listed: TaskList, config: RunConfig) -> RunConfig:
 
 
 def _may_be_anyones(task: Task) -> bool:
-    from swarmskill.core.moves import fixed_agent
+    from swarmskill.core.graph import fixed_agent
 
     return not task.done and not fixed_agent(task)
 

@@ -143,7 +143,14 @@ def _begin(
     defaults = {"schedule": Schedule.WAVE, "land": Land.WAVE if wave else Land.END}
     ready = prepare(listed, flags, base, Path.cwd(), defaults=defaults, hosted=True)
     return begin(
-        ready.repository, listed.tasks, ready.config, ready.base, choice=choice, tools=tools, environment=environment
+        ready.repository,
+        listed.tasks,
+        ready.config,
+        ready.base,
+        choice=choice,
+        tools=tools,
+        environment=environment,
+        notify=ready.notify,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -49,3 +50,8 @@ MaxTokensOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 DetachOption = Annotated[bool, typer.Option("--detach", help="Return once the run has begun; see `swarm wait`.")]
+
+
+def settings_folder() -> Path:
+    """Where the user's own swarm.toml is."""
+    return Path(typer.get_app_dir("swarm"))

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from swarmskill.cli import run_options as opt
 from swarmskill.cli.ci import JunitOption, PushOption, SummaryOption, Wanted, finish
 from swarmskill.cli.lists import (
@@ -34,8 +32,9 @@ from swarmskill.cli.options import (
     look_here,
     print_json,
     print_text,
+    settings_folder,
 )
-from swarmskill.config import Mode, RunConfig
+from swarmskill.config import Mode, Notify, RunConfig
 from swarmskill.errors import Interrupted, Refused, UsageError
 from swarmskill.sources.choosing import choose_tasks
 from swarmskill.sources.words import split_words
@@ -73,6 +72,7 @@ def run(
     idle_timeout: opt.IdleTimeoutOption = None,
     deadline: opt.DeadlineOption = None,
     max_retries: opt.MaxRetriesOption = None,
+    retry_delay: opt.RetryDelayOption = None,
     schedule: opt.ScheduleOption = None,
     on_failure: opt.OnFailureOption = None,
     base: opt.BaseOption = "HEAD",
@@ -82,6 +82,7 @@ def run(
     keep_sessions: opt.KeepSessionsOption = None,
     interactive: opt.InteractiveOption = None,
     bead_ids: BeadIdsOption = None,
+    notify: opt.NotifyOption = None,
     keep: opt.KeepOption = None,
     dry_run: opt.DryRunOption = False,
     junit: JunitOption = None,
@@ -159,6 +160,7 @@ class Prepared:
     repository: Repository
     config: RunConfig
     base: str
+    notify: Notify | None = None
 
 
 def prepare(
@@ -181,13 +183,14 @@ def prepare(
     repository = Repository.open(start)
     for warning in misspelt_variables(os.environ):
         print(f"warning: {warning}", file=sys.stderr)
-    sources = load_sources(flags, os.environ, repository.top, Path(typer.get_app_dir("swarm")))
+    sources = load_sources(flags, os.environ, repository.top, settings_folder())
     settings = effective([*sources, Source("default", defaults or {})])
     config = run_config(settings, branch=repository.branch, cross_cutting=listed.cross_cutting)
     config = with_tracker(config, listed, repository.top)
     if not hosted:
         config = settle_agents(listed, config)
-    return Prepared(repository, config, repository.resolve(base))
+    told = settings.get("notify")
+    return Prepared(repository, config, repository.resolve(base), told.value if told else None)
 
 
 def run_tasks(
@@ -213,8 +216,18 @@ def run_tasks(
     folder = RunFolder(runs_folder(common_dir) / new_run_id(time.time(), last_run_id(common_dir)))
 
     def drive(watcher: Watching) -> State:
-        tasks, environment = listed.tasks, dict(os.environ)
-        return start_run(folder, ready.repository, tasks, ready.config, ready.base, watcher, environment)
+        tasks, environment, home = listed.tasks, dict(os.environ), settings_folder()
+        return start_run(
+            folder,
+            ready.repository,
+            tasks,
+            ready.config,
+            ready.base,
+            watcher,
+            environment,
+            user_folder=home,
+            notify=ready.notify,
+        )
 
     def after(state: State) -> int:
         return finish(wanted or Wanted(), folder, ready.repository, state, as_json=as_json)
@@ -250,7 +263,7 @@ def _resume(folder: RunFolder, repository: Repository, *, as_json: bool, view_of
     environment = dict(os.environ)
     return show_run(
         folder,
-        lambda watcher: resume_run(folder, repository, watcher, environment),
+        lambda watcher: resume_run(folder, repository, watcher, environment, user_folder=settings_folder()),
         as_json=as_json,
         view_of=view_of,
     )

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Final
 import typer
 
 from swarmskill.cli.options import AGENTS, LIMITS
-from swarmskill.config import Land, Mode, OnExhaust, OnFailure, Schedule
+from swarmskill.config import Land, Mode, OnExhaust, Schedule
+from swarmskill.model import OnFailure
 
 Tasks = Annotated[
     str, typer.Argument(metavar="[TASKS]", help="Task file, JSON, YAML or a Markdown list; - reads standard input.")
@@ -59,7 +60,7 @@ TimeoutOption = Annotated[
     typer.Option(metavar="TIME", help="Of one worker: 90s, 30m, 2h. [30m]", rich_help_panel=LIMITS),
 ]
 IdleTimeoutOption = Annotated[
-    str | None, typer.Option(metavar="TIME", help="Of a worker's silence. [15m]", rich_help_panel=LIMITS)
+    str | None, typer.Option(metavar="TIME", help="Of a worker without progress. [15m]", rich_help_panel=LIMITS)
 ]
 DeadlineOption = Annotated[
     str | None, typer.Option(metavar="TIME", help="Of the whole run. [none]", rich_help_panel=LIMITS)
@@ -69,6 +70,14 @@ MaxRetriesOption = Annotated[
     typer.Option(
         metavar="N",
         help="Retries of a task, whatever it failed for. [by kind of failure]",
+        rich_help_panel=LIMITS,
+    ),
+]
+RetryDelayOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="Before a task's first retry; twice as long before each further one. [0]",
         rich_help_panel=LIMITS,
     ),
 ]
@@ -91,6 +100,12 @@ KeepSessionsOption = Annotated[
 InteractiveOption = Annotated[
     bool | None,
     typer.Option("--interactive", help="In distributed mode, agents on their own screens, where you may join in."),
+]
+NotifyOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COMMAND", help="Command that gets a JSON document on its standard input at failures and at the end."
+    ),
 ]
 KeepOption = Annotated[bool | None, typer.Option("--keep", help="Keep every worktree.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the plan and start nothing.")]

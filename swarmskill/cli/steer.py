@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,7 +25,9 @@ from swarmskill.cli.options import (
     print_json,
     print_text,
     recall,
+    settings_folder,
 )
+from swarmskill.config import LIFTABLE, LIMITS
 from swarmskill.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,6 +37,10 @@ if TYPE_CHECKING:
     from swarmskill.core.events import Event, LimitsChanged, StopRequested
     from swarmskill.mayor.hosting import HostedRun
     from swarmskill.places import RunFolder
+
+
+def _limit_option(metavar: str, text: str) -> Any:
+    return typer.Option(metavar=metavar, help=text, rich_help_panel="Limits")
 
 
 def stop(
@@ -68,7 +76,7 @@ def resume(
 
     Example: swarm resume --max-cost 5
     """
-    limits = _limits(max_cost, max_tokens)
+    limits = _limits({"max_cost": max_cost, "max_tokens": max_tokens})
     recalled = recall(run)
     if recalled.hosted:
         raise UsageError(
@@ -80,25 +88,50 @@ def resume(
 
 def limit(
     run: RunArgument = "",
-    max_cost: MaxCostOption = None,
-    max_tokens: MaxTokensOption = None,
+    max_workers: Annotated[str | None, _limit_option("N", "Workers at the same time.")] = None,
+    max_workers_per_user: Annotated[str | None, _limit_option("N", "Workers of all your runs.")] = None,
+    max_workers_per_repo: Annotated[str | None, _limit_option("N", "Workers of all runs in this repository.")] = None,
+    max_cost: Annotated[str | None, _limit_option("USD", "What the run may cost, from its start on.")] = None,
+    max_tokens: Annotated[str | None, _limit_option("N", "Tokens that the run may use, from its start on.")] = None,
+    deadline: Annotated[str | None, _limit_option("TIME", "Of the whole run, from its start on.")] = None,
+    timeout: Annotated[str | None, _limit_option("TIME", "Of each worker that starts from now on.")] = None,
+    idle_timeout: Annotated[str | None, _limit_option("TIME", "Of one without progress.")] = None,
+    reload: Annotated[bool, typer.Option("--reload", help="Take up what was changed in swarm.toml.")] = False,
     json: JsonOption = False,
 ) -> int:
-    """Change what a run may use, from its start on: at once if it goes on, else when it is resumed.
+    """Change what a run may use: at once if it goes on, else when it is resumed. `none` lifts a limit.
 
-    Example: swarm limit --max-cost 5
+    Example: swarm limit --max-workers 8 --max-cost 20 --deadline none
     """
-    limits = _limits(max_cost, max_tokens)
-    if limits is None:
-        raise UsageError("no limit is named", hint="give --max-cost USD, --max-tokens N, or both")
+    given = dict(locals())
+    limits = _limits({name: given[name] for name in LIMITS})
+    if limits is None and not reload:
+        options = ", ".join("--" + name.replace("_", "-") for name in ("max_workers", "max_cost", "max_tokens"))
+        raise UsageError("no limit is named", hint=f"give {options}; all are in swarm limit --help")
     recalled = recall(run)
-    if recalled.hosted:
-        _hosted(recalled).step(limits)
-        heard = True
-    else:
-        heard = _ask(recalled, limits)
-    _tell(recalled.folder, "the limits are changed" if heard else "swarm resume will take the limits", as_json=json)
+    heard = limits is not None and (_ask(recalled, limits) if not recalled.hosted else _step(recalled, limits))
+    said = "the limits are changed" if heard else "swarm resume will take the limits" if limits else ""
+    if reload:
+        said = "; ".join(filter(None, (said, _reload(recalled))))
+    _tell(recalled.folder, said, as_json=json)
     return 0
+
+
+def _step(recalled: Recalled, limits: LimitsChanged) -> bool:
+    _hosted(recalled).step(limits)
+    return True
+
+
+def _reload(recalled: Recalled) -> str:
+    """Ask the mayor to read swarm.toml again."""
+    from swarmskill.backends.processes import is_alive
+    from swarmskill.ledger import read_holder
+
+    holder = read_holder(recalled.folder)
+    if recalled.hosted or holder is None or not is_alive(holder.pid, holder.identity):
+        return "no mayor is there that could reload: name the limits instead"
+    os.kill(holder.pid, signal.SIGHUP)
+    return "its mayor reads swarm.toml again, and says what changed"
 
 
 def retry(task: TaskArgument, run: RunOption = "", detach: DetachOption = False, json: JsonOption = False) -> int:
@@ -138,15 +171,16 @@ def retry_task(recalled: Recalled, task: str) -> str:
     return f"task {task} will be tried again" if _ask(recalled, request) else ""
 
 
-def _limits(max_cost: str | None, max_tokens: str | None) -> LimitsChanged | None:
+def _limits(given: Mapping[str, str | None]) -> LimitsChanged | None:
     """The request for these limits; None for none. Raises InputError."""
     from swarmskill.core.events import LimitsChanged
     from swarmskill.settings import effective, options
 
-    given = effective(options({"max_cost": max_cost, "max_tokens": max_tokens}))
-    if not given:
+    lifted = tuple(name for name, value in given.items() if value == "none" and name in LIFTABLE)
+    values = effective(options({name: value for name, value in given.items() if name not in lifted}))
+    if not values and not lifted:
         return None
-    return LimitsChanged(at=time.time(), **{name: setting.value for name, setting in given.items()})
+    return LimitsChanged(at=time.time(), lifted=lifted, **{name: setting.value for name, setting in values.items()})
 
 
 def _stop(wanted: str, *, now: bool, force: bool, as_json: bool) -> int:
@@ -226,7 +260,9 @@ def _resume(folder: RunFolder, limits: LimitsChanged | None, *, as_json: bool, v
     repository = Repository.open(Path.cwd())
     return show_run(
         folder,
-        lambda watcher: resume_run(folder, repository, watcher, dict(os.environ), limits=limits),
+        lambda watcher: resume_run(
+            folder, repository, watcher, dict(os.environ), limits=limits, user_folder=settings_folder()
+        ),
         as_json=as_json,
         view_of=view_of,
     )

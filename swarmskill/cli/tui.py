@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -27,7 +28,7 @@ from swarmskill.views.marks import Look, clock, look_of, safe
 from swarmskill.views.plain import change_lines, format_line
 
 if TYPE_CHECKING:
-    from textual.events import Resize
+    from textual.events import Key, Resize
 
 _FRAME = 0.25
 _HELD_EVERY = 1.0
@@ -37,19 +38,22 @@ _LAST_WORDS = 3
 _KEYS = "j/k select   enter log   s stop   K kill   r retry   q leave   ? help"
 _SHORT_KEYS = "j/k  enter log  s stop  K kill  r retry  q leave  ?"
 _HELP = """\
-j, k, arrows  select a task
-enter         the log of its worker, as it grows; esc or q comes back
-s             stop the run: running tasks end and are merged, nothing new starts
-K             kill all workers of the run, and of the runs that they started
-r             try the selected task again, if it has ended without being completed
-q             leave; the run goes on
-?             this help
+j k     select a task
+enter   its worker's log; esc comes back
+s       stop: what runs ends, nothing starts
+K       kill all workers, also of runs below
+r       try the selected task again
+q       leave; the run goes on
+?       this help
 
-Stopped and killed runs go on with: swarm resume"""
+Stopped or killed, it goes on: swarm resume"""
+"""Narrow: it has to fit 60 columns with its frame."""
 
 
 def show_run(recalled: Recalled) -> None:
     """Show a run, and take keys, until it is over or the reader leaves."""
+    for name in ("COLUMNS", "LINES"):
+        os.environ.pop(name, None)  # Textual believes them, and would never hear of another size
     look = replace(look_of(sys.stdout, os.environ), colour=True)
     _RunApp(recalled, look).run()
 
@@ -66,13 +70,16 @@ class _Ask(ModalScreen[bool]):
     def __init__(self, question: str) -> None:
         super().__init__()
         self._question = question
+        self._answered = False
 
     def compose(self) -> ComposeResult:
         yield Static(Text(self._question))
 
-    def on_key(self, event: object) -> None:
-        key = getattr(event, "key", "")
-        self.dismiss(key in ("y", "Y"))
+    def on_key(self, event: Key) -> None:
+        event.stop()
+        if not self._answered:  # keys that were pressed in haste come before the screen is gone
+            self._answered = True
+            self.dismiss(event.key in ("y", "Y"))
 
 
 class _LogScreen(Screen[None]):
@@ -90,7 +97,7 @@ class _LogScreen(Screen[None]):
         self._tail = LineTail(path)
 
     def compose(self) -> ComposeResult:
-        yield Static(Text(self._title, "bold"), classes="line")
+        yield Static(Text(self._title, "bold", no_wrap=True), classes="line")
         yield Log(max_lines=5000)
         yield Static(Text("j/k scroll   esc back", "dim"), classes="line")
 
@@ -115,7 +122,7 @@ class _RunApp(App[None]):
     CSS = """
     Screen { layout: vertical; background: ansi_default; }
     #board { height: 1fr; }
-    .line { height: 1; }
+    .line { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
     #words { height: auto; max-height: 3; color: $text-muted; }
     """
     ENABLE_COMMAND_PALETTE = False
@@ -196,7 +203,9 @@ class _RunApp(App[None]):
             return
         attempt = self._feed.state.tasks[self._selected].attempt
         path = self._folder.log(attempt_key(self._selected, attempt))
-        self.push_screen(_LogScreen(self._look.clean(f"task {self._selected}, attempt {attempt}: {path}"), path))
+        again = f"swarm logs {shlex.quote(self._selected)} --attempt {attempt} --run {self._run_id}"
+        title = self._look.clean(f"task {self._selected}, attempt {attempt}    {again}")
+        self.push_screen(_LogScreen(title, path))
 
     def action_explain(self) -> None:
         self.push_screen(_Ask(_HELP))

@@ -18,7 +18,8 @@ def watch_status(recalled: Recalled) -> Recalled:
 
     With keys where the extra `tui` is installed and both ends are a terminal, else read-only.
     """
-    if sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb" and _has_keys():
+    ends = (sys.stdin, sys.stdout, sys.stderr)  # Textual draws on the last of them
+    if all(end.isatty() for end in ends) and os.environ.get("TERM", "dumb") != "dumb" and _has_keys():
         from swarmskill.cli.tui import show_run
 
         show_run(recalled)

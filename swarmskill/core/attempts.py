@@ -8,10 +8,10 @@ from swarmskill.core import events as ev
 from swarmskill.core import retries
 from swarmskill.core.budget import halt, run_left, task_left, task_shortage
 from swarmskill.core.copying import replace
-from swarmskill.core.effects import Await, Effect, Integrate, Kill, Validate
-from swarmskill.core.gates import GATED, answered, close_gate, probe_gone, shut_gate
-from swarmskill.core.moves import current, end, fail, free_dependents, pause, put
-from swarmskill.core.progress import kills_of
+from swarmskill.core.effects import Await, Effect, Integrate, Kill, Recall, Validate
+from swarmskill.core.gates import GATED, answered, broke_down, close_gate, probe_gone, shut_gate
+from swarmskill.core.moves import Step, current, end, fail, free_dependents, pause, put, reopen, undelay
+from swarmskill.core.progress import kills_of, winds_down
 from swarmskill.core.state import State, Stop, TaskState, Worker
 from swarmskill.model import (
     NOTHING_USED,
@@ -28,8 +28,6 @@ from swarmskill.model import (
     WorkerEnd,
 )
 
-Step = tuple[State, tuple[Effect, ...]]
-
 _OUTSIDE: Final = GATED | {Trouble.AUTH}
 """Troubles that no ending of the worker by us brings about."""
 
@@ -40,7 +38,8 @@ def worker_started(state: State, event: ev.WorkerStarted) -> Step | None:
     if task is None:
         return None
     worker = Worker(event.pid, event.identity, event.worktree, event.base, event.at)
-    state = put(state, event.task, replace(task, phase=Phase.RUNNING, worker=worker))
+    state = replace(state, queued=state.queued & ~(1 << state.graph.rank[event.task]))
+    state = put(state, event.task, replace(task, phase=Phase.RUNNING, worker=worker, queued=""))
     effects: tuple[Effect, ...] = (Await(event.task, event.attempt, worker.pid, worker.identity, worker.worktree),)
     if state.stop in (Stop.NOW, Stop.FORCE):
         effects += (Kill(event.task, event.attempt, state.stop is Stop.FORCE),)
@@ -54,7 +53,25 @@ def spawn_failed(state: State, event: ev.SpawnFailed) -> Step | None:
     state = probe_gone(state, event.task)
     if event.permanent:
         return end(state, event, Outcome.FAILED, event.reason), ()
-    return fail(state, event, Feedback(kind=retries.SPAWN, detail=event.reason)), ()
+    return fail(state, event, Feedback(kind=retries.SPAWN, detail=event.reason))
+
+
+def spawn_queued(state: State, event: ev.SpawnQueued) -> Step | None:
+    """The attempt's worker waits for a slot; a run that winds down does not."""
+    task = current(state, event, Phase.ASSIGNED)
+    if task is None or task.queued or not event.reason:
+        return None
+    state = replace(state, queued=state.queued | 1 << state.graph.rank[event.task])
+    state = put(state, event.task, replace(task, queued=event.reason))
+    recalled = (Recall(event.task, event.attempt),) if winds_down(state) else ()
+    return state, recalled
+
+
+def spawn_withdrawn(state: State, event: ev.SpawnWithdrawn) -> Step | None:
+    """The attempt never had a worker, as nobody wanted it any more: the next one begins as it would have."""
+    if current(state, event, Phase.ASSIGNED) is None:
+        return None
+    return reopen(probe_gone(state, event.task), event.task), ()
 
 
 def worker_reported(state: State, event: ev.WorkerReported) -> Step | None:
@@ -76,6 +93,22 @@ def worker_reported(state: State, event: ev.WorkerReported) -> Step | None:
     return state, (Kill(event.task, event.attempt),)
 
 
+def worker_stalled(state: State, event: ev.WorkerStalled) -> Step | None:
+    """The worker shows no progress. A later word of an earlier stall changes nothing."""
+    task = current(state, event, Phase.RUNNING)
+    if task is None or task.stalled_since or event.since <= task.last_stall:
+        return None
+    return put(state, event.task, replace(task, stalled_since=event.since, last_stall=event.since)), ()
+
+
+def worker_stirred(state: State, event: ev.WorkerStirred) -> Step | None:
+    """The worker gets on after the stall that the event names."""
+    task = current(state, event, Phase.RUNNING)
+    if task is None or not task.stalled_since or event.since != task.stalled_since:
+        return None
+    return put(state, event.task, replace(task, stalled_since=0.0)), ()
+
+
 def worker_exited(state: State, event: ev.WorkerExited) -> Step | None:
     """The worker has ended: judge what it left, or say why there is nothing to judge."""
     task = current(state, event, Phase.RUNNING)
@@ -91,7 +124,9 @@ def worker_exited(state: State, event: ev.WorkerExited) -> Step | None:
     state = probe_gone(state, event.task) if over.ending is Ending.KILLED else answered(state, event.task)
     failure = _failure(over, claims_done=claims_done)
     if failure is not None:
-        return fail(state, event, failure), ()
+        if failure.kind == CheckKind.STALLED:
+            state = broke_down(state, task.agent, event.at)
+        return fail(state, event, failure)
     if over.ending is Ending.KILLED and not (task.overdrawn and claims_done):
         return _break_off(state, event), ()
     if over.result is not None and over.result.status is Claim.BLOCKED:
@@ -107,7 +142,7 @@ def worker_lost(state: State, event: ev.WorkerLost) -> Step | None:
     if task is None:
         return None
     state = probe_gone(_settle(state, event.task, task.used), event.task)
-    return fail(state, event, Feedback(kind=retries.LOST, detail=event.reason)), ()
+    return fail(state, event, Feedback(kind=retries.LOST, detail=event.reason))
 
 
 def validated(state: State, event: ev.Validated) -> Step | None:
@@ -116,7 +151,7 @@ def validated(state: State, event: ev.Validated) -> Step | None:
     if task is None or task.worker is None:
         return None
     if event.verdict.failed is not None:
-        return fail(state, event, _feedback(task, event.verdict, event.commit)), ()
+        return fail(state, event, _feedback(task, event.verdict, event.commit))
     task = replace(task, phase=Phase.INTEGRATING, work=event.commit, notes=event.verdict.notes)
     state = put(state, event.task, task)
     return state, (Integrate(event.task, event.attempt, event.commit, _base(task)),)
@@ -141,7 +176,7 @@ def integration_conflicted(state: State, event: ev.IntegrationConflicted) -> Ste
         return None
     detail = "does not merge with the run branch: " + ", ".join(event.paths)
     feedback = Feedback(kind=retries.CONFLICT, detail=detail, conflicts=event.paths, diff=task.work)
-    return fail(state, event, feedback), ()
+    return fail(state, event, feedback)
 
 
 def integration_rejected(state: State, event: ev.IntegrationRejected) -> Step | None:
@@ -150,7 +185,13 @@ def integration_rejected(state: State, event: ev.IntegrationRejected) -> Step | 
     if task is None:
         return None
     state = put(state, event.task, replace(task, worker=None))
-    return fail(state, event, _feedback(task, event.verdict, task.work)), ()
+    return fail(state, event, _feedback(task, event.verdict, task.work))
+
+
+def backed_off(state: State, event: ev.BackedOff) -> Step | None:
+    """The wait after a failed attempt is over: the task may be started."""
+    task = current(state, event, Phase.READY)
+    return (undelay(state, event.task), ()) if task is not None and task.delayed_until else None
 
 
 def _failure(over: WorkerEnd, *, claims_done: bool) -> Feedback | None:
@@ -159,7 +200,7 @@ def _failure(over: WorkerEnd, *, claims_done: bool) -> Feedback | None:
     if over.ending is Ending.TIMED_OUT:
         return Feedback(kind=CheckKind.TIMEOUT, detail=f"timed out after {seconds:.0f} s")
     if over.ending is Ending.STALLED and not claims_done:
-        return Feedback(kind=CheckKind.STALLED, detail=f"printed nothing for too long, ended after {seconds:.0f} s")
+        return Feedback(kind=CheckKind.STALLED, detail=f"no progress for too long, ended after {seconds:.0f} s")
     if over.ending is Ending.EXITED and over.exit_code != 0 and over.report.problem is None:
         return Feedback(kind=CheckKind.EXIT, detail=f"exit code {over.exit_code}")
     return None
@@ -176,7 +217,9 @@ def _troubled(state: State, event: ev.WorkerExited, task: TaskState, problem: Pr
     detail = problem.detail or problem.kind.value
     if problem.kind is Trouble.BUDGET and task.allowance is not None:
         return _capped(state, event, task, detail)
-    return fail(state, event, Feedback(kind=problem.kind, detail=detail)), ()
+    if problem.kind is Trouble.CRASHED:
+        state = broke_down(state, task.agent, event.at)
+    return fail(state, event, Feedback(kind=problem.kind, detail=detail))
 
 
 def _capped(state: State, event: ev.WorkerExited, before: TaskState, detail: str) -> Step:
@@ -221,7 +264,7 @@ def _progress(usage: Usage) -> tuple[int, float]:
 def _settle(state: State, task_id: str, usage: Usage) -> State:
     """The attempt is over: what it used is settled."""
     task = state.tasks[task_id]
-    task = replace(task, used=NOTHING_USED, settled=task.settled + usage)
+    task = replace(task, used=NOTHING_USED, settled=task.settled + usage, stalled_since=0.0)
     return replace(put(state, task_id, task), settled=state.settled + usage)
 
 

@@ -18,7 +18,7 @@ def choose(state: State) -> Iterator[tuple[int, str]]:
     """
     free = state.config.max_workers - state.busy.bit_count()
     eligible = eligible_tasks(state)
-    if free <= 0 or not eligible:
+    if free <= 0 or not eligible or state.queued:  # who waits for a slot already shows that there is none
         return
     overlaps = state.graph.overlaps
     taken = 0
@@ -44,10 +44,11 @@ def choose(state: State) -> Iterator[tuple[int, str]]:
 
 
 def eligible_tasks(state: State) -> int:
-    """Ready tasks that the run's stage and schedule allow to start, as a bit set."""
+    """Ready tasks that the run's stage and schedule allow to start now, as a bit set."""
     if state.stage is not Stage.RUNNING or state.stop is not Stop.NONE or state.failing:
         return 0
-    ready = state.ready & ~state.owed  # whoever is told that the task ended shall not hear first that it goes on
+    # Whoever is told that the task ended shall not hear first that it goes on.
+    ready = state.ready & ~state.owed & ~state.delayed
     return ready & state.wave if state.config.schedule is Schedule.WAVE else ready
 
 

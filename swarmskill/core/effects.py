@@ -26,7 +26,7 @@ class AttemptEffect(Effect):
 
 @dataclass(frozen=True, slots=True)
 class Spawn(AttemptEffect):
-    """Start a worker of `agent` in its own worktree: WorkerStarted or SpawnFailed.
+    """Start a worker of `agent` in its own worktree: WorkerStarted, SpawnFailed or SpawnWithdrawn.
 
     It goes on in `worktree`, which started from `base`, and with the conversation `session`, where they
     are set. `max_cost` is what it may spend, in US dollars.
@@ -38,6 +38,14 @@ class Spawn(AttemptEffect):
     base: str = ""
     session: str = ""
     max_cost: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recall(AttemptEffect):
+    """Give a start up that still waits for a slot: WorkerStarted, SpawnFailed or SpawnWithdrawn.
+
+    It shares its answer with the Spawn, and does nothing to a worker.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +97,13 @@ class Rest(Effect):
 
     agent: str
     strikes: int
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class BackOff(AttemptEffect):
+    """Wait until `until` (seconds since the epoch) before the task, whose attempt failed, is tried again: BackedOff."""
+
     until: float
 
 

@@ -66,10 +66,17 @@ class StopRequested(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitsChanged(Event):
-    """Somebody gave the run more money or tokens, or less; None leaves a limit as it is."""
+    """Somebody changed limits of the run, named as in RunConfig; None leaves one as it is, those `lifted` are gone."""
 
     max_cost: float | None = None
     max_tokens: int | None = None
+    max_workers: int | None = None
+    max_workers_per_user: int | None = None
+    max_workers_per_repo: int | None = None
+    deadline: float | None = None
+    timeout: float | None = None
+    idle_timeout: float | None = None
+    lifted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +111,21 @@ class SpawnFailed(AttemptEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpawnQueued(AttemptEvent):
+    """The worker cannot start yet: it waits for a slot that is shared with other runs, as `reason` tells.
+
+    It answers nothing.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpawnWithdrawn(AttemptEvent):
+    """Answers Spawn and Recall: there is no worker, as the run no longer wants it to start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerReported(AttemptEvent):
     """The agent's output so far tells its session, "" if unknown, and what this attempt has used in all.
 
@@ -112,6 +134,24 @@ class WorkerReported(AttemptEvent):
 
     session: str = ""
     usage: Usage = NOTHING_USED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStalled(AttemptEvent):
+    """The worker lives, but has shown no progress since then; `nudged` when it was asked how far it is.
+
+    It answers nothing.
+    """
+
+    since: float
+    nudged: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStirred(AttemptEvent):
+    """The worker that had shown no progress since then gets on. It answers nothing."""
+
+    since: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +220,11 @@ class GateRested(Event):
 
     agent: str
     strikes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackedOff(AttemptEvent):
+    """Answers BackOff: the wait after this attempt is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

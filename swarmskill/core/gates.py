@@ -12,11 +12,19 @@ from typing import Final
 from swarmskill.core.copying import replace
 from swarmskill.core.effects import Effect, Rest
 from swarmskill.core.events import AttemptEvent
+from swarmskill.core.graph import bits, fixed_agent
 from swarmskill.core.state import Door, Gate, State
-from swarmskill.model import Problem, Trouble
+from swarmskill.model import NOTHING_USED, Problem, Trouble
 
 GATED: Final = frozenset({Trouble.RATE_LIMIT, Trouble.OVERLOADED, Trouble.NETWORK})
 """Troubles of an agent's service: they pass, and are no task's failure."""
+
+CLOSED: Final = frozenset({Door.SHUT, Door.DEGRADED})
+"""What only a person opens, by resuming the run."""
+
+_BREAKDOWNS: Final = 6
+_BREAKDOWN_SPAN: Final = 1800.0
+"""So many breakdowns within so many seconds, and an agent is left."""
 
 _LONGEST: Final = 300.0
 """Seconds; a longer time that the service itself names is kept whatever it is."""
@@ -43,6 +51,37 @@ def close_gate(state: State, event: AttemptEvent, problem: Problem) -> tuple[Sta
 def shut_gate(state: State, agent: str, reason: str) -> State:
     """Nothing helps but a person: no more workers of this agent."""
     return _put(state, agent, Gate(Door.SHUT, reason))
+
+
+def broke_down(state: State, agent: str, at: float) -> State:
+    """A worker of the agent crashed or stalled. After more than five in half an hour the agent is left."""
+    times = (*state.breakdowns.get(agent, ()), at)[-_BREAKDOWNS:]
+    state = replace(state, breakdowns=state.breakdowns.insert(agent, times))
+    if len(times) < _BREAKDOWNS or at - times[0] > _BREAKDOWN_SPAN:
+        return state
+    gate = state.gates.get(agent)
+    if gate is not None and gate.door in CLOSED:
+        return state
+    reason = f"{_BREAKDOWNS} of its workers crashed or stalled within half an hour"
+    return _put(state, agent, Gate(Door.DEGRADED, reason))
+
+
+def leave_degraded(state: State) -> State:
+    """Tasks of agents that are left are set free for the others of the pool, if there are any."""
+    for agent, gate in state.gates.items():
+        if gate.door is Door.DEGRADED and any(share.agent != agent for share in state.config.pool):
+            for rank in bits(state.bound.get(agent, 0) & state.open & ~state.active):
+                state = _set_free(state, rank, agent)
+    return state
+
+
+def _set_free(state: State, rank: int, agent: str) -> State:
+    spec = state.graph.tasks[rank]
+    if fixed_agent(spec):
+        return state
+    task = replace(state.tasks[spec.id], agent="", place=None, session="", session_used=NOTHING_USED)
+    bound = state.bound.insert(agent, state.bound[agent] & ~(1 << rank))
+    return replace(state, tasks=state.tasks.insert(spec.id, task), bound=bound)
 
 
 def begin_probing(state: State, agent: str, strikes: int) -> State | None:
@@ -81,11 +120,13 @@ def probe_gone(state: State, task_id: str) -> State:
 
 def open_shut_gates(state: State) -> State:
     """Somebody resumed the run: what needed a person is taken for mended. A wait goes on."""
-    gates = state.gates
+    gates, breakdowns = state.gates, state.breakdowns
     for agent, gate in list(gates.items()):
-        if gate.door is Door.SHUT:
+        if gate.door in CLOSED:
             gates = gates.remove(agent)
-    return replace(state, gates=gates)
+        if gate.door is Door.DEGRADED:
+            breakdowns = breakdowns.remove(agent)
+    return replace(state, gates=gates, breakdowns=breakdowns)
 
 
 def _seconds(run_id: str, agent: str, strikes: int, asked: float | None) -> float:

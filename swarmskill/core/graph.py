@@ -116,6 +116,11 @@ def critical_path(graph: Graph) -> list[str]:
     return path
 
 
+def fixed_agent(spec: Task) -> str:
+    """The agent that only can work on the task; "" if any of the pool may."""
+    return spec.agent or ("command" if spec.run else "")
+
+
 def bits(members: int) -> Iterator[int]:
     """The ranks in a bit set, lowest first."""
     while members:

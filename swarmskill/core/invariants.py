@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from itertools import combinations
 from math import isclose
 
-from swarmskill.config import OnFailure, Schedule
-from swarmskill.core.choose import agent_limit
-from swarmskill.core.graph import bits
+from swarmskill.config import Schedule
+from swarmskill.core.gates import CLOSED
+from swarmskill.core.graph import bits, fixed_agent
 from swarmskill.core.manifest import overlap
-from swarmskill.core.moves import fixed_agent
+from swarmskill.core.retries import on_failure_of
 from swarmskill.core.state import Door, Stage, State, Stop, TaskState
-from swarmskill.model import NOTHING_USED, Outcome, Phase
+from swarmskill.model import NOTHING_USED, OnFailure, Outcome, Phase
 
 _ACTIVE = frozenset({Phase.ASSIGNED, Phase.RUNNING, Phase.VALIDATING, Phase.INTEGRATING})
 _BUSY = frozenset({Phase.ASSIGNED, Phase.RUNNING})
@@ -29,8 +29,6 @@ def broken(state: State) -> list[str]:
 def _run(state: State) -> Iterator[str]:
     if len(state.tasks) != len(state.graph.tasks):
         yield "a task was lost or invented"
-    if state.busy.bit_count() > state.config.max_workers:
-        yield "more workers than the limit"
     if state.config.schedule is Schedule.WAVE and state.active & ~state.wave:
         yield "a task outside the current wave is active"
     commits = [task.commit for task in state.tasks.values() if task.commit]
@@ -38,7 +36,7 @@ def _run(state: State) -> Iterator[str]:
         yield "two tasks share one commit"
     if state.head not in (state.base, *commits):
         yield "the head is no commit of this run"
-    if state.failing and state.config.on_failure is not OnFailure.FAIL_FAST:
+    if state.failing and not any(_may_fail_the_run(state, rank) for rank in range(len(state.graph.tasks))):
         yield "the run fails although it goes on after a failure"
 
 
@@ -71,8 +69,6 @@ def _agents(state: State) -> Iterator[str]:
         if bound & members:
             yield f"a task is bound to {agent} and to another agent"
         bound |= members
-        if (state.busy & members).bit_count() > agent_limit(state, agent):
-            yield f"more workers of {agent} than its limit"
     if state.busy & ~bound:
         yield "a worker is of no agent"
 
@@ -83,7 +79,7 @@ def _gates(state: State) -> Iterator[str]:
             yield f"somebody tries while the gate of {agent} is {gate.door}"
         if gate.probe and not state.busy & state.bound.get(agent, 0) & 1 << state.graph.rank[gate.probe]:
             yield f"{gate.probe} tries for {agent}, but has no worker of it"
-        if gate.door is not Door.SHUT and gate.strikes < 1:
+        if gate.door not in CLOSED and gate.strikes < 1:
             yield f"the gate of {agent} is {gate.door} for nothing"
 
 
@@ -121,6 +117,10 @@ def _task(state: State, rank: int, task: TaskState) -> Iterator[str]:
     ):
         if bool(members & bit) != (task.phase in phases):
             yield f"phase {task.phase} does not fit the set {name}"
+    if bool(state.delayed & bit) != bool(task.delayed_until) or (task.delayed_until and task.phase is not Phase.READY):
+        yield "is delayed, but does not wait for another try"
+    if bool(state.queued & bit) != bool(task.queued) or (task.queued and task.phase is not Phase.ASSIGNED):
+        yield "waits for a slot, but is not to be started"
     if (task.phase is Phase.ENDED) != (task.outcome is not None):
         yield "an outcome and an end belong together"
     if bool(state.bound.get(task.agent, 0) & bit) != bool(task.agent):
@@ -160,6 +160,8 @@ def _going_on(task: TaskState) -> Iterator[str]:
         yield "goes on with a conversation, but not where that was"
     if task.session_used.tokens > task.settled.tokens or (before and task.session_used.tokens and not task.session):
         yield "its conversation used what the task did not"
+    if task.phase is not Phase.RUNNING and task.stalled_since:
+        yield "shows no progress without a worker"
     if task.phase is not Phase.RUNNING and task.used != NOTHING_USED:
         yield "uses something without a worker"
     if before and task.overdrawn:
@@ -180,5 +182,9 @@ def _attempt(state: State, rank: int, task: TaskState) -> Iterator[str]:
         yield "judged before its worker ended"
     if task.phase is Phase.INTEGRATING and not task.work:
         yield "integrating without a commit of the work"
-    if task.outcome is Outcome.CANCELLED and state.config.on_failure is not OnFailure.FAIL_FAST:
+    if task.outcome is Outcome.CANCELLED and not any(_may_fail_the_run(state, r) for r in range(len(state.tasks))):
         yield "cancelled although the run goes on after a failure"
+
+
+def _may_fail_the_run(state: State, rank: int) -> bool:
+    return on_failure_of(state.graph.tasks[rank], state.config.on_failure) is OnFailure.FAIL_FAST

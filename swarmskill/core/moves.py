@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from swarmskill.config import OnFailure, Share
+from swarmskill.config import Share
 from swarmskill.core import retries
 from swarmskill.core.budget import task_shortage
 from swarmskill.core.copying import replace
+from swarmskill.core.effects import BackOff, Effect
 from swarmskill.core.events import AttemptEvent
+from swarmskill.core.graph import fixed_agent
 from swarmskill.core.state import State, TaskState
 from swarmskill.core.tracking import owe
-from swarmskill.model import NOTHING_USED, Feedback, Outcome, Phase, Task, Trouble
+from swarmskill.model import NOTHING_USED, Feedback, OnFailure, Outcome, Phase, Task, Trouble
+
+Step = tuple[State, tuple[Effect, ...]]
 
 
 def current(state: State, event: AttemptEvent, phase: Phase) -> TaskState | None:
@@ -27,19 +31,27 @@ def put(state: State, task_id: str, task: TaskState) -> State:
     return replace(state, tasks=state.tasks.insert(task_id, task))
 
 
-def fail(state: State, event: AttemptEvent, feedback: Feedback) -> State:
+def fail(state: State, event: AttemptEvent, feedback: Feedback) -> Step:
     """An attempt failed: try again if the caps and the task's budget allow, else end the task."""
     task, spec = state.tasks[event.task], state.graph.task(event.task)
     counts = dict(task.retries)
     if not retries.may_retry(spec, state.config.max_retries, counts, feedback.kind):
         state = put(state, event.task, replace(task, feedback=feedback))
-        return end(state, event, retries.outcome_of(feedback.kind), feedback.detail)
+        return end(state, event, retries.outcome_of(feedback.kind), feedback.detail), ()
     if short := task_shortage(task, spec):
         state = put(state, event.task, replace(task, feedback=feedback))
-        return end(state, event, Outcome.FAILED, f"its budget is used up ({short}), and it failed: {feedback.detail}")
+        detail = f"its budget is used up ({short}), and it failed: {feedback.detail}"
+        return end(state, event, Outcome.FAILED, detail), ()
     counts[feedback.kind] = counts.get(feedback.kind, 0) + 1
     task = replace(task, feedback=feedback, retries=tuple(counts.items()))
-    return reopen(put(state, event.task, _go_on(state, task, feedback.kind)), event.task)
+    state = reopen(put(state, event.task, _go_on(state, task, feedback.kind)), event.task)
+    return _delay(state, event, retries.delay_of(spec, state.config.retry_delay, sum(counts.values())))
+
+
+def undelay(state: State, task_id: str) -> State:
+    """Let a task that waits after a failure be started."""
+    task, bit = state.tasks[task_id], 1 << state.graph.rank[task_id]
+    return put(replace(state, delayed=state.delayed & ~bit), task_id, replace(task, delayed_until=0.0))
 
 
 def pause(state: State, event: AttemptEvent) -> State:
@@ -63,12 +75,13 @@ def reopen(state: State, task_id: str) -> State:
         ended_at=0.0,
         used=NOTHING_USED,
         overdrawn=False,
+        queued="",
         answer=None,
         told_again=False,
     )
     ready = state.ready & ~bit if task.waiting_on else state.ready | bit
     state = replace(state, open=state.open | bit, ready=ready, active=state.active & ~bit, busy=state.busy & ~bit)
-    return put(state, task_id, task)
+    return put(replace(state, queued=state.queued & ~bit), task_id, task)
 
 
 def renew(state: State, task_id: str) -> State:
@@ -87,7 +100,7 @@ def end(state: State, event: AttemptEvent, outcome: Outcome, detail: str) -> Sta
     state = owe(_close(state, event.task, outcome, detail, event.at), event.task)
     if outcome is Outcome.COMPLETED:
         return state
-    if state.config.on_failure is OnFailure.FAIL_FAST:
+    if retries.on_failure_of(state.graph.task(event.task), state.config.on_failure) is OnFailure.FAIL_FAST:
         state = replace(state, failing=True)
     return _skip_dependents(state, event)
 
@@ -143,20 +156,26 @@ def candidates(spec: Task, pool: Sequence[Share]) -> tuple[str, ...]:
     return (fixed,) if fixed else tuple(share.agent for share in pool)
 
 
-def fixed_agent(spec: Task) -> str:
-    """The agent that only can work on the task; "" if any of the pool may."""
-    return spec.agent or ("command" if spec.run else "")
+def _delay(state: State, event: AttemptEvent, seconds: float) -> Step:
+    """Let a task that was just made ready again wait for so long, after the attempt that the event is about."""
+    if seconds <= 0:
+        return state, ()
+    until = event.at + seconds
+    task, bit = state.tasks[event.task], 1 << state.graph.rank[event.task]
+    state = put(replace(state, delayed=state.delayed | bit), event.task, replace(task, delayed_until=until))
+    return state, (BackOff(event.task, event.attempt, until),)
 
 
 def _close(state: State, task_id: str, outcome: Outcome, detail: str, at: float) -> State:
     task, bit = state.tasks[task_id], 1 << state.graph.rank[task_id]
-    task = replace(task, phase=Phase.ENDED, outcome=outcome, detail=detail, ended_at=at)
+    task = replace(task, phase=Phase.ENDED, outcome=outcome, detail=detail, ended_at=at, queued="")
     state = replace(
         state,
         open=state.open & ~bit,
         ready=state.ready & ~bit,
         active=state.active & ~bit,
         busy=state.busy & ~bit,
+        queued=state.queued & ~bit,
     )
     return put(state, task_id, task)
 

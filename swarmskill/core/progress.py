@@ -9,8 +9,21 @@ from swarmskill.config import OnExhaust, Schedule
 from swarmskill.core.budget import exhaust, left_for
 from swarmskill.core.choose import choose, eligible_tasks
 from swarmskill.core.copying import replace
-from swarmskill.core.effects import Await, Effect, Integrate, Kill, Land, Report, Rest, Spawn, Summarise, Validate
-from swarmskill.core.gates import probe_started
+from swarmskill.core.effects import (
+    Await,
+    BackOff,
+    Effect,
+    Integrate,
+    Kill,
+    Land,
+    Recall,
+    Report,
+    Rest,
+    Spawn,
+    Summarise,
+    Validate,
+)
+from swarmskill.core.gates import leave_degraded, probe_started
 from swarmskill.core.graph import bits
 from swarmskill.core.state import Door, Gate, Stage, State, Stop, TaskState
 from swarmskill.core.tracking import tracks
@@ -20,6 +33,7 @@ from swarmskill.model import Outcome, Phase
 
 def proceed(state: State, at: float) -> tuple[State, tuple[Effect, ...]]:
     """Start all that may start now; when nothing can and nothing is under way, go on to the end."""
+    state = leave_degraded(state)
     if state.stage is not Stage.RUNNING:
         return state, ()
     within_budget = not state.exhausted
@@ -43,6 +57,17 @@ def kills_of(state: State) -> tuple[Effect, ...]:
     return tuple(Kill(task_id, task.attempt, force) for task_id, task in running if force or not task.overdrawn)
 
 
+def winds_down(state: State) -> bool:
+    """Whether nothing more is to be started, so that a start which waits for a slot is given up."""
+    return state.stop is not Stop.NONE or state.failing
+
+
+def recalls_of(state: State) -> tuple[Effect, ...]:
+    """What a run that has just begun to wind down takes back: the starts that wait for a slot."""
+    waiting = (state.graph.tasks[rank].id for rank in bits(state.queued))
+    return tuple(Recall(task_id, state.tasks[task_id].attempt) for task_id in waiting)
+
+
 def outstanding(state: State) -> Iterator[Effect]:
     """Every effect that no event has answered yet: what recovery has to perform again.
 
@@ -52,6 +77,10 @@ def outstanding(state: State) -> Iterator[Effect]:
     for rank in bits(state.active):
         task_id = state.graph.tasks[rank].id
         yield from _unanswered(state, task_id, state.tasks[task_id])
+    for rank in bits(state.delayed):
+        task_id = state.graph.tasks[rank].id
+        task = state.tasks[task_id]
+        yield BackOff(task_id, task.attempt, task.delayed_until)
     yield from tracks(state, state.owed)
     for agent, gate in state.gates.items():
         if gate.door is Door.RESTING:
@@ -68,6 +97,8 @@ def _unanswered(state: State, task_id: str, task: TaskState) -> Iterator[Effect]
     worker = task.worker
     if task.phase is Phase.ASSIGNED:
         yield _spawn(state, task_id)
+        if task.queued and winds_down(state):
+            yield Recall(task_id, task.attempt)
     elif worker is not None and task.phase is Phase.RUNNING:
         yield Await(task_id, task.attempt, worker.pid, worker.identity, worker.worktree)
         if task.overdrawn or state.stop in (Stop.NOW, Stop.FORCE):
@@ -147,7 +178,7 @@ def _conclude(state: State, at: float) -> tuple[State, tuple[Effect, ...]]:
         state = _cancel_open(state, at)
     if state.open and state.stop is Stop.NONE and not _between_waves(state):
         gates = _in_the_way(state)
-        if any(gate.door is Door.RESTING for gate in gates.values()):
+        if state.delayed or any(gate.door is Door.RESTING for gate in gates.values()):
             return state, ()
         state = _give_up(state, gates)
     if state.exhausted and state.config.on_exhaust is OnExhaust.SUMMARY and state.summary is None:
@@ -201,6 +232,7 @@ def _cancel_open(state: State, at: float) -> State:
             outcome=Outcome.CANCELLED,
             detail="another task failed and the run stops at the first failure",
             ended_at=at,
+            delayed_until=0.0,
         )
         tasks = tasks.insert(task_id, ended)
-    return replace(state, tasks=tasks, open=0, ready=0)
+    return replace(state, tasks=tasks, open=0, ready=0, delayed=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from swarmskill.model import CheckKind, Outcome, Task, Trouble
+from swarmskill.model import CheckKind, OnFailure, Outcome, Task, Trouble
 
 LOST: Final = "lost"
 CONFLICT: Final = "conflict"
@@ -60,6 +60,11 @@ CONTINUED: Final = frozenset(
 """After these an agent that can goes on in the same worktree and conversation: what it did is there, and it
 knows why. Not where that would repeat what failed, nor where the next attempt needs a new base."""
 
+_LONGEST: Final = 300.0
+"""Seconds to which a delay grows; a longer one that somebody asked for stays as it is."""
+
+_MOST_DOUBLINGS: Final = 40
+
 _BLAMELESS: Final = frozenset({LOST, CONFLICT})
 """Not the worker's fault, so `--max-retries` neither counts nor limits them."""
 
@@ -76,6 +81,20 @@ def may_retry(task: Task, run_cap: int | None, counts: dict[str, int], kind: str
     if cap is None or kind in _BLAMELESS:
         return counts.get(kind, 0) < _CAPS.get(kind, _CAP)
     return sum(count for other, count in counts.items() if other not in _BLAMELESS) < cap
+
+
+def delay_of(task: Task, run_delay: float, failures: int) -> float:
+    """Seconds before a task that failed `failures` times is tried again: twice as long each time.
+
+    Five minutes at most, or what was asked for if that is more.
+    """
+    first = task.retry_delay if task.retry_delay is not None else run_delay
+    return min(first * 2.0 ** min(failures - 1, _MOST_DOUBLINGS), max(first, _LONGEST))
+
+
+def on_failure_of(task: Task, of_run: OnFailure) -> OnFailure:
+    """What the run, whose own policy is `of_run`, does when this task ends without being completed."""
+    return task.on_failure if task.on_failure is not None else of_run
 
 
 def outcome_of(kind: str) -> Outcome:

@@ -43,6 +43,8 @@ class Door(StrEnum):
     """The wait is over: one tries, the others wait for what it finds."""
     SHUT = "shut"
     """Nothing helps but a person: nobody until somebody resumes the run."""
+    DEGRADED = "degraded"
+    """Its workers broke down too often: nobody until somebody resumes the run, and others of the pool do its work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,10 @@ class TaskState:
     `overdrawn` when the task used more than it may. `calls` counts how often the tracker was to be told
     that it ended, `track` is the call without an answer, `answer` that to the last one; `told_again` when the
     tracker may have been told twice.
+
+    Until `delayed_until` (seconds since the epoch, 0.0 for at once) it is not tried again. `queued` tells which
+    slot, shared with other runs, its worker waits for. `stalled_since` is since when its worker has shown no
+    progress, 0.0 while it does, `last_stall` the last of these.
     """
 
     phase: Phase
@@ -110,6 +116,10 @@ class TaskState:
     session_used: Usage = NOTHING_USED
     allowance: float | None = None
     overdrawn: bool = False
+    delayed_until: float = 0.0
+    queued: str = ""
+    stalled_since: float = 0.0
+    last_stall: float = 0.0
     calls: int = 0
     track: Track | None = None
     answer: Answer | None = None
@@ -133,12 +143,14 @@ class TaskState:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A run. The bit sets `open`, `ready`, `active`, `busy`, `wave` and `owed` are over the graph's ranks.
+    """A run. Its bit sets are over the graph's ranks.
 
-    open: not ended. ready: may be started. active: assigned to integrating, so its manifest is
-    taken. busy: assigned or running, so it holds a worker slot. wave: members of the current wave.
-    owed: the tracker is being told of their end, and has not answered.
+    open: not ended. ready: may be started. delayed: those of them that wait before they are tried again.
+    active: assigned to integrating, so its manifest is taken. busy: assigned or running, so it holds a
+    worker slot. queued: assigned, and waiting for a slot that is shared with other runs. wave: members
+    of the current wave. owed: the tracker is being told of their end, and has not answered.
     `bound` has the bit set of the tasks of each agent. `gates` holds those that are not open.
+    `breakdowns` has the times of the last few breakdowns of each agent's workers.
     `settled` is what all attempts that ended have used. `exhausted` when the budget stopped the run.
     """
 
@@ -148,13 +160,16 @@ class State:
     tasks: HashTrieMap[str, TaskState] = HashTrieMap()
     open: int = 0
     ready: int = 0
+    delayed: int = 0
     active: int = 0
     busy: int = 0
+    queued: int = 0
     wave: int = 0
     owed: int = 0
     wave_number: int = 0
     bound: HashTrieMap[str, int] = HashTrieMap()
     gates: HashTrieMap[str, Gate] = HashTrieMap()
+    breakdowns: HashTrieMap[str, tuple[float, ...]] = HashTrieMap()
     settled: Usage = NOTHING_USED
     exhausted: bool = False
     summary: str | None = None

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from swarmskill.config import OnFailure
 from swarmskill.core.effects import Track
 from swarmskill.core.events import Tracked
 from swarmskill.core.graph import bits
+from swarmskill.core.retries import on_failure_of
 from swarmskill.core.state import State
-from swarmskill.model import Outcome
+from swarmskill.model import OnFailure, Outcome
 
 
 def owe(state: State, task_id: str) -> State:
@@ -42,6 +42,7 @@ def tracked(state: State, event: Tracked) -> tuple[State, tuple[()]] | None:
     task = replace(task, track=None, answer=event.answer, told_again=event.again)
     owed = state.owed & ~(1 << state.graph.rank[event.task])
     state = replace(state, tasks=state.tasks.insert(event.task, task), owed=owed)
-    if task.standing is not task.outcome and state.config.on_failure is OnFailure.FAIL_FAST:
+    policy = on_failure_of(state.graph.task(event.task), state.config.on_failure)
+    if task.standing is not task.outcome and policy is OnFailure.FAIL_FAST:
         state = replace(state, failing=True)
     return state, ()

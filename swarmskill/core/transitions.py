@@ -11,10 +11,12 @@ Laws:
    retry of a task that the tracker refused again.
 4. Every effect is answered by exactly one event, or by the mayor's death and then by recovery. So an
    answer changes the state just if its effect is outstanding. A Kill shares its answer with the Await,
-   and a forced one stands for an earlier one that was not. After RunResumed all that is outstanding is
-   to be performed anew, not only what that step returned. Three are taken back unanswered: kills by a
-   budget that was raised, the rest of an agent that now wants a person, a summary when the stop is
-   forced. WorkerReported answers nothing, and changes the state just if it tells more than those before.
+   a Recall with the Spawn, and a forced Kill stands for an earlier one that was not. After RunResumed all
+   that is outstanding is to be performed anew, not only what that step returned. Five are taken back
+   unanswered: kills by a budget that was raised, recalls in a run that goes on after all, the rest of an
+   agent that now wants a person, a summary when the stop is forced, the wait of a task that fail-fast
+   cancelled. WorkerReported, WorkerStalled, WorkerStirred and SpawnQueued answer nothing; they change the
+   state just if they tell more than those before.
 5. A task completes only by `Integrated`. Nothing else completes it.
 
 A task goes waiting -> ready -> assigned -> running -> validating -> integrating -> ended; a failed
@@ -31,15 +33,15 @@ from typing import Any
 
 from rpds import HashTrieMap
 
+from swarmskill.config import LIFTABLE, LIMITS
 from swarmskill.core import attempts
 from swarmskill.core import events as ev
-from swarmskill.core.attempts import Step
 from swarmskill.core.budget import run_usage, shortage
 from swarmskill.core.copying import replace
 from swarmskill.core.gates import begin_probing, open_shut_gates
-from swarmskill.core.graph import build_graph
-from swarmskill.core.moves import fixed_agent, renew, reopen_cancelled, unskip_dependents
-from swarmskill.core.progress import kills_of, proceed, should_land
+from swarmskill.core.graph import build_graph, fixed_agent
+from swarmskill.core.moves import Step, renew, reopen_cancelled, unskip_dependents
+from swarmskill.core.progress import kills_of, proceed, recalls_of, should_land, winds_down
 from swarmskill.core.state import EMPTY, Stage, State, Stop, TaskState
 from swarmskill.core.tracking import owe, tracked, tracks
 from swarmskill.model import Outcome, Phase
@@ -53,11 +55,11 @@ def step(state: State, event: ev.Event) -> Step:
     moved = _HANDLERS[type(event)](state, event) if begun else None
     if moved is None:
         return state, ()
-    before = state.owed
-    state, effects = moved
-    effects += tuple(tracks(state, state.owed & ~before))
-    state, more = proceed(state, event.at)
-    return state, effects + more
+    after, effects = moved
+    effects += tuple(tracks(after, after.owed & ~state.owed))
+    after, more = proceed(after, event.at)
+    recalls = recalls_of(after) if winds_down(after) and not winds_down(state) else ()
+    return after, effects + more + recalls
 
 
 def fold(events: Iterable[ev.Event]) -> State:
@@ -139,12 +141,9 @@ def _stop_requested(state: State, event: ev.StopRequested) -> Step | None:
 
 
 def _limits_changed(state: State, event: ev.LimitsChanged) -> Step | None:
-    config = state.config
-    config = replace(
-        config,
-        max_cost=config.max_cost if event.max_cost is None else event.max_cost,
-        max_tokens=config.max_tokens if event.max_tokens is None else event.max_tokens,
-    )
+    given = {name: value for name in LIMITS if (value := getattr(event, name)) is not None}
+    lifted = dict.fromkeys(name for name in event.lifted if name in LIFTABLE)
+    config = replace(state.config, **{**given, **lifted})
     if config == state.config:
         return None
     state = replace(state, config=config)
@@ -211,13 +210,18 @@ _HANDLERS: dict[type[ev.Event], Callable[[State, Any], Step | None]] = {
     ev.Summarised: _summarised,
     ev.WorkerStarted: attempts.worker_started,
     ev.SpawnFailed: attempts.spawn_failed,
+    ev.SpawnQueued: attempts.spawn_queued,
+    ev.SpawnWithdrawn: attempts.spawn_withdrawn,
     ev.WorkerReported: attempts.worker_reported,
+    ev.WorkerStalled: attempts.worker_stalled,
+    ev.WorkerStirred: attempts.worker_stirred,
     ev.WorkerExited: attempts.worker_exited,
     ev.WorkerLost: attempts.worker_lost,
     ev.Validated: attempts.validated,
     ev.Integrated: attempts.integrated,
     ev.IntegrationConflicted: attempts.integration_conflicted,
     ev.IntegrationRejected: attempts.integration_rejected,
+    ev.BackedOff: attempts.backed_off,
     ev.Tracked: tracked,
     ev.Landed: _landed,
     ev.LandingRefused: _landing_refused,

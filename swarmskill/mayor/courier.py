@@ -52,10 +52,9 @@ _MOST_AT_ONCE = 100
 
 @dataclass(slots=True)
 class _Correspondent:
-    """A worker with a mailbox, and whether it was asked how far it is."""
+    """A worker with a mailbox."""
 
     task: str
-    nudged: bool = False
 
 
 class Courier:
@@ -118,6 +117,16 @@ class Courier:
                 raise CannotStart(f"no mailbox can be made in {worktree}: {error.strerror or error}") from error
             self._workers[worker] = _Correspondent(task.id)
         self._watch.wake()
+
+    def nudge(self, worker: str) -> bool:
+        """Ask a worker, once, how far it is; whether it has a mailbox."""
+        with self._lock:
+            if worker not in self._workers:
+                return False
+            with self._told_trouble():
+                self._tell(worker, Kind.NUDGE, NUDGE, f"nudge {worker}")
+                self._carry([MAYOR])
+            return True
 
     def end(self, worker: str) -> Failure | Checkpoint | None:
         """The worker has ended: its last mail is carried, and its mailbox closed. What it said at its end."""
@@ -185,7 +194,6 @@ class Courier:
         if now >= self._due_at:  # not only where nothing came: there may be mail all the time
             self._due_at = now + self._every
             self._remind(now)
-            self._nudge()
 
     def _carry(self, names: Iterable[str] | None) -> None:
         """Bring the mail of these, all that there is by now, and react to what came for the mayor."""
@@ -258,18 +266,6 @@ class Courier:
                 self._post.settle(one.message)
         if due.escalations:
             self._carry([MAYOR])
-
-    def _nudge(self) -> None:
-        """Ask a worker how far it is when half of its idle limit is over."""
-        if self._config.idle_timeout is None:
-            return
-        for name, worker in self._workers.items():
-            with suppress(FileNotFoundError):  # it has printed nothing yet
-                silent = time.time() - self._folder.log(name).stat().st_mtime
-                if silent > self._config.idle_timeout / 2 and not worker.nudged:
-                    worker.nudged = True
-                    self._tell(name, Kind.NUDGE, NUDGE, f"nudge {name}")
-                    self._carry([MAYOR])
 
     def _tell(self, worker: str, kind: Kind, words: str, key: str) -> None:
         known = self._workers.get(worker)

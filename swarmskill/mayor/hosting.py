@@ -12,7 +12,7 @@ from typing import Any
 
 from swarmskill.backends.handed import LOST, PROMPT_FILE, HandedOut
 from swarmskill.backends.host import HOSTED, Choice, Way, choose_way, filled, find_way
-from swarmskill.config import RunConfig, Share
+from swarmskill.config import Notify, RunConfig, Share
 from swarmskill.core.events import Event, RunResumed, RunStarted
 from swarmskill.core.state import Stage, State, Stop
 from swarmskill.core.transitions import fold
@@ -136,6 +136,7 @@ def begin(
     choice: Choice,
     tools: tuple[str, ...],
     environment: Mapping[str, str],
+    notify: Notify | None = None,
 ) -> tuple[HostedRun, Position]:
     """Begin a run of these tasks for the assistant that calls. Raises Refused when it cannot be set up."""
     most = min(config.max_workers, choice.way.at_once or config.max_workers)
@@ -144,7 +145,7 @@ def begin(
     folder = RunFolder(runs_folder(common_dir) / new_run_id(time.time(), last_run_id(common_dir)))
     write_assistant(folder, this_assistant(environment, choice.way, tools))
     watcher = Watching(SilentView())
-    state = start_run(folder, repository, as_hosted(tasks), config, base, watcher, environment)
+    state = start_run(folder, repository, as_hosted(tasks), config, base, watcher, environment, notify=notify)
     return HostedRun(folder, repository, environment), Position(state, choice)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -19,9 +19,11 @@ from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
 from swarmskill.core.state import State
 from swarmskill.mayor.accounts import Reporter
+from swarmskill.mayor.capacity import Lease, Slots, StartLine
 from swarmskill.mayor.cascade import Cascade
 from swarmskill.mayor.context import RunContext
 from swarmskill.mayor.courier import judged
+from swarmskill.mayor.health import Health
 from swarmskill.mayor.judging import Judge
 from swarmskill.mayor.merging import Merger
 from swarmskill.mayor.reporting import write_report
@@ -44,11 +46,19 @@ _JUDGING = (ev.Validated, ev.Integrated, ev.IntegrationConflicted, ev.Integratio
 class ThreadedPerformer:
     """Answers every effect with an event, through `receive`. Errors of the run go the same way."""
 
-    def __init__(self, run: RunContext, receive: Callable[[ev.Event | BaseException], None]) -> None:
+    def __init__(
+        self,
+        run: RunContext,
+        receive: Callable[[ev.Event | BaseException], None],
+        listeners: Sequence[Callable[[ev.Event, State], None]] = (),
+    ) -> None:
+        self._listeners = listeners
         self._run = run
         self._receive = receive
         self._teller = Teller(run)
         self._workers = Workers(run, self._teller)
+        slots = Slots(run.folder, run.repository.common_dir, run.environment)
+        self._line = StartLine(slots, self._workers.has, self._start, receive, counted=run.handed is None)
         self._judge = Judge(run)
         self._merger = Merger(run, self._judge, receive)
         self._starting = ThreadPoolExecutor(STARTERS, "start")
@@ -56,15 +66,18 @@ class ThreadedPerformer:
         self._judging = ThreadPoolExecutor(max(2, os.cpu_count() or 2), "judge")
         self._merging = ThreadPoolExecutor(1, "merge")
         self._telling = ThreadPoolExecutor(1, "tell")
-        self._rests: list[threading.Timer] = []
+        self._waits: list[threading.Timer] = []
         self._reporter = Reporter(run.accounts, receive)
         self._cascade = Cascade(run.folder)
+        self._health = Health(run.folder, receive, run.courier.nudge if run.courier else _cannot_nudge)
+        if run.handed is None:
+            self._health.start()
 
     def perform(self, effect: ef.Effect, state: State) -> None:
         """Begin to perform an effect."""
         match effect:
-            case ef.Spawn():
-                self._submit(self._starting, partial(self._workers.spawn, effect, state))
+            case ef.Spawn() | ef.Recall():
+                self._line.take(effect, state)
             case ef.Await():
                 self._workers.watch(effect, state, partial(self._submit, self._harvesting))
             case ef.Kill():
@@ -76,8 +89,8 @@ class ThreadedPerformer:
                 self._submit(self._merging, self._merger.work)
             case ef.Track():
                 self._submit(self._telling, partial(self._teller.tell, effect, state))
-            case ef.Rest():
-                self._rest(effect)
+            case ef.Rest() | ef.BackOff():
+                self._wait(effect)
             case ef.Summarise():
                 self._submit(self._judging, partial(summarise, self._run, effect, state))
             case ef.Land() | ef.Report():
@@ -90,6 +103,8 @@ class ThreadedPerformer:
 
         The worktree of an integrated attempt goes back to the pool, and its window is closed.
         """
+        for heard in (self._line.heard, self._health.heard, *self._listeners):
+            heard(event, state)
         self._cascade.follow(state)
         courier = self._run.courier
         if courier is not None and isinstance(event, _JUDGING):
@@ -106,11 +121,13 @@ class ThreadedPerformer:
 
         On return no thread is at work any more, so that the run can be let go.
         """
+        self._line.close()
         self._merger.close()
         self._reporter.close()
         self._cascade.close()
-        for rest in self._rests:
-            rest.cancel()
+        self._health.close()
+        for wait in self._waits:
+            wait.cancel()
         lanes = (self._starting, self._harvesting, self._judging, self._merging, self._telling)
         for lane in lanes:
             lane.shutdown(wait=False, cancel_futures=True)
@@ -118,6 +135,9 @@ class ThreadedPerformer:
         self._run.workers.close()
         for lane in lanes:
             lane.shutdown(wait=True)
+
+    def _start(self, effect: ef.Spawn, state: State, lease: Lease) -> None:
+        self._submit(self._starting, partial(self._workers.spawn, effect, state, lease))
 
     def _submit(self, lane: ThreadPoolExecutor, answer: Callable[[], ev.Event | None]) -> None:
         try:
@@ -134,13 +154,10 @@ class ThreadedPerformer:
         except BaseException as error:
             self._receive(error)
 
-    def _rest(self, effect: ef.Rest) -> None:
-        def over() -> None:
-            self._receive(ev.GateRested(at=time.time(), agent=effect.agent, strikes=effect.strikes))
-
-        timer = threading.Timer(max(0.0, effect.until - time.time()), over)
+    def _wait(self, effect: ef.Rest | ef.BackOff) -> None:
+        timer = threading.Timer(max(0.0, effect.until - time.time()), lambda: self._receive(_waited(effect)))
         timer.daemon = True
-        self._rests = [*(rest for rest in self._rests if rest.is_alive()), timer]
+        self._waits = [*(wait for wait in self._waits if wait.is_alive()), timer]
         timer.start()
 
     def _conclude(self, effect: ef.Land | ef.Report, state: State) -> ev.Event:
@@ -158,3 +175,13 @@ class ThreadedPerformer:
     def _report(self, effect: ef.Report, state: State) -> ev.Event:
         write_report(self._run.folder, state, time.time())
         return ev.Reported(at=time.time(), session=effect.session, path=str(self._run.folder.report))
+
+
+def _waited(effect: ef.Rest | ef.BackOff) -> ev.Event:
+    if isinstance(effect, ef.Rest):
+        return ev.GateRested(at=time.time(), agent=effect.agent, strikes=effect.strikes)
+    return ev.BackedOff(at=time.time(), task=effect.task, attempt=effect.attempt)
+
+
+def _cannot_nudge(_worker: str) -> bool:
+    return False

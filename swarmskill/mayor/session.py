@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import signal
 import threading
 import time
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
+from operator import or_
 from pathlib import Path
 from types import FrameType
 
@@ -17,8 +19,8 @@ from swarmskill.agents.environment import worker_environment
 from swarmskill.backends.handed import HandedOut
 from swarmskill.backends.host import HOSTED
 from swarmskill.backends.process import ProcessBackend
-from swarmskill.config import RunConfig
-from swarmskill.core.effects import Await
+from swarmskill.config import Notify, RunConfig
+from swarmskill.core.effects import Await, BackOff
 from swarmskill.core.events import Event, LimitsChanged, RunResumed, RunStarted, StopRequested
 from swarmskill.core.progress import outstanding
 from swarmskill.core.state import EMPTY, State
@@ -34,12 +36,15 @@ from swarmskill.mayor.cascade import CTRL_C
 from swarmskill.mayor.commands import Commands
 from swarmskill.mayor.context import RunContext, known_secrets
 from swarmskill.mayor.courier import carried_mail
+from swarmskill.mayor.deadline import Deadline
 from swarmskill.mayor.isolation import CheckoutGuard
 from swarmskill.mayor.leftovers import this_process
 from swarmskill.mayor.loop import WAKE, Mayor
 from swarmskill.mayor.merging import MERGED
+from swarmskill.mayor.notify import Notifier, remember
 from swarmskill.mayor.performer import ThreadedPerformer
 from swarmskill.mayor.refusals import explained
+from swarmskill.mayor.reload import Reload, Terminal
 from swarmskill.mayor.takeover import clear_locks, end_commands, leash, refuse_unexplained
 from swarmskill.mayor.telling import refuse_missing
 from swarmskill.mayor.watching import Watching
@@ -53,6 +58,9 @@ from swarmskill.repo.worktree import Worktrees
 from swarmskill.requests import RequestBox, submit_request
 from swarmskill.telemetry.export import send_run
 
+_NOWHERE = Path("/nonexistent")
+"""Where nobody has settings of his own."""
+
 _STEP_PATIENCE = 120.0
 """Seconds to wait for another step of the same run: its checks may take a while."""
 
@@ -65,6 +73,9 @@ def start_run(
     base: str,
     watcher: Watching,
     environment: Mapping[str, str],
+    *,
+    user_folder: Path = _NOWHERE,
+    notify: Notify | None = None,
 ) -> State:
     """Run a task list to its end; `folder` names a new run, `base` is the commit to start from.
 
@@ -79,7 +90,9 @@ def start_run(
     with explained(folder), Ledger(folder, this_process()) as ledger:
         record_origin(folder, environment, repository.top)
         ledger.recover()
-        return _drive(folder, repository, ledger, EMPTY, [first], watcher, environment)
+        if notify is not None:
+            remember(folder, notify)
+        return _drive(folder, repository, ledger, EMPTY, [first], watcher, environment, user_folder)
 
 
 def resume_run(
@@ -89,6 +102,7 @@ def resume_run(
     environment: Mapping[str, str],
     *,
     limits: LimitsChanged | None = None,
+    user_folder: Path = _NOWHERE,
 ) -> State:
     """Take a run up where its last mayor left it, with other limits if they are given.
 
@@ -106,7 +120,7 @@ def resume_run(
         if limits is not None:
             submit_request(folder, limits)
         first = RunResumed(at=time.time(), session=state.session + 1)
-        return _drive(folder, repository, ledger, state, [first], watcher, environment)
+        return _drive(folder, repository, ledger, state, [first], watcher, environment, user_folder)
 
 
 def step_run(
@@ -134,6 +148,7 @@ def _drive(
     first: Sequence[Event],
     watcher: Watching,
     environment: Mapping[str, str],
+    user_folder: Path = _NOWHERE,
 ) -> State:
     folded = state
     for event in first:
@@ -174,7 +189,7 @@ def _drive(
             accounts=accounts,
             courier=courier,
         )
-        state = _run_mayor(run, ledger, state, session, first, watcher)
+        state = _run_mayor(run, ledger, state, session, first, watcher, user_folder)
         dismiss_spent(tmux, state)
         if not config.keep:
             worktrees.release(worktrees.root / MERGED)
@@ -185,27 +200,47 @@ def _drive(
 
 
 def _run_mayor(
-    run: RunContext, ledger: Ledger, state: State, session: int, first: Sequence[Event], watcher: Watching
+    run: RunContext,
+    ledger: Ledger,
+    state: State,
+    session: int,
+    first: Sequence[Event],
+    watcher: Watching,
+    user_folder: Path,
 ) -> State:
     box, handed = RequestBox(run.folder), run.handed
     enough = partial(_is_with_assistant, handed) if handed else lambda _: False
-    mayor = Mayor(book=ledger, watcher=watcher, requests=box.take, state=state, enough=enough)
-    with closing(ThreadedPerformer(run, mayor.receive)) as performer:
-        if handed is not None:
+    reload = Reload(run.repository.top, user_folder, watcher.say)
+    mayor = Mayor(
+        book=ledger, watcher=watcher, requests=lambda: [*box.take(), *reload.take()], state=state, enough=enough
+    )
+    notifier = Notifier(run, watcher.say)
+    if handed is not None:
+        with closing(notifier), closing(ThreadedPerformer(run, mayor.receive, [notifier.heard])) as performer:
             state = mayor.run(performer, first)
-        else:
-            with _signals(mayor, session, watcher), _deadline(mayor, run.config, session, state):
-                state = mayor.run(performer, first)
+            box.settle()
+        return state
+    deadline = Deadline(mayor.receive, session, state.started_at, run.config.deadline)
+    listeners = [deadline.heard, notifier.heard]
+    with (
+        closing(deadline),
+        closing(notifier),
+        closing(ThreadedPerformer(run, mayor.receive, listeners)) as performer,
+    ):
+        with _signals(mayor, session, watcher, reload):
+            state = mayor.run(performer, first)
         box.settle()
     return state
 
 
 def _is_with_assistant(handed: HandedOut, state: State) -> bool:
     """Whether nothing is left to do until the assistant hands something back."""
-    return all(
-        isinstance(effect, Await) and handed.is_out(attempt_key(effect.task, effect.attempt))
-        for effect in outstanding(state)
-    )
+    left = list(outstanding(state))
+    now = time.time()
+    out = [isinstance(effect, Await) and handed.is_out(attempt_key(effect.task, effect.attempt)) for effect in left]
+    later = [isinstance(effect, BackOff) and effect.until > now for effect in left]
+    # A wait goes on while the assistant's workers do; with none of those this command has to sit it out.
+    return all(map(or_, out, later)) and (any(out) or not left)
 
 
 def _prepare_repository(repository: Repository, run_id: str, head: str) -> None:
@@ -248,12 +283,12 @@ def _ignore_wake_ups() -> None:
 
 
 @contextmanager
-def _signals(mayor: Mayor, session: int, watcher: Watching) -> Iterator[None]:
-    """Ctrl-C once stops at the next boundary, twice kills; TERM stops the workers; USR1 wakes."""
+def _signals(mayor: Mayor, session: int, watcher: Watching, reload: Reload) -> Iterator[None]:
+    """Ctrl-C once stops at the next boundary, twice kills; TERM stops the workers; USR1 wakes; HUP reloads."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    presses = 0
+    presses, terminal = 0, Terminal()
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         nonlocal presses
@@ -262,7 +297,15 @@ def _signals(mayor: Mayor, session: int, watcher: Watching) -> Iterator[None]:
             watcher.say("stopping: workers in flight may finish; press Ctrl-C again to kill them")
         mayor.receive(_stop(session, force=presses > 1, reason=CTRL_C))
 
+    def hang_up(number: int, _frame: FrameType | None) -> None:
+        if terminal.is_gone():  # nobody sees us any more: end as ever, and be resumed
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        reload.ask()
+        mayor.receive(WAKE)
+
     handlers = {
+        signal.SIGHUP: hang_up,
         signal.SIGINT: interrupt,
         signal.SIGTERM: lambda *_: mayor.receive(_stop(session, now=True, reason="SIGTERM")),
         signal.SIGUSR1: lambda *_: mayor.receive(WAKE),
@@ -273,27 +316,6 @@ def _signals(mayor: Mayor, session: int, watcher: Watching) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def _deadline(mayor: Mayor, config: RunConfig, session: int, state: State) -> Iterator[None]:
-    """Stop the run when its time is over, counted from its first start.
-
-    Whoever resumes a run after that wants it to go on: it gets as much time again.
-    """
-    if config.deadline is None:
-        yield
-        return
-    left = config.deadline - (time.time() - state.started_at if state.started_at else 0.0)
-    timer = threading.Timer(
-        left if left > 0 else config.deadline, lambda: mayor.receive(_stop(session, now=True, reason="deadline"))
-    )
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 def _stop(session: int, *, now: bool = False, force: bool = False, reason: str) -> Event:

@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from swarmskill.core.effects import Await, Kill, Spawn
 from swarmskill.core.state import State
 from swarmskill.lineage import collect_addresses
 from swarmskill.mayor.accounts import model_for
+from swarmskill.mayor.capacity import NO_LEASE, Lease
 from swarmskill.mayor.cascade import broken_off
 from swarmskill.mayor.context import RunContext
 from swarmskill.mayor.last_word import last_word
@@ -46,8 +47,16 @@ class Workers:
     _diffstats: dict[str, str] = field(default_factory=dict)
     """By commit: many tasks may wait for the same one."""
 
-    def spawn(self, effect: Spawn, state: State) -> ev.Event:
-        """Start the worker of an attempt, or find the one that an earlier mayor started."""
+    def spawn(self, effect: Spawn, state: State, lease: Lease = NO_LEASE) -> ev.Event:
+        """Start the worker of an attempt, or find the one that an earlier mayor started. The lease is given back."""
+        with closing(lease):
+            return self._spawn(effect, state, lease.paths)
+
+    def has(self, effect: Spawn) -> bool:
+        """Whether an earlier mayor started the worker."""
+        return self.run.workers.find(attempt_key(effect.task, effect.attempt)) is not None
+
+    def _spawn(self, effect: Spawn, state: State, slots: tuple[str, ...]) -> ev.Event:
         task, key = state.graph.task(effect.task), attempt_key(effect.task, effect.attempt)
         config = self.run.config
         options = config.agents.get(effect.agent, NO_OPTIONS)
@@ -62,7 +71,8 @@ class Workers:
         try:
             acquired, base = self._place(effect, key)
             prompt = self._prompt(effect, task, acquired.path, state)
-            job = self._job(effect, task, acquired.path, prompt, model_for(state, effect.task))
+            job = self._job(effect, state, acquired.path, prompt)
+            job = replace(job, slots=slots)
             self._note_assignment(key, acquired.path, base)
             self.run.guard.begin(key)
             if self.run.courier is not None:
@@ -93,9 +103,9 @@ class Workers:
             self.run.courier.terminate(key)
         self.run.workers.kill(key, force=effect.force)
 
-    def _job(self, effect: Spawn, task: Task, worktree: Path, prompt: Path, model: str) -> Job:
-        key = attempt_key(effect.task, effect.attempt)
-        config = self.run.config
+    def _job(self, effect: Spawn, state: State, worktree: Path, prompt: Path) -> Job:
+        key, task = attempt_key(effect.task, effect.attempt), state.graph.task(effect.task)
+        config, limits = self.run.config, state.config
         options = config.agents.get(effect.agent, NO_OPTIONS)
         assignment = Assignment(
             run_id=self.run.folder.run_id,
@@ -105,7 +115,7 @@ class Workers:
             prompt_file=prompt,
             result_file=worktree / RESULT_FILE,
             agent_cmd=config.agent_cmd,
-            model=model,
+            model=model_for(state, effect.task),
             options=options,
             session=effect.session,
             allowed=tuple(allowed_commands(task, config)),
@@ -128,8 +138,8 @@ class Workers:
             env=variables,
             log=self.run.folder.log(key),
             stdin=invocation.stdin,
-            timeout=task.timeout or config.timeout,
-            idle=config.idle_timeout,
+            timeout=task.timeout or limits.timeout,
+            idle=limits.idle_timeout,
             grace=config.grace,
             masked=secret_values(variables, config.secrets),
             label=task.id if effect.attempt == 1 else f"{task.id} try {effect.attempt}",

@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from swarmskill.model import Requirements
+from swarmskill.model import OnFailure, Requirements
 from swarmskill.sources.findings import Findings, found, pointer, show
 from swarmskill.sources.keys import optional, warn_unknown
 
@@ -130,6 +130,15 @@ def decode_priority(value: Any, place: str, findings: Findings) -> int | None:
 def decode_max_retries(value: Any, place: str, findings: Findings) -> int | None:
     """How often the task is tried again after its first failure."""
     return _integer(value, place, findings, 0, MAX_RETRIES, "write 0 for no retry")
+
+
+def decode_on_failure(value: Any, place: str, findings: Findings) -> OnFailure | None:
+    """What the run does when the task ends without being completed."""
+    if value in tuple(OnFailure):
+        return OnFailure(value)
+    words = " or ".join(OnFailure)
+    findings.problem(place, f"wants {words}, found {found(value)}", f'write "{OnFailure.FAIL_FAST}"')
+    return None
 
 
 def decode_max_cost(value: Any, place: str, findings: Findings) -> float | None:

@@ -196,7 +196,9 @@ class Board:
         """The columns as text of any width."""
         state, task = self.state, self._task(rank)
         progress = self._progress.get(self._id(rank), Progress())
-        action = _DOING.get(task.phase) or progress.last_action
+        action = f"waits for {task.queued}" if task.queued else _DOING.get(task.phase) or progress.last_action
+        if task.stalled_since:
+            action = f"no progress for {elapsed(self.now - task.stalled_since)}"
         if task.attempt > 1:
             action = f"try {task.attempt}: {action}" if action else f"try {task.attempt}"
         return (
@@ -243,6 +245,7 @@ class Board:
             Hold.PROBING: f"{wait} while {agent} is tried",
             Hold.RESTING: f"{wait} for {agent}, which rests until {clock(group.until)}",
             Hold.SHUT: f"{wait} for {agent}, which cannot work",
+            Hold.BACK_OFF: f"{'backs' if one else 'back'} off until {clock(group.until)}",
             Hold.WAVE: f"{wait} for the next wave",
             Hold.STOPPED: "will not start: the run is stopping",
             Hold.EXHAUSTED: "will not start: the budget is used up",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -13,7 +13,7 @@ from swarmskill.core.graph import natural
 from swarmskill.core.state import State
 from swarmskill.lineage import Relative
 from swarmskill.model import NOTHING_USED, Usage
-from swarmskill.views.attempts import attempt_agents, attempts_by_task
+from swarmskill.views.attempts import Attempt, attempt_agents, attempts_by_task
 from swarmskill.views.kinship import Family
 from swarmskill.views.marks import PLAIN, Look, cost_text, usage_text
 from swarmskill.views.run_json import asked_model, usage_row
@@ -42,11 +42,17 @@ class Row:
     """Runs that workers of this task started, and theirs, whose use is in it."""
 
 
-def cost_rows(state: State, events: Sequence[Event], by: By) -> list[Row]:
-    """A row for each name that had an attempt with a worker: tasks in their order, others by what they cost."""
+def cost_rows(
+    state: State, events: Sequence[Event], by: By, tried: Mapping[str, Sequence[Attempt]] | None = None
+) -> list[Row]:
+    """A row for each name that had an attempt with a worker: tasks in their order, others by what they cost.
+
+    `tried` are the attempts by task, for whoever has them already.
+    """
     agents = attempt_agents(state, events)
     found: dict[str, Row] = {}
-    for task_id, attempts in attempts_by_task(events).items():
+    tried = attempts_by_task(events) if tried is None else tried
+    for task_id, attempts in tried.items():
         for attempt in attempts:
             agent = agents.get((task_id, attempt.number))
             if agent is None:

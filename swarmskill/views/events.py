@@ -95,13 +95,18 @@ def _spawn_failed(event: ev.SpawnFailed) -> str:
     return f"worker could not start: {event.reason}"
 
 
+def _worker_stalled(event: ev.WorkerStalled) -> str:
+    asked = "; asked how far it is" if event.nudged else ""
+    return f"no progress for {duration(event.at - event.since)}{asked}"
+
+
 def _worker_exited(event: ev.WorkerExited) -> str:
     end = event.end
     took = duration(end.ended_at - end.started_at)
     if end.ending is Ending.TIMED_OUT:
         text = f"worker timed out after {took}"
     elif end.ending is Ending.STALLED:
-        text = f"worker was silent for too long and was ended after {took}"
+        text = f"worker made no progress for too long and was ended after {took}"
     elif end.ending is Ending.KILLED:
         text = f"worker was stopped after {took}"
     else:
@@ -121,9 +126,22 @@ def _worker_exited(event: ev.WorkerExited) -> str:
 
 
 def _limits_changed(event: ev.LimitsChanged) -> str:
-    limits = [] if event.max_cost is None else [money(event.max_cost)]
-    limits += [] if event.max_tokens is None else [f"{amount(event.max_tokens)} tokens"]
-    return "limit set to " + " and ".join(limits)
+    told = [(value, text) for name, text in _LIMIT_TEXTS.items() if (value := getattr(event, name)) is not None]
+    parts = ["limit set to " + " and ".join(text(value) for value, text in told)] if told else []
+    parts += ["no limit any more: " + ", ".join(event.lifted)] if event.lifted else []
+    return "; ".join(parts)
+
+
+_LIMIT_TEXTS: dict[str, Callable[[Any], str]] = {
+    "max_cost": money,
+    "max_tokens": lambda tokens: f"{amount(tokens)} tokens",
+    "max_workers": lambda number: count(number, "worker"),
+    "max_workers_per_user": lambda number: f"{count(number, 'worker')} of this user",
+    "max_workers_per_repo": lambda number: f"{count(number, 'worker')} in this repository",
+    "deadline": lambda seconds: f"{duration(seconds)} for the run",
+    "timeout": lambda seconds: f"{duration(seconds)} for a worker",
+    "idle_timeout": lambda seconds: f"{duration(seconds)} without progress",
+}
 
 
 def _integrated(event: ev.Integrated) -> str:
@@ -143,9 +161,14 @@ _TEXTS: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.RetryRequested: lambda event: "asked to try again",
     ev.WorkerStarted: _worker_started,
     ev.SpawnFailed: _spawn_failed,
+    ev.WorkerStalled: _worker_stalled,
+    ev.WorkerStirred: lambda event: "worker gets on",
+    ev.SpawnQueued: lambda event: f"worker waits for {event.reason}",
+    ev.SpawnWithdrawn: lambda event: "worker was not started",
     ev.LimitsChanged: _limits_changed,
     ev.WorkerReported: lambda event: f"worker has used {usage_text(event.usage)}",
     ev.GateRested: lambda event: f"{event.agent} may be tried again",
+    ev.BackedOff: lambda event: "may be tried again",
     ev.Summarised: lambda event: f"summed up: {event.text}",
     ev.WorkerExited: _worker_exited,
     ev.WorkerLost: lambda event: f"worker lost: {event.reason}",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from swarmskill.core.choose import eligible_tasks
 from swarmskill.core.graph import Graph, bits
-from swarmskill.core.state import State
+from swarmskill.core.state import State, Stop
 from swarmskill.views.reasons import Hold, Reason, agent_lack, not_eligible
 
 LATER, SEVERAL = -1, -2
@@ -22,7 +22,7 @@ class Group:
 
     `holder` is the rank of the task that holds them, SEVERAL for more than two of those, LATER when none
     of the tasks under way does. `first` are the ranks of the first few of them, `agent` is the one that
-    they wait for, `until` when its rest is over.
+    they wait for, `until` when the wait of the first is over.
     """
 
     hold: Hold
@@ -52,8 +52,9 @@ class Holds:
         return [
             *files,
             *_lacking(state, left),
+            *_backing_off(state),
             *blocked,
-            *_group(not_eligible(state), state.ready & ~eligible),
+            *_group(not_eligible(state), state.ready & ~eligible & ~_backing(state)),
             *_group(Hold.BLOCKERS, later),
         ]
 
@@ -101,6 +102,18 @@ def _lacking(state: State, members: int) -> Iterator[Group]:
     for lack in sorted(lacks, key=lambda lack: lack.hold is not Hold.WORKERS):
         for group in _group(lack.hold, lacks[lack]):
             yield replace(group, agent=lack.agent, until=lack.until)
+
+
+def _backing(state: State) -> int:
+    """Those that wait before another try, in a run that would start them then."""
+    return 0 if state.stop is not Stop.NONE or state.failing else state.delayed
+
+
+def _backing_off(state: State) -> Iterator[Group]:
+    """Those that wait before another try, as one group until the first of them is due."""
+    members = _backing(state)
+    for group in _group(Hold.BACK_OFF, members):
+        yield replace(group, until=min(state.tasks[state.graph.tasks[rank].id].delayed_until for rank in bits(members)))
 
 
 def _group(hold: Hold, members: int, holder: int = LATER) -> Iterator[Group]:

@@ -8,8 +8,9 @@ from typing import Any
 
 from swarmskill.answers import Reply
 from swarmskill.core import events as ev
+from swarmskill.core.gates import CLOSED
 from swarmskill.core.graph import bits
-from swarmskill.core.state import EMPTY, Door, State, Stop, TaskState
+from swarmskill.core.state import EMPTY, State, Stop, TaskState
 from swarmskill.model import Outcome, Phase
 from swarmskill.views.base import PLAIN_FRAME, Progresses
 from swarmskill.views.events import event_text
@@ -137,6 +138,10 @@ def _goes_on(task: TaskState, event: ev.WorkerStarted) -> str:
     return ", goes on with its session" if task.session else ", goes on in its worktree"
 
 
+def _worker_stalled(event: ev.WorkerStalled, before: State, state: State) -> Iterator[Line]:
+    yield "stalled", f"{event.task}: {event_text(event)}"
+
+
 def _worker_exited(event: ev.WorkerExited, before: State, state: State) -> Iterator[Line]:
     task, was = state.tasks[event.task], before.tasks[event.task]
     if task.phase is Phase.VALIDATING:
@@ -185,7 +190,8 @@ def _decided(event: ev.AttemptEvent, before: State, state: State) -> Iterator[Li
     elif task.outcome is not None:
         yield task.outcome, f"{event.task}: {why_ended(task)}"
     elif task.feedback is not None:
-        yield "retry", f"{event.task}: {feedback_text(task.feedback)}"
+        wait = f", next try in {elapsed(math.ceil(task.delayed_until - event.at))}" if task.delayed_until else ""
+        yield "retry", f"{event.task}: {feedback_text(task.feedback)}{wait}"
 
 
 def _paused(event: ev.WorkerExited, state: State) -> Iterator[Line]:
@@ -221,9 +227,14 @@ _LINES: dict[type[ev.Event], Callable[[Any, State, State], Iterator[Line]]] = {
     ev.RetryRequested: _retry_requested,
     ev.WorkerStarted: _worker_started,
     ev.SpawnFailed: _decided,
+    ev.WorkerStalled: _worker_stalled,
+    ev.WorkerStirred: lambda event, before, state: iter([("stirred", f"{event.task} gets on")]),
+    ev.SpawnQueued: lambda event, before, state: iter([("queued", f"{event.task}: waits for {event.reason}")]),
+    ev.SpawnWithdrawn: lambda event, before, state: iter(()),
     ev.LimitsChanged: _limits_changed,
     ev.WorkerReported: lambda event, before, state: iter(()),
     ev.GateRested: _gate_rested,
+    ev.BackedOff: lambda event, before, state: iter(()),
     ev.Summarised: _summarised,
     ev.WorkerExited: _worker_exited,
     ev.WorkerLost: _decided,
@@ -258,7 +269,7 @@ def _gates_moved(before: State, state: State) -> Iterator[Line]:
         return
     for agent, gate in sorted(state.gates.items()):
         was = before.gates.get(agent)
-        if gate.door is Door.SHUT and (was is None or was.door is not Door.SHUT):
+        if gate.door in CLOSED and (was is None or was.door is not gate.door):
             yield "shut", shut_text(agent, gate)
     for agent in sorted(before.gates):
         if agent not in state.gates:

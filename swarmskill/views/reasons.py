@@ -33,6 +33,10 @@ class Hold(StrEnum):
     """The agent's service turned us away."""
     SHUT = "shut"
     """The agent cannot work until a person mends it."""
+    SLOT = "slot"
+    """Its worker waits for a slot that is shared with other runs."""
+    BACK_OFF = "back_off"
+    """It failed, and waits before it is tried again."""
     WAVE = "wave"
     STOPPED = "stopped"
     EXHAUSTED = "exhausted"
@@ -44,14 +48,15 @@ _CLOSENESS = (Hold.WORKERS, Hold.SHARE, Hold.PROBING, Hold.RESTING, Hold.SHUT)
 """What a task that may be started can lack, the soonest over first."""
 
 _TROUBLES = {trouble.value: trouble for trouble in Trouble}
-_DOORS = {Door.PROBING: Hold.PROBING, Door.RESTING: Hold.RESTING, Door.SHUT: Hold.SHUT}
+_DOORS = {Door.PROBING: Hold.PROBING, Door.RESTING: Hold.RESTING, Door.SHUT: Hold.SHUT, Door.DEGRADED: Hold.SHUT}
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
     """What keeps a task from being started: `tasks` are the ids of those that it waits for.
 
-    `agent` is the one that it waits for, `until` when its rest is over, in seconds since the epoch.
+    `agent` is the one that it waits for, `until` when the wait is over, in seconds since the epoch, `slot`
+    what its worker waits for.
     """
 
     hold: Hold
@@ -59,6 +64,7 @@ class Reason:
     files: tuple[str, ...] = ()
     agent: str = ""
     until: float = 0.0
+    slot: str = ""
 
     @property
     def text(self) -> str:
@@ -72,6 +78,8 @@ class Reason:
             Hold.PROBING: f"waits while {self.agent} is tried",
             Hold.RESTING: f"waits for {self.agent}, which rests until {clock(self.until)}",
             Hold.SHUT: f"waits for {self.agent}, which cannot work",
+            Hold.SLOT: f"waits for {self.slot}",
+            Hold.BACK_OFF: f"failed, and backs off until {clock(self.until)}",
             Hold.WAVE: "waits for the next wave",
             Hold.STOPPED: "the run is stopped",
             Hold.EXHAUSTED: "the budget is used up",
@@ -80,15 +88,19 @@ class Reason:
 
 
 def reason(state: State, task_id: str) -> Reason | None:
-    """What keeps a waiting or ready task from being started; None for any other."""
+    """What keeps a waiting or ready task from being started, or its worker; None for any other."""
     task, rank = state.tasks[task_id], state.graph.rank[task_id]
     if task.phase is Phase.WAITING:
         return Reason(Hold.BLOCKERS, tuple(open_blockers(state, task_id)))
+    if task.queued:
+        return Reason(Hold.SLOT, slot=task.queued)
     if task.phase is not Phase.READY:
         return None
     if state.stop is not Stop.NONE or state.stage is Stage.OVER or state.failing:
         lack = agent_lack(state, task.agent)
         return lack if lack.hold is Hold.SHUT else Reason(not_eligible(state))
+    if task.delayed_until:
+        return Reason(Hold.BACK_OFF, until=task.delayed_until)
     if not eligible_tasks(state) >> rank & 1:
         return Reason(Hold.WAVE)
     holders = [state.graph.tasks[other].id for other in bits(state.graph.overlaps[rank] & state.active)]

@@ -21,6 +21,7 @@ from swarmskill.core.state import Gate, State
 from swarmskill.model import NO_REPORT, Outcome, Phase, Problem, Usage
 from swarmskill.views.attempts import Attempt, attempts_by_task
 from swarmskill.views.commands import branch_name
+from swarmskill.views.marks import clock
 from swarmskill.views.outcome import (
     RunOutcome,
     counts,
@@ -137,6 +138,8 @@ def detail(state: State, task_id: str) -> str:
     hold = reason(state, task_id)
     if hold is not None:
         return hold.text
+    if task.stalled_since:
+        return f"no progress since {clock(task.stalled_since)}"
     if task.phase is not Phase.ENDED:
         return f"again, because {feedback_text(task.feedback)}" if task.feedback else ""
     if task.standing is not Outcome.COMPLETED:

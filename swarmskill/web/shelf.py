@@ -50,6 +50,8 @@ class _Book:
     events: list[Event] = field(default_factory=list)
     state: State = EMPTY
     accounts: Accounts | None = None
+    page: tuple[int, bytes] | None = None
+    """The page of a run that nobody is at work on, and how many events it was made from."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 

@@ -82,7 +82,7 @@ def test_a_task_has_a_limit_of_its_own(spender: User) -> None:
 @pytest.mark.parametrize(
     ("words", "problem", "fix"),
     [
-        ("limit", "no limit is named", "give --max-cost USD, --max-tokens N, or both"),
+        ("limit", "no limit is named", "give --max-workers, --max-cost, --max-tokens; all are in swarm limit --help"),
         ("limit --max-cost 0", "--max-cost: wants US dollars over 0, found 0", "write 2.50, or leave it out"),
         ("resume --max-cost much", '--max-cost: wants US dollars, found text ("much")', "write 2.50"),
         (
@@ -95,3 +95,58 @@ def test_a_task_has_a_limit_of_its_own(spender: User) -> None:
 def test_wrong_limits(user: User, words: str, problem: str, fix: str) -> None:
     said = user.swarm(*words.split())
     assert (said.out, said.err, said.code) == ("", f"error: {problem}\n hint: {fix}\n", 2)
+
+
+def _two_slow(user: User) -> tuple[str, list[Any]]:
+    """A task list of two workers that wait at the same gate."""
+    tasks = [task(one, waits(user.gate(), f"echo x > {one}"), files=[one]) for one in ("a", "b")]
+    return user.tasks(*tasks), tasks
+
+
+def _started(user: User) -> int:
+    return (user.folder_of() / "events.jsonl").read_text().count('"worker_started"')
+
+
+def test_more_workers_start_as_soon_as_the_limit_is_raised(user: User) -> None:
+    process = user.start("run", _two_slow(user)[0], "--max-workers", "1")
+    user.until_running("a")
+    assert _started(user) == 1
+    said = user.swarm("limit", "--max-workers", "2", "--deadline", "2h", "--max-cost", "none")
+    assert said.out == "run RUN: the limits are changed\n"
+    user.until(lambda: _started(user) == 2)
+    user.gate().touch()
+    told = user.finish(process)
+    assert told.code == 0
+    assert "limits    limit set to 2 workers and 2h" in told.out and "; no limit any more: max_cost\n" in told.out, told.out
+
+
+def test_a_deadline_that_is_set_while_the_run_goes_on_stops_it(user: User) -> None:
+    process = user.start("run", _two_slow(user)[0], SWARM_GRACE="0.2")
+    user.until_running("a")
+    user.swarm("limit", "--deadline", "1s")
+    told = user.finish(process)
+    assert (told.code, "(deadline)" in told.out) == (1, True)
+
+
+def test_a_changed_swarm_toml_is_taken_up_on_a_word(user: User) -> None:
+    settings = user.write("swarm.toml", "max_workers = 1\n")
+    process = user.start("run", _two_slow(user)[0], "--land", "never", SWARM_ISOLATION="off")
+    user.until_running("a")
+    settings.write_text("max_workers = 2\nkeep = true\n")
+    said = user.swarm("limit", "--reload")
+    assert said.out == "run RUN: its mayor reads swarm.toml again, and says what changed\n"
+    user.until(lambda: _started(user) == 2)
+    settings.write_text("max_workers = two\n")
+    user.swarm("limit", "--reload")
+    settings.write_text("max_workers = 2\nkeep = true\n")
+    user.gate().touch()
+    told = user.finish(process)
+    assert told.code == 0
+    assert "reloaded: keep will hold for the next run\n" in told.out and "reloaded: max_workers\n" in told.out
+    assert "limits    limit set to 2 workers" in told.out
+
+
+@pytest.mark.parametrize("words", [("--max-workers", "none"), ("--deadline", "soon"), ("--timeout", "none")])
+def test_a_limit_that_makes_no_sense_is_refused(user: User, words: tuple[str, ...]) -> None:
+    said = user.swarm("limit", *words)
+    assert (said.code, said.err.startswith(f"error: {words[0]}: ")) == (2, True), said.err

@@ -27,7 +27,7 @@ def test_every_verb_has_help_with_an_example(stranger: User, verb: str) -> None:
     assert (said.code, said.err) == (0, "")
     assert said.out.startswith(f"Usage: swarm {verb}")
     assert f"\n  Example: swarm {verb}" in said.out
-    if verb not in ("demo", "mcp"):  # one shows, the other serves
+    if verb not in ("demo", "mcp", "serve"):  # one shows, the others serve
         assert "--json" in said.out
 
 
@@ -35,8 +35,8 @@ def test_every_verb_has_help_with_an_example(stranger: User, verb: str) -> None:
     ("words", "message", "hint"),
     [
         ("statsu", "No such command 'statsu'. Did you mean 'status'?", "see: swarm --help"),
-        ("run", "Missing argument 'TASKS'", "see: swarm run --help"),
-        ("run t.json --bogus", "No such option: --bogus (Possible options: --base)", "see: swarm run --help"),
+        ("run", "no task list is named", "name a file, or use --from, --from-wave or --bead-ids"),
+        ("run t.json --bogus", "No such option: --bogus (Possible options: --base, --push)", "see: swarm run --help"),
         ("run t.json --base", "Option '--base' requires an argument", "see: swarm --help"),
         (
             "run t.json --schedule fast",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
 from swarmskill.config import RunConfig
-from swarmskill.model import Claim, Ending, Outcome, Problem, Task, Trouble, Usage
+from swarmskill.core.state import State
+from swarmskill.model import Claim, Ending, Outcome, Phase, Problem, Task, Trouble, Usage
 
 PASSING = (Trouble.RATE_LIMIT, Trouble.OVERLOADED, Trouble.NETWORK)
 PAUSED = "paused"
@@ -36,6 +37,13 @@ def limit_of(config: RunConfig, agent: str) -> int:
     if agent in config.agents and config.agents[agent].max_workers:
         limits.append(config.agents[agent].max_workers or 0)
     return min(limits)
+
+
+def limits_after(event: ev.LimitsChanged, config: RunConfig) -> tuple[float | None, int | None, int]:
+    """Money, tokens and workers that a run of that configuration may have after the event."""
+    cost = None if "max_cost" in event.lifted else event.max_cost or config.max_cost
+    tokens = None if "max_tokens" in event.lifted else event.max_tokens or config.max_tokens
+    return cost, tokens, event.max_workers or config.max_workers
 
 
 def is_short(usage: Usage, max_cost: float | None, max_tokens: int | None) -> bool:
@@ -92,6 +100,7 @@ class Accounts:
     tasks: dict[str, Task] = field(default_factory=dict)
     of: dict[str, Account] = field(default_factory=lambda: defaultdict(Account))
     gates: dict[str, Gate] = field(default_factory=dict)
+    broken: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     max_cost: float | None = None
     max_tokens: int | None = None
     reason: str | None = None
@@ -173,10 +182,15 @@ class Accounts:
     def take(self, event: ev.Event) -> None:
         """An event that changed something."""
         if isinstance(event, ev.LimitsChanged):
-            self.max_cost = self.max_cost if event.max_cost is None else event.max_cost
-            self.max_tokens = self.max_tokens if event.max_tokens is None else event.max_tokens
+            config = replace(self.config, max_cost=self.max_cost, max_tokens=self.max_tokens)
+            self.max_cost, self.max_tokens, workers = limits_after(event, config)
+            self.config = replace(self.config, max_workers=workers)
         if isinstance(event, ev.RunResumed):
-            self.gates = {agent: gate for agent, gate in self.gates.items() if gate.door != "shut"}
+            for agent, gate in list(self.gates.items()):
+                if gate.door == "degraded":
+                    self.broken.pop(agent)
+                if gate.door in ("shut", "degraded"):
+                    del self.gates[agent]
         if isinstance(event, ev.GateRested):
             assert self.gates[event.agent].door == "resting"
             self.gates[event.agent].door = "probing"
@@ -201,7 +215,7 @@ class Accounts:
         if isinstance(event, ev.WorkerLost):
             account.settled += account.used
             account.used = Usage()
-        if isinstance(event, ev.WorkerLost | ev.SpawnFailed):
+        if isinstance(event, ev.WorkerLost | ev.SpawnFailed | ev.SpawnWithdrawn):
             self._leave(event.task)
         if isinstance(event, ev.RetryRequested):
             account.agent = own_agent(self.tasks[event.task])
@@ -219,6 +233,25 @@ class Accounts:
             self._leave(event.task)
         else:
             self._open(event.task)
+        kind = self._exited(event)[1]
+        if kind in ("crashed", "stalled"):
+            times = self.broken[agent]
+            times.append(event.at)
+            half_an_hour = [at for at in times if at >= event.at - 1800]
+            if len(half_an_hour) > 5 and (
+                agent not in self.gates or self.gates[agent].door not in ("shut", "degraded")
+            ):
+                self.gates[agent] = Gate("degraded")
+
+    def leave_degraded(self, after: State, started: set[str]) -> None:
+        """Tasks that anybody else may do are taken from an agent that is left."""
+        for agent, gate in self.gates.items():
+            if gate.door != "degraded" or {share.agent for share in self.config.pool} == {agent}:
+                continue
+            for task_id, account in self.of.items():
+                idle = after.tasks[task_id].phase in (Phase.WAITING, Phase.READY) or task_id in started
+                if account.agent == agent and idle and not own_agent(self.tasks[task_id]):
+                    account.agent, account.place, account.session, account.session_used = "", ("", ""), "", Usage()
 
     def _open(self, task: str) -> None:
         self.gates = {agent: gate for agent, gate in self.gates.items() if gate.probe != task}

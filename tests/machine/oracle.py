@@ -9,9 +9,9 @@ from statistics import median
 from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
 from swarmskill.core.state import Door, Gate, Stage, State, Stop
-from swarmskill.config import Land, OnExhaust, OnFailure, Schedule
+from swarmskill.config import Land, OnExhaust, Schedule
+from swarmskill.model import OnFailure, Outcome, Phase, Task, Trouble, Usage
 from swarmskill.answers import Reply
-from swarmskill.model import Outcome, Phase, Task, Trouble, Usage
 from tests.machine.accounts import PAUSED, Accounts, problem_of
 from tests.machine.runs import overlapping
 
@@ -75,7 +75,9 @@ class Oracle:
             self._check_retry(event, before, after)
             self._check_tracks(event, before, after, effects)
             self.integrated.update(event.task for _ in [0] if isinstance(event, ev.Integrated))
-        self._check_spawns(after, [effect for effect in effects if isinstance(effect, ef.Spawn)])
+        spawns = [effect for effect in effects if isinstance(effect, ef.Spawn)]
+        self.accounts.leave_degraded(after, {effect.task for effect in spawns})
+        self._check_spawns(after, spawns)
         if after is not before:
             self._check_accounts(event, after, effects)
         _check_landing(after, effects)
@@ -89,6 +91,12 @@ class Oracle:
             self.accounts.take(event)
             return False
         accounts = self.accounts
+        if isinstance(event, ev.WorkerStalled):
+            assert after.tasks[event.task].stalled_since == event.since > before.tasks[event.task].last_stall
+        if isinstance(event, ev.WorkerStirred):
+            assert after.tasks[event.task].stalled_since == 0.0 != before.tasks[event.task].stalled_since
+        if isinstance(event, ev.SpawnQueued):
+            assert after.tasks[event.task].queued == event.reason
         final, kind = accounts.ended(event)
         accounts.take(event)
         task, now = after.graph.task(event.task), after.tasks[event.task]
@@ -119,6 +127,7 @@ class Oracle:
         self.last_failure[event.task] = kind
         if again and not short:
             counts[kind] += 1
+            self._check_delay(event, after, sum(counts.values()))
             assert now.outcome in (None, Outcome.CANCELLED), f"{kind} after {counts} ended the task"
             assert now.outcome is None or after.failing
             accounts.try_again(event.task, kind)
@@ -126,9 +135,16 @@ class Oracle:
         wanted = Outcome.FAILED if again else OUTCOMES.get(kind, Outcome.REJECTED)
         assert now.outcome is wanted, f"{kind} after {counts}: {now}"
         accounts.reset(event.task)
-        if after.config.on_failure is OnFailure.FAIL_FAST:
+        if (task.on_failure or after.config.on_failure) is OnFailure.FAIL_FAST:
             assert after.failing
         return False
+
+    def _check_delay(self, event: ev.AttemptEvent, after: State, failures: int) -> None:
+        """The next try is as far off as the failures before it want; who was cancelled has none."""
+        task, now = after.graph.task(event.task), after.tasks[event.task]
+        first = after.config.retry_delay if task.retry_delay is None else task.retry_delay
+        wanted = 0.0 if now.outcome or not first else event.at + min(300.0, first * 2 ** (failures - 1))
+        assert now.delayed_until == wanted, f"{failures} failures, and waits until {now.delayed_until}"
 
     def _check_accounts(self, event: ev.Event, after: State, effects: tuple[ef.Effect, ...]) -> None:
         """Gates, sums and bindings are what the events say."""
@@ -171,7 +187,8 @@ class Oracle:
             refused = event.answer.reply in (Reply.REFUSED, Reply.ESCALATED, Reply.FAILED)
             completed = after.tasks[event.task].outcome is Outcome.COMPLETED
             assert (after.tasks[event.task].standing is Outcome.COMPLETED) == (completed and not refused)
-            fails = completed and refused and after.config.on_failure is OnFailure.FAIL_FAST
+            policy = after.graph.task(event.task).on_failure or after.config.on_failure
+            fails = completed and refused and policy is OnFailure.FAIL_FAST
             assert after.failing == (before.failing or fails)
         wanted = set()
         if after.config.tracker and before.run_id:
@@ -204,9 +221,12 @@ class Oracle:
         """What was to be started in the step that led to `after`, best first: greedy over a sorted list."""
         if after.stage is not Stage.RUNNING or after.stop is not Stop.NONE or after.failing or not after.run_id:
             return []
+        if any(now.queued for now in after.tasks.values()):
+            return []
         tasks, accounts = after.graph.tasks, self.accounts
         weight = weights(tasks)
         ready = [task for task in tasks if after.tasks[task.id].phase is Phase.READY or task.id in spawned]
+        ready = [task for task in ready if not after.tasks[task.id].delayed_until]
         ready = [task for task in ready if task.id not in self.untold]
         if after.config.schedule is Schedule.WAVE:
             ready = [task for task in ready if after.wave >> after.graph.rank[task.id] & 1]
@@ -219,12 +239,11 @@ class Oracle:
             *(share.agent for share in after.config.pool),
             *(account.agent for account in accounts.of.values()),
         }:
-            room[agent] = accounts.room(agent, busy[agent]) if agent else 0
+            room[agent] = min(accounts.room(agent, busy[agent]), free) if agent else 0
         start: list[tuple[str, str]] = []
         for task in sorted(ready, key=lambda task: (task.priority, -weight[task.id], int(task.id))):
-            free_room = {agent: min(room[agent], free) for agent in room}
             pool = [share.agent for share in after.config.pool]
-            roomiest = sorted(pool, key=lambda agent: (-free_room[agent], pool.index(agent)))[0]
+            roomiest = sorted(pool, key=lambda agent: (-room[agent], pool.index(agent)))[0]
             agent = accounts.of[task.id].agent or roomiest
             if len(start) < free and room[agent] > 0 and not any(overlapping(task, other) for other in taken):
                 start.append((task.id, agent))
@@ -267,7 +286,9 @@ class Oracle:
             needy = BUSY if after.failing else (Phase.WAITING, Phase.READY, *BUSY)
             assert not spent or not set(phases) & set(needy), "more is spent than the run may"
             if not set(phases) & set(ACTIVE) and not self.untold:
-                assert any(gate.door is Door.RESTING for gate in _in_the_way(after).values()), "waits for nothing"
+                delayed = any(task.delayed_until for task in after.tasks.values())
+                resting = any(gate.door is Door.RESTING for gate in _in_the_way(after).values())
+                assert delayed or resting, "waits for nothing"
 
 
 def _is_at_work(state: State, event: ev.AttemptEvent) -> bool:
@@ -278,6 +299,7 @@ def _is_at_work(state: State, event: ev.AttemptEvent) -> bool:
 def _in_the_way(state: State) -> dict[str, Gate]:
     """The gates of the agents that tasks which might start may go to."""
     tasks = [task for task in state.graph.tasks if state.tasks[task.id].phase is Phase.READY]
+    tasks = [task for task in tasks if not state.tasks[task.id].delayed_until]
     if state.config.schedule is Schedule.WAVE:
         tasks = [task for task in tasks if state.wave >> state.graph.rank[task.id] & 1]
     names = {state.tasks[task.id].agent for task in tasks}
@@ -291,7 +313,7 @@ def _check_given_up(after: State) -> None:
     assert after.stop is Stop.GRACEFUL and after.stage is Stage.REPORTING
     assert not any(task.phase in ACTIVE for task in after.tasks.values())
     gates = _in_the_way(after)
-    assert gates and all(gate.door is Door.SHUT for gate in gates.values()), f"gave up before {gates}"
+    assert gates and all(gate.door in (Door.SHUT, Door.DEGRADED) for gate in gates.values()), f"gave up before {gates}"
     assert all(f"{agent} cannot work: {gate.reason}" in after.stop_reason for agent, gate in gates.items())
 
 

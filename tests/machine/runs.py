@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
-from swarmskill.config import AgentOptions, Land, OnExhaust, OnFailure, RunConfig, Schedule, Share
+from swarmskill.config import AgentOptions, Land, OnExhaust, RunConfig, Schedule, Share
 from swarmskill.answers import Answer, Reply
 from swarmskill.model import (
     AgentReport,
@@ -18,6 +18,7 @@ from swarmskill.model import (
     CheckResult,
     Claim,
     Ending,
+    OnFailure,
     Problem,
     Task,
     Trouble,
@@ -61,6 +62,8 @@ def task_lists(draw: st.DrawFn) -> tuple[Task, ...]:
                 files=tuple(draw(st.lists(st.sampled_from(PATHS), max_size=2))),
                 estimate=draw(st.sampled_from([None, None, 1.0, 5.0])),
                 max_retries=draw(few),
+                retry_delay=draw(st.sampled_from([None] * 5 + [0.0, 10.0])),
+                on_failure=draw(st.sampled_from([None] * 6 + list(OnFailure))),
                 agent=draw(st.sampled_from([""] * 5 + ["one", "three"])),
                 run=draw(st.sampled_from([()] * 7 + [("true",)])),
                 max_cost=draw(st.sampled_from([None] * 5 + [1.0])),
@@ -79,6 +82,7 @@ def configs() -> st.SearchStrategy[RunConfig]:
         on_failure=st.sampled_from(OnFailure),
         land=st.sampled_from(Land),
         max_retries=st.sampled_from([None, 0, 2]),
+        retry_delay=st.sampled_from([0.0, 0.0, 60.0]),
         pool=st.sampled_from(POOLS),
         agents=st.sampled_from([{}, {}, {"one": AgentOptions(max_workers=1)}]),
         fresh=st.booleans(),
@@ -190,8 +194,12 @@ def success(effect: ef.Effect, at: float) -> ev.Event:
     if isinstance(effect, ef.Track):
         return _tracked(About(at, effect.task, effect.attempt, effect.call), Reply.ACCEPTED)
     about = About(at, effect.task, effect.attempt)
+    if isinstance(effect, ef.BackOff):
+        return _backed_off(about)
     if isinstance(effect, ef.Spawn):
         return _started(about)
+    if isinstance(effect, ef.Recall):
+        return _withdrawn(about)
     if isinstance(effect, ef.Await | ef.Kill):
         return _exited(about, _GOOD)
     if isinstance(effect, ef.Validate):
@@ -244,6 +252,26 @@ def _lost(about: About) -> ev.Event:
     return ev.WorkerLost(at=about.at, task=about.task, attempt=about.attempt, reason="gone")
 
 
+def _stalled(about: About, since: float) -> ev.Event:
+    return ev.WorkerStalled(at=about.at, task=about.task, attempt=about.attempt, since=since)
+
+
+def _stirred(about: About, since: float) -> ev.Event:
+    return ev.WorkerStirred(at=about.at, task=about.task, attempt=about.attempt, since=since)
+
+
+def _queued(about: About, reason: str) -> ev.Event:
+    return ev.SpawnQueued(at=about.at, task=about.task, attempt=about.attempt, reason=reason)
+
+
+def _withdrawn(about: About) -> ev.Event:
+    return ev.SpawnWithdrawn(at=about.at, task=about.task, attempt=about.attempt)
+
+
+def _backed_off(about: About) -> ev.Event:
+    return ev.BackedOff(at=about.at, task=about.task, attempt=about.attempt)
+
+
 def _validated(about: About, verdict: Verdict) -> ev.Event:
     commit = f"work-{about.task}-{about.attempt}"
     return ev.Validated(at=about.at, task=about.task, attempt=about.attempt, verdict=verdict, commit=commit)
@@ -272,9 +300,14 @@ _NONE = st.none()
 _MAKERS: dict[type[ev.Event], tuple[st.SearchStrategy[Any], Callable[[About, Any], ev.Event]]] = {
     ev.WorkerStarted: (_NONE, lambda about, _: _started(about)),
     ev.SpawnFailed: (st.booleans(), _spawn_failed),
+    ev.WorkerStalled: (st.sampled_from([1.0, 2.0, 3.0]), _stalled),
+    ev.WorkerStirred: (st.sampled_from([1.0, 2.0, 3.0]), _stirred),
+    ev.SpawnQueued: (st.sampled_from(["a slot", "another slot", ""]), _queued),
+    ev.SpawnWithdrawn: (_NONE, lambda about, _: _withdrawn(about)),
     ev.WorkerReported: (st.tuples(st.booleans(), st.sampled_from(USAGES)), _reported),
     ev.WorkerExited: (worker_ends(), _exited),
     ev.WorkerLost: (_NONE, lambda about, _: _lost(about)),
+    ev.BackedOff: (_NONE, lambda about, _: _backed_off(about)),
     ev.Validated: (st.one_of(st.just(Verdict()), refusals()), _validated),
     ev.Integrated: (_NONE, lambda about, _: _integrated(about)),
     ev.IntegrationConflicted: (_NONE, lambda about, _: _conflicted(about)),

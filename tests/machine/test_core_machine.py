@@ -16,12 +16,13 @@ from swarmskill.core.state import Door, Stage, Stop
 from swarmskill.core.transitions import step
 from swarmskill.config import RunConfig
 from swarmskill.model import Outcome, Phase, Task
-from tests.bookkeeper import ANSWERS, Bookkeeper
+from tests.bookkeeper import ANSWERS, TOLD, Bookkeeper
+from tests.machine.accounts import limits_after
 from tests.machine.oracle import Oracle
 from tests.machine.runs import About, configs, draw_attempt_event, draw_run_event, success, task_lists
 
 ATTEMPT_EVENTS = (
-    ev.WorkerReported,
+    *TOLD,
     *(kind for kinds in ANSWERS.values() for kind in kinds if issubclass(kind, ev.AttemptEvent)),
 )
 
@@ -120,19 +121,32 @@ class Mayor(RuleBasedStateMachine):
         event = ev.RetryRequested(at=self._now(), task=task, attempt=now.attempt - behind)
         assert self._feed(event) == (mine and not behind)
 
-    @rule(cost=st.sampled_from([None, 1.0, 3.0, 8.0]), tokens=st.sampled_from([None, None, 500, 2000]))
-    def change_limits(self, cost: float | None, tokens: int | None) -> None:
+    @rule(
+        cost=st.sampled_from([None, 1.0, 3.0, 8.0]),
+        tokens=st.sampled_from([None, None, 500, 2000]),
+        workers=st.sampled_from([None, None, 1, 3]),
+        lifted=st.sampled_from([(), (), ("max_cost",), ("max_tokens", "max_workers")]),
+    )
+    def change_limits(self, cost: float | None, tokens: int | None, workers: int | None, lifted: tuple[str]) -> None:
         """Somebody gives the run more, or less."""
-        config = self.book.state.config
-        new = cost not in (None, config.max_cost) or tokens not in (None, config.max_tokens)
-        assert self._feed(ev.LimitsChanged(at=self._now(), max_cost=cost, max_tokens=tokens)) == new
+        event = ev.LimitsChanged(at=self._now(), max_cost=cost, max_tokens=tokens, max_workers=workers, lifted=lifted)
+        new = self._is_news(event)
+        assert self._feed(event) == new
 
     @precondition(lambda self: self._running())
     @rule(data=st.data())
     def report(self, data: st.DataObject) -> None:
         """The agent of a running worker tells something."""
         task, attempt = data.draw(st.sampled_from(self._running()))
-        self._feed(draw_attempt_event(data, About(self._now(), task, attempt), (ev.WorkerReported,)))
+        told = (ev.WorkerReported, ev.WorkerStalled, ev.WorkerStirred)
+        self._feed(draw_attempt_event(data, About(self._now(), task, attempt), told))
+
+    @precondition(lambda self: self._in(Phase.ASSIGNED))
+    @rule(data=st.data())
+    def queue(self, data: st.DataObject) -> None:
+        """A worker that is to start waits for a slot."""
+        task, attempt = data.draw(st.sampled_from(self._in(Phase.ASSIGNED)))
+        self._feed(draw_attempt_event(data, About(self._now(), task, attempt), (ev.SpawnQueued,)))
 
     # The end
 
@@ -159,7 +173,7 @@ class Mayor(RuleBasedStateMachine):
     def _drive(self, end: Stage) -> None:
         """Answer everything with success until the run is in its last stage."""
         tasks = len(self.book.state.tasks)
-        for _ in range(6 * tasks + 10):  # 5 effects a task, a landing a wave, two reports, rests and a summary
+        for _ in range(7 * tasks + 10):  # 6 effects a task, a landing a wave, two reports, rests and a summary
             if self.book.state.stage in (end, Stage.OVER):
                 return
             self._feed(success(self.book.pending[0], self._now()))
@@ -181,8 +195,15 @@ class Mayor(RuleBasedStateMachine):
         return [task.id for task in self.book.state.graph.tasks]  # the map of tasks has no stable order
 
     def _running(self) -> list[tuple[str, int]]:
+        return self._in(Phase.RUNNING)
+
+    def _is_news(self, event: ev.LimitsChanged) -> bool:
+        config = self.book.state.config
+        return limits_after(event, config) != (config.max_cost, config.max_tokens, config.max_workers)
+
+    def _in(self, phase: Phase) -> list[tuple[str, int]]:
         tasks = [(task, self.book.state.tasks[task]) for task in self._ids()]
-        return [(task, now.attempt) for task, now in tasks if now.phase is Phase.RUNNING]
+        return [(task, now.attempt) for task, now in tasks if now.phase is phase]
 
     def _now(self) -> float:
         self.clock += 1
@@ -194,6 +215,7 @@ class Mayor(RuleBasedStateMachine):
         effects = self.book.feed(event)
         self.oracle.observe(before, event, self.book.state, effects)
         self._check_kills()
+        self._check_recalls()
         self._check_strangers()
         changed = self.book.state is not before
         if changed:
@@ -207,6 +229,12 @@ class Mayor(RuleBasedStateMachine):
         overdrawn = {task for task in running if self.oracle.accounts.of[task].overdrawn}
         wanted = running if stop in (Stop.NOW, Stop.FORCE) else overdrawn
         assert kills == {(task, stop is Stop.FORCE) for task in wanted}
+
+    def _check_recalls(self) -> None:
+        state = self.book.state
+        recalls = {effect.task for effect in self.book.pending if isinstance(effect, ef.Recall)}
+        queued = {task for task, now in state.tasks.items() if now.queued}
+        assert recalls == (queued if state.stop is not Stop.NONE or state.failing else set())
 
     def _check_strangers(self) -> None:
         """Nobody else's landing or report is taken, in whatever stage the run is."""
@@ -241,8 +269,7 @@ class Mayor(RuleBasedStateMachine):
             gate = state.gates.get(event.agent)
             return gate is not None and (gate.door, gate.strikes) == (Door.RESTING, event.strikes)
         if isinstance(event, ev.LimitsChanged):
-            limits, config = (event.max_cost, event.max_tokens), state.config
-            return any(a not in (None, b) for a, b in zip(limits, (config.max_cost, config.max_tokens), strict=True))
+            return self._is_news(event)
         if isinstance(event, ev.LandingRefused):
             return state.stage is Stage.LANDING and event.head == state.head
         if isinstance(event, ev.RetryRequested):

@@ -64,6 +64,7 @@ _DOORS = {
     Door.RESTING: "its service turned a worker away: nobody starts until the wait is over",
     Door.PROBING: "the wait is over: one worker tries, and opens the gate once its model answers",
     Door.SHUT: "nobody starts until somebody resumes the run",
+    Door.DEGRADED: "its workers broke down too often: likewise, and its tasks go to others of the pool",
 }
 
 

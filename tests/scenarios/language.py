@@ -5,12 +5,13 @@ dashes, and what came of them. `#` begins a comment. A task is named by its id, 
 attempt (without it: the current one). The commands are
 
     start KEY=VALUE…                        with lines `task ID [after A,B] [done] [KEY=VALUE…]` below
-    started T      spawn-failed T [permanent] WHY
+    started T      spawn-failed T [permanent] WHY      queued T WHY      withdrawn T
     told T [session=S] [tokens=N] [cost=N]              (WorkerReported)
+    quiet T SINCE   stirred T SINCE          (WorkerStalled, WorkerStirred)
     exited T [code=N]   timed-out T   stalled T   killed T   blocked T WHY   lost T WHY
       and with each end but `lost`: [claim=done] [session=S] [tokens=N] [cost=N] [problem=KIND] [wait=SECONDS]
     validated T    invalid T KIND [DETAIL]
-    integrated T   conflicted T PATHS   unmerged T KIND
+    integrated T   conflicted T PATHS   unmerged T KIND   backed-off T
     tracked T REPLY [DETAIL]
     landed   landing-refused WHY   reported
     rested AGENT [strikes=N]   summarised [session=N] TEXT   limits [max_cost=N] [max_tokens=N]
@@ -30,7 +31,7 @@ from typing import Any
 from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
 from swarmskill.core.state import Gate, State
-from swarmskill.config import Land, OnExhaust, OnFailure, RunConfig, Schedule, Share
+from swarmskill.config import Land, OnExhaust, RunConfig, Schedule, Share
 from swarmskill.answers import Answer, Reply
 from swarmskill.model import (
     AgentReport,
@@ -38,6 +39,7 @@ from swarmskill.model import (
     CheckResult,
     Claim,
     Ending,
+    OnFailure,
     Phase,
     Problem,
     Task,
@@ -172,6 +174,8 @@ def _task(words: list[str]) -> Task:
         priority=int(options.get("priority", 2)),
         estimate=float(options["estimate"]) if "estimate" in options else None,
         max_retries=int(options["max_retries"]) if "max_retries" in options else None,
+        retry_delay=float(options["retry_delay"]) if "retry_delay" in options else None,
+        on_failure=OnFailure(options["on_failure"]) if "on_failure" in options else None,
         agent=options.get("agent", ""),
         run=("true",) if "run" in rest else (),
         **_limits(options),
@@ -186,6 +190,7 @@ def _config(words: list[str]) -> RunConfig:
         on_failure=OnFailure(options.get("on_failure", "best-effort")),
         land=Land(options.get("land", "never")),
         max_retries=int(options["max_retries"]) if "max_retries" in options else None,
+        retry_delay=float(options.get("retry_delay", 0)),
         pool=tuple(_share(text) for text in options.get("pool", "command").split(",")),
         fresh="fresh" in words,
         tracker=options.get("tracker", ""),
@@ -301,6 +306,26 @@ def _unmerged(at: float, task: str, attempt: int, words: list[str]) -> ev.Event:
     return ev.IntegrationRejected(at=at, task=task, attempt=attempt, verdict=_refusal(words))
 
 
+def _queued(at: float, task: str, attempt: int, words: list[str]) -> ev.Event:
+    return ev.SpawnQueued(at=at, task=task, attempt=attempt, reason=" ".join(words))
+
+
+def _withdrawn(at: float, task: str, attempt: int, _: list[str]) -> ev.Event:
+    return ev.SpawnWithdrawn(at=at, task=task, attempt=attempt)
+
+
+def _quiet(at: float, task: str, attempt: int, words: list[str]) -> ev.Event:
+    return ev.WorkerStalled(at=at, task=task, attempt=attempt, since=float(words[0]))
+
+
+def _stirred(at: float, task: str, attempt: int, words: list[str]) -> ev.Event:
+    return ev.WorkerStirred(at=at, task=task, attempt=attempt, since=float(words[0]))
+
+
+def _backed_off(at: float, task: str, attempt: int, _: list[str]) -> ev.Event:
+    return ev.BackedOff(at=at, task=task, attempt=attempt)
+
+
 def _retry(at: float, task: str, attempt: int, _: list[str]) -> ev.Event:
     return ev.RetryRequested(at=at, task=task, attempt=attempt)
 
@@ -308,6 +333,10 @@ def _retry(at: float, task: str, attempt: int, _: list[str]) -> ev.Event:
 _ABOUT_ATTEMPT: dict[str, Callable[[float, str, int, list[str]], ev.Event]] = {
     "started": _started,
     "spawn-failed": _spawn_failed,
+    "queued": _queued,
+    "quiet": _quiet,
+    "stirred": _stirred,
+    "withdrawn": _withdrawn,
     "exited": _ended(Ending.EXITED),
     "told": _told,
     "timed-out": _ended(Ending.TIMED_OUT),
@@ -321,6 +350,7 @@ _ABOUT_ATTEMPT: dict[str, Callable[[float, str, int, list[str]], ev.Event]] = {
     "conflicted": _conflicted,
     "unmerged": _unmerged,
     "retry": _retry,
+    "backed-off": _backed_off,
 }
 
 
@@ -408,6 +438,8 @@ def _effect(effect: ef.Effect) -> str:
 def _more(effect: ef.AttemptEffect) -> str:
     if isinstance(effect, ef.Spawn):
         return "".join(_how(effect))
+    if isinstance(effect, ef.BackOff):
+        return f" until {effect.until:.1f}"
     if isinstance(effect, ef.Track):
         return f" call={effect.call} {effect.outcome}" + (f" {effect.commit}" if effect.commit else "")
     if isinstance(effect, ef.Kill) and effect.force:
@@ -439,5 +471,6 @@ def _show(state: State, ids: list[str]) -> Iterator[str]:
         detail = f": {now.detail}" if now.detail else ""
         used = f", {now.usage.tokens} tokens" if now.usage.tokens else ""
         used += f", ${now.usage.cost_usd:.2f}" if now.usage.cost_usd is not None else ""
+        used += f", no progress since {now.stalled_since:.0f}" if now.stalled_since else ""
         used += f", {now.session_used.tokens} in its conversation" if now.session_used.tokens else ""
         yield f"{task.id} {now.outcome or now.phase}, wave {now.wave}, attempt {now.attempt}{retries}{used}{detail}"

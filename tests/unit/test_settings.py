@@ -64,7 +64,7 @@ def test_what_nobody_set_has_the_default_of_the_run(tmp_path: Path) -> None:
     assert found["fresh"] == Setting(True, "swarm.toml")
     assert found["agent"] == Setting((Share("command"),), DEFAULT)
     assert found["on_exhaust"] == Setting(OnExhaust.STOP, DEFAULT)
-    assert set(found) - {"agent", "mode"} <= set(RunConfig.__dataclass_fields__)
+    assert set(found) - {"agent", "mode", "notify"} <= set(RunConfig.__dataclass_fields__)
 
 
 def test_options_that_were_not_given_set_nothing() -> None:

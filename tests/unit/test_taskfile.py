@@ -171,6 +171,8 @@ EVERY_KEY = {
     "timeout": 9,
     "estimate": 0,
     "max_retries": 2,
+    "retry_delay": "10s",
+    "on_failure": "fail-fast",
     "max_cost": 2.5,
     "max_tokens": 400_000,
     "allow_empty": True,

@@ -41,7 +41,7 @@ class _Span:
 def draw_gantt(
     state: State, attempts: Mapping[str, Sequence[Attempt]], chain: Sequence[str], now: float
 ) -> Gantt | None:
-    """The chart, or None if no worker has started."""
+    """The chart, or None if no worker has started. `now` is when the run ended, once it is over."""
     spans = sorted(_spans(state, attempts, now), key=lambda span: (span.start, span.end, span.task))
     if not spans:
         return None

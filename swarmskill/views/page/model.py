@@ -55,8 +55,8 @@ def page_of(
 
     `progress` is what its workers do just now, `kin` are the runs that they started.
     """
-    attempts = attempts_by_task(events)
-    chain = last_chain(state, attempts, now)
+    attempts, until = attempts_by_task(events), state.started_at + run_seconds(state, now)
+    chain = last_chain(state, attempts, until)
     small = len(state.tasks) <= limits.nodes
     outcome = run_outcome(state, held=held)
     chosen, doing = told_tasks(state, limits.tasks), progress or {}
@@ -74,8 +74,8 @@ def page_of(
         summary=fit_line(state.summary or "", 4000),
         graph=draw_graph(state, frozenset(chain)) if small and state.tasks else None,
         waves=None if small else draw_waves(state),
-        gantt=draw_gantt(state, attempts, chain, now),
-        costs=tuple(_costs(state, events)),
+        gantt=draw_gantt(state, attempts, chain, until),
+        costs=tuple(_costs(state, events, attempts)),
         rows=rows,
         rows_left_out=len(state.tasks) - len(rows),
         details=details,
@@ -184,11 +184,11 @@ def _row(state: State, task_id: str, now: float, doing: Progress, *, told: bool)
     )
 
 
-def _costs(state: State, events: Sequence[Event]) -> list[CostTable]:
+def _costs(state: State, events: Sequence[Event], attempts: Attempts) -> list[CostTable]:
     """By task, agent and model, if any agent told what it used; tasks with the dearest first."""
     tables = []
     for by in (By.AGENT, By.MODEL, By.TASK):
-        rows = cost_rows(state, events, by)
+        rows = cost_rows(state, events, by, attempts)
         rows.sort(key=lambda row: (-(row.usage.cost_usd or 0.0), -row.usage.tokens))
         if not any(row.usage.tokens or row.usage.cost_usd for row in rows):
             return []

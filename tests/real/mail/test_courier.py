@@ -32,7 +32,7 @@ from swarmskill.places import RunFolder
 from tests.crash.scene import wait_until
 from tests.real.mail.conftest import message
 
-LIMIT = 10.0
+LIMIT = 60.0
 HURRY = Patience(remind_every=0.1, reminders=2, escalate_after=0.5)
 QUESTION = {"issue": Issue.STUCK, "question": "Which one?"}
 ASKED = "answer within two minutes with swarm mail reply"
@@ -199,20 +199,16 @@ def test_question_of_a_worker_that_ended_between_two_mayors_is_dropped(run: Run)
     assert run.said == []
 
 
-def test_silent_worker_is_nudged_once_when_half_of_its_idle_limit_is_over(run: Run) -> None:
-    log = run.folder.log("1-1")
-    run.open(idle=100.0)
+def test_a_worker_is_nudged_once_though_two_mayors_ask_for_it(run: Run) -> None:
+    run.open()
+    assert not run.couriers[-1].nudge("1-1"), "it has no mailbox yet"
     run.begin()
-    time.sleep(0.15)  # it has not even a log yet
-    log.write_text("x")
-    os.utime(log, (time.time() - 40, time.time() - 40))
-    time.sleep(0.15)
-    assert run.came(Kind.NUDGE) == []
-    os.utime(log, (time.time() - 60, time.time() - 60))
+    assert run.couriers[-1].nudge("1-1")
     assert wait_until(lambda: run.came(Kind.NUDGE) == [NUDGE], LIMIT)
     run.die()
-    run.open("1-1", idle=100.0)
+    run.open("1-1")
     run.begin()
+    assert run.couriers[-1].nudge("1-1")
     time.sleep(0.2)
     assert run.came(Kind.NUDGE) == [NUDGE]
 

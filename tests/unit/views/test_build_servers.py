@@ -10,7 +10,8 @@ import xmlschema
 
 from swarmskill.core import events as ev
 from swarmskill.core.state import State
-from swarmskill.model import Answer, Reply, Task
+from swarmskill.answers import Answer, Reply
+from swarmskill.model import Task
 from swarmskill.places import RunFolder
 from swarmskill.views.annotations import error_annotations
 from swarmskill.views.ending import ending_text

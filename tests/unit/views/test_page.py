@@ -170,6 +170,14 @@ def test_the_chart_has_a_row_for_each_worker_at_a_time_and_the_chain_that_the_en
     assert draw_gantt(Story(*tasks).state, {}, [], NOON) is None
 
 
+def test_the_chart_of_a_stopped_run_ends_with_it() -> None:
+    story = Story(Task(id="a", subject="")).starts("a").wait(5)
+    story.tell(ev.StopRequested(at=story.now, session=1, now=True)).exits("a", 143, ending=Ending.KILLED).reports()
+    page = page_of(story.state, story.events, story.now + 1000)
+    assert page.gantt.chain_text == "1 task took 5.0s of the run's 5.0s"
+    assert all(bar.x + bar.width <= page.gantt.width for lane in page.gantt.lanes for bar in lane.segments)
+
+
 def test_a_page_of_five_thousand_tasks_is_small_and_says_what_it_leaves_out() -> None:
     tasks = [Task(id=f"t{n}", subject=f"Do {n}", blocked_by=(f"t{n - 40}",) if n >= 40 else ()) for n in range(5000)]
     story = Story(*tasks, max_workers=5000)

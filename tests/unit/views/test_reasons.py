@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from swarmskill.core import events as ev
-from swarmskill.config import OnFailure, Schedule
-from swarmskill.model import Task
+from swarmskill.config import Schedule
+from swarmskill.model import OnFailure, Task
 from swarmskill.views.base import SilentView
 from swarmskill.views.choose import choose_view
 from swarmskill.views.events import events_document, select_events

@@ -1,0 +1,84 @@
+"""Tells a worker that lives from one that gets on: marks those that show no progress.
+
+Progress is what a worker prints (each call of a tool is a line of an agent's output) and what it changes in its
+worktree. At half of the idle limit without any, a worker is marked and, where it has a mailbox, asked how far it is. At
+the whole limit whoever holds its process ends it, with or without a mayor.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from swarmskill.backends.progress import newest_change
+from swarmskill.core import events as ev
+from swarmskill.core.graph import bits
+from swarmskill.core.state import EMPTY, State, TaskState
+from swarmskill.model import Phase
+from swarmskill.places import RunFolder, attempt_key
+
+_LOOK = 5.0
+"""Seconds between two looks at most."""
+
+_LOOKS = 20
+"""Looks in the time after which a worker is ended, where that makes them more frequent."""
+
+
+class Health:
+    """Watches the workers of one run. `nudge` asks a worker how far it is, and tells whether it can be asked."""
+
+    def __init__(self, folder: RunFolder, receive: Callable[[ev.Event], object], nudge: Callable[[str], bool]) -> None:
+        self._folder = folder
+        self._receive = receive
+        self._nudge = nudge
+        self._state = EMPTY
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="health", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Look no more."""
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def heard(self, _event: ev.Event, state: State) -> None:
+        """What the run knows now."""
+        self._state = state
+
+    def _watch(self) -> None:
+        wait = _LOOK / _LOOKS
+        while not self._over.wait(wait):
+            limit = self._state.config.idle_timeout
+            wait = _LOOK if limit is None else min(_LOOK, limit / _LOOKS)
+            if limit is not None:
+                self._look(self._state, limit / 2)
+
+    def _look(self, state: State, patience: float) -> None:
+        for rank in bits(state.busy):
+            task_id = state.graph.tasks[rank].id
+            task = state.tasks[task_id]
+            if task.phase is Phase.RUNNING:
+                self._examine(task_id, task, patience)
+
+    def _examine(self, task_id: str, task: TaskState, patience: float) -> None:
+        worker, key, now = task.worker, attempt_key(task_id, task.attempt), time.time()
+        if worker is None:
+            return
+        since = worker.started_at
+        with suppress(OSError):  # it has printed nothing yet
+            since = max(since, self._folder.log(key).stat().st_mtime)
+        if now - since >= patience:  # not before: a walk through the worktree costs more than a look at the log
+            since = newest_change(worker.worktree, since)
+        if now - since >= patience:
+            if not task.stalled_since:
+                nudged = self._nudge(key)
+                self._receive(ev.WorkerStalled(at=now, task=task_id, attempt=task.attempt, since=since, nudged=nudged))
+        elif task.stalled_since:
+            stalled = task.stalled_since
+            self._receive(ev.WorkerStirred(at=now, task=task_id, attempt=task.attempt, since=stalled))

@@ -24,6 +24,7 @@ _DRIVING = ("run", "demo", "resume", "retry")
 def run_guarded(words: Sequence[str]) -> int:
     """Run the command; whatever goes wrong is told in two lines (or as JSON) and becomes the exit code."""
     as_json = "--json" in words
+    _open_closed_streams()
     try:
         return _run(words)
     except SwarmError as error:
@@ -65,6 +66,20 @@ def _run(words: Sequence[str]) -> int:
     except typer.Abort as error:
         raise KeyboardInterrupt from error
     return int(code or 0) if words else UsageError.exit_code
+
+
+def _open_closed_streams() -> None:
+    """Standard streams that we were started without (`>&-`) lead nowhere: Python has None for them.
+
+    Nor may a file that is opened later get one of their numbers: what is printed would end in it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", errors="replace"))
 
 
 def _refuse_lost_folder() -> None:

@@ -83,11 +83,15 @@ def test_it_returns_once_the_run_has_begun_and_tells_how_to_follow(user: User) -
     assert not os.path.exists(words[2]), "its server's socket"
 
 
-def test_reader_of_its_output_that_is_gone_ends_no_run(user: User) -> None:
+@pytest.mark.parametrize("closing", [">&- 2>&-", ">&2"])
+def test_reader_of_its_output_that_is_gone_ends_no_run(user: User, closing: str) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    words = [sys.executable, "-m", "swarmskill", "run", user.tasks(task("a", writes("a"))), "--mode=distributed"]
-    subprocess.run(words, cwd=user.top, env=user.environment, stdout=writer, stderr=writer, check=False, timeout=60)
+    run = shlex.join(
+        [sys.executable, "-m", "swarmskill", "run", user.tasks(task("a", writes("a"))), "--mode=distributed"]
+    )
+    words = ["sh", "-c", f"exec {run} {closing}"]
+    subprocess.run(words, cwd=user.top, env=user.environment, stderr=writer, check=False, timeout=60)
     os.close(writer)
     assert user.swarm("wait").code == 0
     assert user.swarm("status", "--json").document["outcome"] == "completed"

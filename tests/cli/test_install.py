@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import re
 from pathlib import Path
 
@@ -210,6 +212,11 @@ def test_claude_code_may_have_its_folder_elsewhere(stranger: User) -> None:
     assert (elsewhere / "skills" / "swarm" / PLUGIN).is_file()
     assert stranger.swarm("uninstall", folder=stranger.base, CLAUDE_CONFIG_DIR=str(elsewhere)).code == 0
     assert files(elsewhere) == set()
+
+
+def test_an_empty_home_is_as_none(stranger: User) -> None:
+    said = stranger.swarm("install", "claude", "--dry-run", folder=stranger.base, HOME="")
+    assert said.lines[0].startswith(f"{pwd.getpwuid(os.getuid()).pw_dir}/{CLAUDE} for claude: ")
 
 
 def test_those_on_path_are_meant_if_none_is_named(stranger: User) -> None:

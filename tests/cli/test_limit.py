@@ -65,10 +65,15 @@ def test_a_limit_reaches_the_run_that_goes_on(user: User) -> None:
     user.until_running("a")
     said = user.swarm("limit", "--max-cost", "2.50")
     assert (said.code, said.out) == (0, "run RUN: the limits are changed\n")
+    twin = user.start("run", str(user.base / "tasks.json"))
     user.until(lambda: '"max_cost":2.5' in (user.folder_of() / "events.jsonl").read_text())
+    user.until(lambda: len(user.runs()) == 2)
     user.gate().touch()
+    assert user.finish(twin).err == "run RUN of the same list is at work, too: swarm status RUN\n"
     done = user.finish(process)
     assert (done.code, "limits" in done.out) == (0, True)
+    said = user.swarm("limit", "--max-cost", "2.50")
+    assert (said.code, said.out) == (0, "run RUN: it is over: every task completed, and no limit matters any more\n")
 
 
 def test_a_task_has_a_limit_of_its_own(spender: User) -> None:
@@ -117,7 +122,9 @@ def test_more_workers_start_as_soon_as_the_limit_is_raised(user: User) -> None:
     user.gate().touch()
     told = user.finish(process)
     assert told.code == 0
-    assert "limits    limit set to 2 workers and 2h" in told.out and "; no limit any more: max_cost\n" in told.out, told.out
+    assert "limits    limit set to 2 workers and 2h" in told.out and "; no limit any more: max_cost\n" in told.out, (
+        told.out
+    )
 
 
 def test_a_deadline_that_is_set_while_the_run_goes_on_stops_it(user: User) -> None:

@@ -87,6 +87,7 @@ def done(
 ) -> int:
     """Take back what workers did: their files are checked and committed. Tells in one line what is next.
 
+    The exit code is 0 for a task whose checks failed, too: the line tells, and `tasks` with --json.
     With --wait the workers need not have ended. The exit code is 124 if none has left its result in that time.
 
     Example: swarm done 1 2 3 --wait 100

@@ -41,7 +41,8 @@ def install(
 ) -> int:
     """Copy the skill to where the assistants look for it; those on PATH if none is named.
 
-    Files that somebody changed are not overwritten, nor their folder changed; the other assistants get theirs. Call it again after an update of swarm.
+    A copy in which somebody changed files is left alone; the other assistants get theirs. Call it again after an
+    update of swarm.
 
     Example: swarm install claude codex --project
     """
@@ -126,8 +127,8 @@ def _carry_out(
     if reached and not dry_run:
         calls = (f"{_CALLS.get(assistant, '/swarm')} in {assistant}" for assistant in sorted(reached))
         print_text(f"call it: {', '.join(calls)}")
-    if found := [one for one in obstacles if one is not None]:
-        raise Refused("; ".join(problem for problem, _ in found), hint="; ".join(hint for _, hint in found))
+    if told := [one for one in obstacles if one is not None]:
+        raise Refused("; ".join(problem for problem, _ in told), hint="; ".join(hint for _, hint in told))
     return 0
 
 

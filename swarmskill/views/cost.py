@@ -62,9 +62,7 @@ def cost_rows(
             names = {By.TASK: task_id, By.AGENT: agent, By.MODEL: attempt.report.model or asked_model(state, task_id)}
             row = found.get(names[by], Row(names[by], 0, NOTHING_USED))
             untold = bool(attempt.usage.tokens) and attempt.usage.cost_usd is None
-            found[row.name] = Row(
-                row.name, row.attempts + 1, row.usage + attempt.usage, untold=row.untold + untold
-            )
+            found[row.name] = Row(row.name, row.attempts + 1, row.usage + attempt.usage, untold=row.untold + untold)
     return _sorted(found.values(), by)
 
 

@@ -76,7 +76,7 @@ def whole_budget(state: State) -> Budget:
 
 def unseen_costs(state: State) -> list[str]:
     """For each model that a limit in dollars does not see, as nobody knows its price, one line that says so."""
-    found = {}
+    found: dict[str, str] = {}
     for task_id, task in state.tasks.items():
         if _is_untold(task):
             found.update(price_warning(state, task_id, task.end.report.model if task.end else ""))

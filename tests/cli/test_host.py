@@ -651,7 +651,9 @@ def test_a_stop_lets_the_workers_end(user: User, ada: Assistant) -> None:
     document = ada.next()
     assert rows(document)["a"]["again"] is True
     stopping = "he run is being stopped (swarm stop): it ends when these workers have"
-    assert document["next"].startswith(f"T{stopping}. Out already: worker-a (call those that you have not). Then run `done`")
+    assert document["next"].startswith(
+        f"T{stopping}. Out already: worker-a (call those that you have not). Then run `done`"
+    )
     waited = ada.says("done", "a", "--wait", "0.1")
     assert waited.code == 124 and f"; t{stopping}; again: swarm done a" in waited.out
     ada.work(first["a"])

@@ -87,7 +87,11 @@ def lines_of(build: object, **config: object) -> list[str]:
         (Budget(Usage(), 0.0), "0 tokens, $0.00 of $0.00", 1.0),
         (Budget(Usage(10, cost_usd=0.00012), 0.0001), "10 tokens, $0.00012 of $0.0001", 1.2),
         (Budget(Usage(950, cost_usd=0.04), untold=3), "950 tokens, at least $0.04, 3 tasks not told", 0.0),
-        (Budget(Usage(950, cost_usd=0.04), 2.0, untold=1), "950 tokens, at least $0.04 of $2.00, 1 task not told", 0.02),
+        (
+            Budget(Usage(950, cost_usd=0.04), 2.0, untold=1),
+            "950 tokens, at least $0.04 of $2.00, 1 task not told",
+            0.02,
+        ),
     ],
 )
 def test_a_budget_tells_what_is_used_of_what(budget: Budget, text: str, share: float) -> None:

@@ -50,15 +50,7 @@ class CheckKind(StrEnum):
     """The worktree cannot be taken as the worker left it."""
 
 
-CHECK_ORDER: Final = (
-    CheckKind.FILES_EXIST,
-    CheckKind.CONTENT_CHECK,
-    CheckKind.LINT,
-    CheckKind.TESTS,
-    CheckKind.COMMAND,
-    CheckKind.CUSTOM,
-    CheckKind.CROSS_CUTTING,
-)
+CHECK_ORDER: Final = tuple(CheckKind)[:7]
 """The order in which a task's checks are made, cheapest first; those of one kind stay in the task file's order."""
 
 

@@ -6,7 +6,6 @@ A flag beats a `SWARM_*` variable, which beats the repository's `swarm.toml` (or
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -46,11 +45,20 @@ from swarmskill.sources.fields import (
 from swarmskill.sources.findings import Findings, found, show
 from swarmskill.sources.otel import decode_otel
 from swarmskill.sources.toml import read_table
+from swarmskill.sources.values import (
+    Decode,
+    choice,
+    decode_command,
+    decode_commands,
+    decode_lines,
+    decode_named_tables,
+    decode_table,
+    decode_words,
+    number,
+)
 from swarmskill.sources.words import maybe_flag, maybe_number, maybe_seconds, split_words
 
-E = TypeVar("E", Schedule, OnFailure, OnExhaust, Land, Isolation, Mode, Notable)
 T = TypeVar("T")
-Decode = Callable[[Any, str, Findings], Any]
 
 _VARIABLE: Final = "SWARM_"
 
@@ -189,37 +197,11 @@ def _decode(source: Source, name: str, raw: Any, place: str, findings: Findings)
     return decode(raw, place, findings)
 
 
-def _number(least: int) -> Decode:
-    def decode(value: Any, place: str, findings: Findings) -> int | None:
-        if isinstance(value, int) and not isinstance(value, bool) and value >= least:
-            return value
-        findings.problem(place, f"wants a whole number of {least} or more, found {found(value)}", f"write {least}")
-        return None
-
-    return decode
-
-
-def _choice(kind: type[E]) -> Decode:
-    def decode(value: Any, place: str, findings: Findings) -> E | None:
-        try:
-            return kind(value)
-        except ValueError:
-            words = ", ".join(kind)
-            findings.problem(place, f"wants one of {words}, found {found(value)}", f"write {next(iter(kind))}")
-            return None
-
-    return decode
-
-
 def _backend(value: Any, place: str, findings: Findings) -> str | None:
     if value in _BACKENDS:
         return str(value)
     findings.problem(place, f"no backend is called {show(value)}", "write " + " or ".join(_BACKENDS))
     return None
-
-
-def _lines(value: Any, place: str, findings: Findings) -> tuple[str, ...] | None:
-    return decode_list(value, place, findings, decode_line, "texts")
 
 
 def _paths(value: Any, place: str, findings: Findings) -> tuple[str, ...] | None:
@@ -234,46 +216,16 @@ def _path(value: Any, place: str, findings: Findings) -> str | None:
     return path
 
 
-def _commands(value: Any, place: str, findings: Findings) -> tuple[str, ...] | None:
-    return decode_list(value, place, findings, _command, "commands")
-
-
-def _command(value: Any, place: str, findings: Findings) -> str | None:
-    command = decode_line(value, place, findings)
-    if command is None:
-        return None
-    try:
-        shlex.split(command)
-    except ValueError as error:
-        findings.problem(place, f"{show(command)} cannot be split into words: {error}", "close the quotes")
-        return None
-    return command
-
-
 def _worktree(value: Any, place: str, findings: Findings) -> WorktreeSetup | None:
     if not isinstance(value, dict):
         findings.problem(place, f"wants a table, found {found(value)}", "write [worktree]")
         return None
-    return WorktreeSetup(**_table(value, place, findings, _WORKTREE))
-
-
-def _table(value: Any, place: str, findings: Findings, decoders: Mapping[str, Decode]) -> dict[str, Any]:
-    """The sound values of a table whose keys are known."""
-    if not isinstance(value, dict):
-        findings.problem(place, f"wants a table, found {found(value)}", "write a table with: " + ", ".join(decoders))
-        return {}
-    for key in value:
-        if key not in decoders:
-            near = get_close_matches(key, decoders, n=1)
-            fix = f"write {near[0]}" if near else "remove it; known are: " + ", ".join(decoders)
-            findings.problem(f"{place}/{key}", "unknown key", fix)
-    decoded = {key: decode(value[key], f"{place}/{key}", findings) for key, decode in decoders.items() if key in value}
-    return {key: one for key, one in decoded.items() if one is not None}
+    return WorktreeSetup(**decode_table(value, place, findings, _WORKTREE))
 
 
 def _notify(value: Any, place: str, findings: Findings) -> Notify | None:
     table = {"command": value} if isinstance(value, str) else value
-    found_values = _table(table, place, findings, _NOTIFY)
+    found_values = decode_table(table, place, findings, _NOTIFY)
     if isinstance(table, dict) and table and not {"command", "url"} & set(table):
         findings.problem(place, "names nobody who is to be told", "write command or url")
     return Notify(**found_values) if found_values else None
@@ -288,7 +240,7 @@ def _address(value: Any, place: str, findings: Findings) -> str | None:
 
 
 def _notables(value: Any, place: str, findings: Findings) -> tuple[Notable, ...] | None:
-    return decode_list(value, place, findings, _choice(Notable), "kinds")
+    return decode_list(value, place, findings, choice(Notable), "kinds")
 
 
 def _pool(value: Any, place: str, findings: Findings) -> tuple[Share, ...] | None:
@@ -309,31 +261,21 @@ def _agents(value: Any, place: str, findings: Findings) -> dict[str, AgentOption
         except UsageError as error:
             findings.problem(where, error.message, error.hint)
             return None
-        return AgentOptions(**_table(one, where, findings, _AGENT))
+        return AgentOptions(**decode_table(one, where, findings, _AGENT))
 
-    return _named_tables(value, place, findings, "[agents.claude]", options)
+    return decode_named_tables(value, place, findings, "[agents.claude]", options)
 
 
 def _prices(value: Any, place: str, findings: Findings) -> dict[str, Price] | None:
     def price(_model: str, one: Any, where: str) -> Price | None:
-        row = _table(one, where, findings, _PRICE)
+        row = decode_table(one, where, findings, _PRICE)
         if len(row) < len(_PRICE):
             fix = "write { input = 1.25, cached = 0.125, output = 10 }"
             findings.problem(where, "wants input, cached and output", fix)
             return None
         return Price(**row)
 
-    return _named_tables(value, place, findings, "[prices]", price)
-
-
-def _named_tables(
-    value: Any, place: str, findings: Findings, form: str, decode: Callable[[str, Any, str], T | None]
-) -> dict[str, T] | None:
-    if not isinstance(value, dict):
-        findings.problem(place, f"wants a table, found {found(value)}", f"write {form}")
-        return None
-    decoded = {name: decode(name, one, f"{place}/{name}") for name, one in value.items()}
-    return {name: one for name, one in decoded.items() if one is not None}
+    return decode_named_tables(value, place, findings, "[prices]", price)
 
 
 def _money(value: Any, place: str, findings: Findings) -> float | None:
@@ -343,29 +285,27 @@ def _money(value: Any, place: str, findings: Findings) -> float | None:
     return None
 
 
-def _words(value: Any, place: str, findings: Findings) -> tuple[str, ...] | None:
-    if isinstance(value, str):
-        command = _command(value, place, findings)
-        return None if command is None else tuple(shlex.split(command))
-    return _lines(value, place, findings)
-
-
 _BACKENDS: Final = ("process", TMUX)
 _MOST_MONEY: Final = 1e9
 
-_AGENT: Final[dict[str, Decode]] = {"command": _words, "args": _words, "model": decode_line, "max_workers": _number(1)}
-_NOTIFY: Final[dict[str, Decode]] = {"command": _command, "url": _address, "on": _notables}
+_AGENT: Final[dict[str, Decode]] = {
+    "command": decode_words,
+    "args": decode_words,
+    "model": decode_line,
+    "max_workers": number(1),
+}
+_NOTIFY: Final[dict[str, Decode]] = {"command": decode_command, "url": _address, "on": _notables}
 _PRICE: Final[dict[str, Decode]] = {"input": _money, "cached": _money, "output": _money}
 
-_WORKTREE: Final[dict[str, Decode]] = {"setup": _commands, "copy": _paths, "link": _paths, "keep": _paths}
+_WORKTREE: Final[dict[str, Decode]] = {"setup": decode_commands, "copy": _paths, "link": _paths, "keep": _paths}
 
 _DECODERS: Final[dict[str, Decode]] = {
-    "max_workers": _number(1),
-    "max_workers_per_user": _number(1),
-    "max_workers_per_repo": _number(1),
-    "schedule": _choice(Schedule),
-    "on_failure": _choice(OnFailure),
-    "max_retries": _number(0),
+    "max_workers": number(1),
+    "max_workers_per_user": number(1),
+    "max_workers_per_repo": number(1),
+    "schedule": choice(Schedule),
+    "on_failure": choice(OnFailure),
+    "max_retries": number(0),
     "retry_delay": decode_duration,
     "timeout": decode_timeout,
     "deadline": decode_timeout,
@@ -373,27 +313,27 @@ _DECODERS: Final[dict[str, Decode]] = {
     "idle_timeout": decode_timeout,
     "agent": _pool,
     "agents": _agents,
-    "agent_cmd": _command,
+    "agent_cmd": decode_command,
     "model": decode_line,
-    "mode": _choice(Mode),
+    "mode": choice(Mode),
     "backend": _backend,
     "keep_sessions": decode_flag,
     "interactive": decode_flag,
-    "land": _choice(Land),
-    "env": _lines,
-    "secrets": _lines,
-    "allow": _commands,
+    "land": choice(Land),
+    "env": decode_lines,
+    "secrets": decode_lines,
+    "allow": decode_commands,
     "yolo": decode_flag,
     "fresh": decode_flag,
     "max_cost": decode_max_cost,
     "max_tokens": decode_max_tokens,
-    "on_exhaust": _choice(OnExhaust),
+    "on_exhaust": choice(OnExhaust),
     "prices": _prices,
     "notify": _notify,
-    "max_file_bytes": _number(1),
-    "merge_batch": _number(1),
+    "max_file_bytes": number(1),
+    "merge_batch": number(1),
     "keep": decode_flag,
-    "isolation": _choice(Isolation),
+    "isolation": choice(Isolation),
     "otel": decode_otel,
     "worktree": _worktree,
     "cross_cutting": decode_cross_cutting,

@@ -68,7 +68,8 @@ def broke_down(state: State, agent: str, at: float) -> State:
 
 def leave_degraded(state: State) -> State:
     """Tasks of agents that are left are set free for the others of the pool, if there are any."""
-    for agent, gate in state.gates.items():
+    for agent in sorted(state.gates):
+        gate = state.gates[agent]
         if gate.door is Door.DEGRADED and any(share.agent != agent for share in state.config.pool):
             for rank in bits(state.bound.get(agent, 0) & state.open & ~state.active):
                 state = _set_free(state, rank, agent)

@@ -158,7 +158,7 @@ def candidates(spec: Task, pool: Sequence[Share]) -> tuple[str, ...]:
 
 def _delay(state: State, event: AttemptEvent, seconds: float) -> Step:
     """Let a task that was just made ready again wait for so long, after the attempt that the event is about."""
-    if seconds <= 0:
+    if seconds <= 0 or state.failing:  # a run that starts nothing more has nothing to wait for
         return state, ()
     until = event.at + seconds
     task, bit = state.tasks[event.task], 1 << state.graph.rank[event.task]

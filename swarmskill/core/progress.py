@@ -82,7 +82,8 @@ def outstanding(state: State) -> Iterator[Effect]:
         task = state.tasks[task_id]
         yield BackOff(task_id, task.attempt, task.delayed_until)
     yield from tracks(state, state.owed)
-    for agent, gate in state.gates.items():
+    for agent in sorted(state.gates):  # the map has no order of its own
+        gate = state.gates[agent]
         if gate.door is Door.RESTING:
             yield Rest(agent, gate.strikes, gate.until)
     if state.stage is Stage.SUMMING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from importlib import import_module
 from typing import Final
 
 from swarmskill.errors import InputError, UsageError
+from swarmskill.plugins import Registry
 from swarmskill.sources.base import Edge, Loaded, Source
 
 BUILT_IN: Final = {
@@ -24,39 +24,21 @@ BUILT_IN: Final = {
 GROUP: Final = "swarmskill.sources"
 """Entry points of this group in other packages name a Source: `mine = "mypackage.source:SOURCE"`."""
 
+_REGISTRY: Final = Registry("kind of task list", GROUP, "SOURCE", BUILT_IN)
+
 
 def find_source(name: str) -> Source:
     """The kind of that name. A built-in one wins over an entry point of the same name.
 
     Raises UsageError, naming the nearest and all known ones, or the package that cannot be loaded.
     """
-    if name in BUILT_IN:
-        source: Source = import_module(BUILT_IN[name]).SOURCE
-        return source
-    from importlib.metadata import entry_points
-
-    for entry in entry_points(group=GROUP, name=name):
-        try:
-            loaded: Source = entry.load()
-        except Exception as error:
-            raise UsageError(
-                f"the kind of list {name!r} ({entry.value}) cannot be loaded: {error}",
-                hint=f"update or remove the package {entry.dist.name if entry.dist else 'that offers it'}",
-            ) from error
-        return loaded
-    import difflib
-
-    near = difflib.get_close_matches(name, source_names(), n=1)
-    question = f"did you mean {near[0]!r}? " if near else ""
-    raise UsageError(f"no kind of task list is called {name!r}", hint=f"{question}{_forms()}")
+    source: Source = _REGISTRY.find(name)
+    return source
 
 
 def source_names() -> list[str]:
     """The names of all kinds, built-in ones first."""
-    from importlib.metadata import entry_points
-
-    others = {entry.name for entry in entry_points(group=GROUP)} - BUILT_IN.keys()
-    return [*BUILT_IN, *sorted(others)]
+    return _REGISTRY.names()
 
 
 def load_from(given: str, edge: Edge) -> Loaded:

@@ -21,7 +21,9 @@ def test_a_worker_without_progress_is_marked_then_ended_and_tried_again(user: Us
 
 
 def test_changes_in_the_worktree_are_progress(user: User) -> None:
-    tasks = user.tasks(task("busy", ["sh", "-c", WRITES_IN_SILENCE], files=["work"]), task("b", writes("b"), files=["b"]))
+    tasks = user.tasks(
+        task("busy", ["sh", "-c", WRITES_IN_SILENCE], files=["work"]), task("b", writes("b"), files=["b"])
+    )
     said = user.swarm("run", tasks, "--idle-timeout", "4s")
     assert said.code == 0, said.out
     assert "retry" not in said.out

@@ -120,7 +120,8 @@ def test_kill_leaves_no_orphan_of_any_run(user: User, detached: bool) -> None:
     assert outcome(user, outer) == "stopped"
     user.gate().touch()
     assert user.swarm("resume").code == 0, "what was killed can go on"
-    assert outcome(user, inner) == "completed"
+    if not detached:  # one that is detached ends with its worker at the latest, and that does not wait for it
+        assert outcome(user, inner) == "completed"
 
 
 @pytest.mark.skipif(not LINUX, reason="/proc tells who is left")

@@ -143,7 +143,9 @@ class Oracle:
         """The next try is as far off as the failures before it want; who was cancelled has none."""
         task, now = after.graph.task(event.task), after.tasks[event.task]
         first = after.config.retry_delay if task.retry_delay is None else task.retry_delay
-        wanted = 0.0 if now.outcome or not first else event.at + min(300.0, first * 2 ** (failures - 1))
+        wanted = (
+            0.0 if now.outcome or not first or after.failing else event.at + min(300.0, first * 2 ** (failures - 1))
+        )
         assert now.delayed_until == wanted, f"{failures} failures, and waits until {now.delayed_until}"
 
     def _check_accounts(self, event: ev.Event, after: State, effects: tuple[ef.Effect, ...]) -> None:

@@ -1,8 +1,8 @@
 """Installing the skill: copies it to where assistants look, knows its own files again, and removes just those.
 
 Beside the copy stands a manifest with the hash of each file that was written. A file that is neither
-what we wrote nor what we want to write was changed by somebody, or is somebody else's: it is left
-alone and the whole installation refused, unless it is forced.
+what we wrote nor what we want to write was changed by somebody, or is somebody else's: its place is
+left alone as a whole, so that no skill is half of one version, unless it is forced. Other places are done.
 """
 
 from __future__ import annotations
@@ -177,9 +177,8 @@ def plan_uninstall(place: Place, unwanted: Collection[Assistant]) -> Plan:
     return Plan(place, before.version, left, tuple(step for step in steps if step))
 
 
-def perform(plans: Collection[Plan], *, force: bool) -> None:
-    """Carry the plans out, each file whole. Raises Refused, before anything is done, if files were changed."""
-    check(plans, force=force)
+def perform(plans: Collection[Plan]) -> None:
+    """Carry the plans out, each file whole; `obstacle` tells first which must not be. Raises Refused."""
     for plan in plans:
         try:
             _perform(plan)
@@ -187,17 +186,15 @@ def perform(plans: Collection[Plan], *, force: bool) -> None:
             raise Refused(f"cannot write {error.filename}: {error.strerror}", hint="check the rights") from error
 
 
-def check(plans: Collection[Plan], *, force: bool) -> None:
-    """Raise Refused if a plan would overwrite or remove what is not ours."""
-    for plan in plans:
-        if plan.place.folder.is_symlink():
-            link = plan.place.folder
-            raise Refused(f"{link} is a symbolic link: something else installed the skill", hint=f"rm {link}")
-    changed = [str(path) for plan in plans for path in plan.paths(Action.CHANGED)]
+def obstacle(plan: Plan, *, force: bool) -> tuple[str, str] | None:
+    """Why the place must be left alone, as the plan would overwrite or remove what is not ours, and what helps."""
+    if plan.place.folder.is_symlink():
+        link = plan.place.folder
+        return f"{link} is a symbolic link: something else installed the skill", f"rm {link}"
+    changed = ", ".join(map(str, plan.paths(Action.CHANGED)))
     if changed and not force:
-        raise Refused(
-            f"not as swarm wrote them: {', '.join(changed)}", hint="keep what you need of them, then use --force"
-        )
+        return f"not as swarm wrote them: {changed}", f"keep what you need of {changed}, then use --force"
+    return None
 
 
 def find_installed(place: Place) -> Found | None:

@@ -70,6 +70,15 @@ def read_ledger(path: Path) -> Recorded:
     return Recorded(tuple(events), size, torn=False)
 
 
+def read_first(path: Path) -> Event | None:
+    """The first event of a ledger, which is not read any further; None if there is none that is sound."""
+    try:
+        with path.open("rb") as file:
+            return _decode(file.readline(), 1)
+    except (OSError, BadLine, NewerVersion):
+        return None
+
+
 class Ledger:
     """The ledger of one run, held for writing. Use as a context manager: leaving releases the lock."""
 

@@ -158,6 +158,8 @@ def run_config(settings: Mapping[str, Setting], *, branch: str, cross_cutting: t
     pool = values.pop("agent", (Share("command"),))
     if "mode" in settings:
         values["backend"] = _backend_of(values.pop("mode"), settings)
+    if values.get("schedule") is Schedule.WAVE:
+        values.setdefault("land", Land.WAVE)
     config = RunConfig(**values, pool=pool, branch=branch, cross_cutting=checks)
     if config.land is Land.WAVE and config.schedule is not Schedule.WAVE:
         raise UsageError("--land wave needs --schedule wave", hint="a rolling run has no waves; use --land end")

@@ -59,6 +59,11 @@ class Account:
         return self._session if self._answered else ""
 
     @property
+    def model(self) -> str:
+        """The model that the agent told, or else was asked for; "" if neither."""
+        return self._model
+
+    @property
     def usage(self) -> Usage:
         """What the attempt has used so far, priced by us where the agent gives no cost."""
         spent = self._spent

@@ -20,7 +20,7 @@ from swarmskill.config import AgentOptions
 from swarmskill.model import NOTHING_USED, Task, Usage
 
 PREFIX = "acp:"
-EXTRA = "pip install 'swarmskill[acp]'"
+EXTRA = "pip install 'swarmskill[acp]', in a clone: pip install '.[acp]'"
 
 
 class AcpAgent:
@@ -37,7 +37,7 @@ class AcpAgent:
     def missing(self, task: Task, agent_cmd: str, options: AgentOptions = NO_OPTIONS) -> str:
         """Why this agent cannot work on the task, with what to do about it; "" if it can."""
         if importlib.util.find_spec("acp") is None:
-            return f"the Agent Client Protocol needs an extra: install it with `{EXTRA}`"
+            return f"the Agent Client Protocol needs an extra: {EXTRA}"
         program = (options.command or self._command)[0]
         found = os.access(program, os.X_OK) and os.path.isfile(program) if "/" in program else shutil.which(program)
         return "" if found else f"the program {program!r} is not there: install it, or name it by its path"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -14,6 +15,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         print(f"swarm {__version__}")
         return
+    if not os.environ.get("HOME"):
+        os.environ.pop("HOME", None)  # empty is as unset, here and for all that we start: no path begins with "/."
     from swarmskill.cli.failures import run_guarded
 
     sys.exit(run_guarded(["run", *words] if _is_wave(words) else words))

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from swarmskill.core.events import Event
     from swarmskill.places import RunFolder
 
-_READ_ONLY = "Ctrl-C leaves, the run goes on; keys: pip install 'swarmskill[tui]'"
+_READ_ONLY = "Ctrl-C leaves, the run goes on; keys: pip install 'swarmskill[tui]', in a clone '.[tui]'"
 
 _FOLLOW = Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows, until the run is over.")]
 

@@ -11,6 +11,7 @@ import typer
 
 from swarmskill.cli.lists import FromOption, WriteBackOption, load_list
 from swarmskill.cli.options import JsonOption, RunOption, check_task, print_json_line, print_text
+from swarmskill.cli.run_options import LandOption
 from swarmskill.cli.wait import STILL_RUNNING
 from swarmskill.config import Schedule
 from swarmskill.errors import UsageError
@@ -39,6 +40,7 @@ def next(  # noqa: A001 - the verb's name
     max_workers: Annotated[str | None, typer.Option(metavar="N", help="Workers at the same time. [5]")] = None,
     timeout: Annotated[str | None, typer.Option(metavar="TIME", help="Time limit of one worker. [30m]")] = None,
     base: Annotated[str, typer.Option(metavar="COMMIT", help="Commit to start from. [HEAD]")] = "HEAD",
+    land: LandOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
     take_over: Annotated[
         bool, typer.Option("--take-over", help="Go on with a run whose assistant is gone; its workers begin anew.")
@@ -58,7 +60,7 @@ def next(  # noqa: A001 - the verb's name
     given = tuple(name.strip() for name in tools.split(",") if name.strip())
     if tasks or from_:
         listed = load_list(tasks, origin=from_, write_back=write_back)
-        flags = {"schedule": schedule, "max_workers": max_workers, "timeout": timeout}
+        flags = {"schedule": schedule, "max_workers": max_workers, "timeout": timeout, "land": land}
         hosted, position = _begin(listed, given, backend, flags, base, anew=anew)
     else:
         hosted = find_hosted(Repository.open(Path.cwd()), run, dict(os.environ))
@@ -85,6 +87,7 @@ def done(
 ) -> int:
     """Take back what workers did: their files are checked and committed. Tells in one line what is next.
 
+    The exit code is 0 for a task whose checks failed, too: the line tells, and `tasks` with --json.
     With --wait the workers need not have ended. The exit code is 124 if none has left its result in that time.
 
     Example: swarm done 1 2 3 --wait 100
@@ -130,7 +133,6 @@ def _begin(
     """Begin a run of the list, or go on with the newest one, if that is the same."""
     from swarmskill.backends.host import choose_way
     from swarmskill.cli.run import prepare
-    from swarmskill.config import Land
     from swarmskill.mayor.hosting import begin, find_same, go_on
     from swarmskill.repo.repository import Repository
 
@@ -139,9 +141,7 @@ def _begin(
     if same is not None:
         return same, go_on(same, tools=tools, backend=backend)
     choice = choose_way(tools, backend)
-    wave = flags["schedule"] in (None, Schedule.WAVE)
-    defaults = {"schedule": Schedule.WAVE, "land": Land.WAVE if wave else Land.END}
-    ready = prepare(listed, flags, base, Path.cwd(), defaults=defaults, hosted=True)
+    ready = prepare(listed, flags, base, Path.cwd(), defaults={"schedule": Schedule.WAVE}, hosted=True)
     return begin(
         ready.repository,
         listed.tasks,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from swarmskill.cli.options import JsonOption, print_json, print_text
-from swarmskill.errors import UsageError
+from swarmskill.errors import Refused, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,8 @@ def install(
 ) -> int:
     """Copy the skill to where the assistants look for it; those on PATH if none is named.
 
-    Files that somebody changed are not overwritten. Call it again after an update of swarm.
+    A copy in which somebody changed files is left alone; the other assistants get theirs. Call it again after an
+    update of swarm.
 
     Example: swarm install claude codex --project
     """
@@ -105,39 +106,47 @@ def _places(*, project: bool) -> tuple[Place, ...]:
 def _carry_out(
     plans: Sequence[Plan], wanted: frozenset[Assistant], *, dry_run: bool, force: bool, as_json: bool
 ) -> int:
-    """Do what is planned, or with `dry_run` only what would refuse it, and tell."""
-    from swarmskill import __version__
-    from swarmskill.install import check, perform
+    """Do what is planned where nothing is in the way, or with `dry_run` nothing, and tell.
 
-    if dry_run:
-        check(plans, force=force)
-    else:
-        perform(plans, force=force)
+    Raises Refused at the end if a place had to be left alone; with `as_json` that is told in the document.
+    """
+    from swarmskill import __version__
+    from swarmskill.install import obstacle, perform
+
+    obstacles = [obstacle(plan, force=force) for plan in plans]
+    if not dry_run:
+        perform([plan for plan, found in zip(plans, obstacles, strict=True) if found is None])
     if as_json:
-        places = [_document(plan) for plan in plans]
+        places = [_document(plan, found) for plan, found in zip(plans, obstacles, strict=True)]
         print_json({"version": __version__, "dry_run": dry_run, "places": places})
-        return 0
-    for plan in plans:
-        _tell(plan, dry_run=dry_run)
-    if wanted and not dry_run:
-        calls = (f"{_CALLS.get(assistant, '/swarm')} in {assistant}" for assistant in sorted(wanted))
+        return 1 if any(obstacles) else 0
+    for plan, found in zip(plans, obstacles, strict=True):
+        _tell(plan, dry_run=dry_run, left=found is not None)
+    left = [plan for plan, found in zip(plans, obstacles, strict=True) if found is not None]
+    reached = {assistant for assistant in wanted if not any(assistant in plan.place.readers for plan in left)}
+    if reached and not dry_run:
+        calls = (f"{_CALLS.get(assistant, '/swarm')} in {assistant}" for assistant in sorted(reached))
         print_text(f"call it: {', '.join(calls)}")
+    if told := [one for one in obstacles if one is not None]:
+        raise Refused("; ".join(problem for problem, _ in told), hint="; ".join(hint for _, hint in told))
     return 0
 
 
-def _document(plan: Plan) -> dict[str, Any]:
+def _document(plan: Plan, obstacle: tuple[str, str] | None) -> dict[str, Any]:
     from swarmskill.install import Action
 
     files = {action.value: [str(path) for path in plan.paths(action)] for action in Action}
-    return {"folder": str(plan.place.folder), "assistants": sorted(plan.assistants), **files}
+    left = {"left_alone": obstacle[0], "hint": obstacle[1]} if obstacle else {}
+    return {"folder": str(plan.place.folder), "assistants": sorted(plan.assistants), **left, **files}
 
 
-def _tell(plan: Plan, *, dry_run: bool) -> None:
+def _tell(plan: Plan, *, dry_run: bool, left: bool) -> None:
     from swarmskill.install import Action
     from swarmskill.views.marks import count
 
     done = [step for step in plan.steps if step.action is not Action.KEEP]
     whose = f" for {', '.join(sorted(plan.assistants))}" if plan.assistants else ""
-    print_text(f"{plan.place.folder}{whose}: {count(len(done), 'file') if done else 'nothing to do'}")
+    what = count(len(done), "file") if done else "nothing to do"
+    print_text(f"{plan.place.folder}{whose}: {f'left alone, {what}' if left else what}")
     for step in done if dry_run else ():
         print_text(f"  {step.action:<7} {plan.place.base / step.name}")

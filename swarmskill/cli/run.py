@@ -125,6 +125,7 @@ def _go(
     apart, start = False, Path.cwd()
     ready = prepare(listed, flags, base, start)
     wanted.check(ready.repository)
+    _say_of_twins(ready.repository, listed)
     if ready.config.mode is Mode.DISTRIBUTED:
         apart = distributed.passes_preflight(
             ready.repository, listed, tuple(share.agent for share in ready.config.pool)
@@ -141,6 +142,13 @@ def _go(
     if apart and (detach or not wait):
         return distributed.begin(go, as_json=as_json)
     return leave(go, as_json=as_json) if detach else go()
+
+
+def _say_of_twins(repository: Repository, listed: TaskList) -> None:
+    from swarmskill.cli.twins import find_twins
+
+    for run_id in find_twins(repository.common_dir, listed.tasks):
+        print(f"run {run_id} of the same list is at work, too: swarm status {run_id}", file=sys.stderr)
 
 
 def _show_plan(listed: TaskList, flags: Mapping[str, Any], base: str, *, as_json: bool) -> int:

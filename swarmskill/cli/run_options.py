@@ -84,7 +84,9 @@ RetryDelayOption = Annotated[
 ScheduleOption = Annotated[Schedule | None, typer.Option(help="Start when ready, or wave by wave. [rolling]")]
 OnFailureOption = Annotated[OnFailure | None, typer.Option(help="When a task fails. [best-effort]")]
 BaseOption = Annotated[str, typer.Option(metavar="COMMIT", help="Commit to start from. [HEAD]", show_default=False)]
-LandOption = Annotated[Land | None, typer.Option(help="When to move your branch to the run branch. [end]")]
+LandOption = Annotated[
+    Land | None, typer.Option(help="When to move your branch to the run branch. [end, or wave with --schedule wave]")
+]
 ModeOption = Annotated[
     Mode | None, typer.Option(help="Workers in the background, or each in a tmux window of its own. [local]")
 ]

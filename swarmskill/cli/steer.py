@@ -109,17 +109,26 @@ def limit(
         options = ", ".join("--" + name.replace("_", "-") for name in ("max_workers", "max_cost", "max_tokens"))
         raise UsageError("no limit is named", hint=f"give {options}; all are in swarm limit --help")
     recalled = recall(run)
-    heard = limits is not None and (_ask(recalled, limits) if not recalled.hosted else _step(recalled, limits))
-    said = "the limits are changed" if heard else "swarm resume will take the limits" if limits else ""
+    said = _change(recalled, limits) if limits is not None else ""
     if reload:
         said = "; ".join(filter(None, (said, _reload(recalled))))
     _tell(recalled.folder, said, as_json=json)
     return 0
 
 
-def _step(recalled: Recalled, limits: LimitsChanged) -> bool:
-    _hosted(recalled).step(limits)
-    return True
+def _change(recalled: Recalled, limits: LimitsChanged) -> str:
+    """Have the run take these limits; returns what is to be said."""
+    from swarmskill.views.outcome import RunOutcome, run_outcome
+
+    outcome = run_outcome(recalled.state)
+    if outcome is RunOutcome.COMPLETED:
+        return "it is over: every task completed, and no limit matters any more"
+    if recalled.hosted:
+        _hosted(recalled).step(limits)
+        return "the limits are changed"
+    if _ask(recalled, limits):
+        return "the limits are changed"
+    return f"swarm {'retry' if outcome is RunOutcome.INCOMPLETE else 'resume'} will take the limits"
 
 
 def _reload(recalled: Recalled) -> str:

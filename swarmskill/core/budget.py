@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from swarmskill.config import OnExhaust
 from swarmskill.core.copying import replace
 from swarmskill.core.graph import bits
@@ -22,10 +24,17 @@ def run_usage(state: State) -> Usage:
 def shortage(usage: Usage, max_cost: float | None, max_tokens: int | None) -> str:
     """Which limit is reached, as "$2.04 of $2.00" or "1200 of 1000 tokens"; "" if none is."""
     if max_cost is not None and (usage.cost_usd or 0.0) >= max_cost:
-        return f"${usage.cost_usd or 0.0:.2f} of ${max_cost:.2f}"
+        return f"{dollars(usage.cost_usd or 0.0)} of {dollars(max_cost)}"
     if max_tokens is not None and usage.tokens >= max_tokens:
         return f"{usage.tokens} of {max_tokens} tokens"
     return ""
+
+
+def dollars(usd: float) -> str:
+    """A sum with its cents; below a cent with two digits that tell something, `$0.0001`."""
+    if not 0 < usd < 0.01:
+        return f"${usd:.2f}"
+    return "$" + f"{usd:.{1 - math.floor(math.log10(usd))}f}".rstrip("0")
 
 
 def exhaust(state: State) -> State:

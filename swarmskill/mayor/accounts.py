@@ -128,6 +128,11 @@ class Accounts:
                 if one.task == task:
                     one.account.last_action = one_line(action)
 
+    def model(self, task: str) -> str:
+        """The model that the task's worker told; "" if it told none, or has ended."""
+        with self._lock:
+            return next((one.account.model for one in self._open.values() if one.task == task), "")
+
     def progress(self) -> dict[str, Progress]:
         """What each worker is doing, by task id."""
         with self._lock:

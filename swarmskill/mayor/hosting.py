@@ -171,16 +171,14 @@ def hand_out(run: HostedRun, position: Position) -> dict[str, Any]:
     state, choice = position.state, position.choice
     owner, out = read_assistant(run.folder), handed_out(run.folder)
     tools = owner.tools if owner else ()
-    using = f"{choice.way.name} ({choice.way.form})"
-    if choice.refused:
-        using += "; not " + "; not ".join(choice.refused)
     before = None
     if choice.way.before is not None and not out.was_shown(_BEFORE):
         before = filled(choice.way.before, tools, {"team": _team(state)})
     return handout_document(
         state,
         list(_handed(out, state, choice.way, tools, run.repository)),
-        using=using,
+        using=f"{choice.way.name} ({choice.way.form})",
+        refused=choice.refused,
         wait=choice.way.wait,
         before=before,
         done=run.done_command(choice.way.patience),

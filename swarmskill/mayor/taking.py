@@ -66,7 +66,7 @@ def take_back(run: HostedRun, ends: Sequence[Ended], wait: float | None = None) 
     command = run.done_command(wait or _patience(run))
     came = [end.task for end in ends if wait is None or not _is_meant(handed, state, end)]
     if wait is not None and not came and not _ready(handed, state):
-        return Taken(state, nothing_line([end.task for end in ends], wait, command), came=False)
+        return Taken(state, nothing_line(state, [end.task for end in ends], wait, command), came=False)
     return Taken(state, done_line(state, came, _out(handed, state), command))
 
 

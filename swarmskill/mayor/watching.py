@@ -38,7 +38,7 @@ class Watching:
             for warning in event.warnings:
                 self._warn(warning, warning)
         if isinstance(event, WorkerReported | WorkerExited):
-            for key, warning in budget_warnings(state, event.task):
+            for key, warning in budget_warnings(state, event.task, self._model(event)):
                 self._warn(key, warning)
 
     def say(self, line: str) -> None:
@@ -54,6 +54,12 @@ class Watching:
             progress = self.nested.add_to(progress)
         self._view.update(state, progress, time.time())
         self._drawn = time.monotonic()
+
+    def _model(self, event: WorkerReported | WorkerExited) -> str:
+        """The model that the worker's agent told, "" if it told none."""
+        if isinstance(event, WorkerExited):
+            return event.end.report.model
+        return self.accounts.model(event.task) if self.accounts else ""
 
     def _warn(self, key: str, warning: str) -> None:
         if key not in self._warned:

@@ -12,6 +12,6 @@ def serve(*, expose_run: bool) -> None:
     except ImportError as error:
         raise Refused(
             f"swarm mcp needs the Python package mcp, version 2 or newer ({error})",
-            hint="pip install 'swarmskill[mcp]', or: uv tool install 'swarmskill[mcp]'",
+            hint="uv tool install 'swarmskill[mcp]', or pip install it; in a clone: pip install '.[mcp]'",
         ) from error
     build_server(expose_run=expose_run).run("stdio")

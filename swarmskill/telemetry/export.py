@@ -45,7 +45,7 @@ def send_run(folder: RunFolder, state: State, environment: Mapping[str, str], sa
             say("warning: the receiver of OpenTelemetry spans did not take them")
     except ImportError as error:
         if otel is not None:  # the variables may be meant for other programs
-            say(f"warning: no spans are sent ({error}): pip install 'swarmskill[otel]'")
+            say(f"warning: no spans are sent ({error}): pip install 'swarmskill[otel]', in a clone '.[otel]'")
     except Exception as error:  # whatever a foreign library raises, the run was not to blame
         say(f"warning: no spans are sent: {type(error).__name__}: {error}")
 

@@ -15,9 +15,9 @@ from swarmskill.lineage import Relative
 from swarmskill.model import NOTHING_USED, Usage
 from swarmskill.views.attempts import Attempt, attempt_agents, attempts_by_task
 from swarmskill.views.kinship import Family
-from swarmskill.views.marks import PLAIN, Look, cost_text, usage_text
+from swarmskill.views.marks import PLAIN, Look, cost_text, count, usage_text
 from swarmskill.views.run_json import asked_model, usage_row
-from swarmskill.views.spending import run_budget
+from swarmskill.views.spending import unseen_costs, whole_budget
 from swarmskill.views.status import table
 
 _UNKNOWN = "(not told)"
@@ -40,6 +40,8 @@ class Row:
     usage: Usage
     runs: int = 0
     """Runs that workers of this task started, and theirs, whose use is in it."""
+    untold: int = 0
+    """Attempts that used tokens of which nobody told the cost."""
 
 
 def cost_rows(
@@ -59,7 +61,8 @@ def cost_rows(
                 continue
             names = {By.TASK: task_id, By.AGENT: agent, By.MODEL: attempt.report.model or asked_model(state, task_id)}
             row = found.get(names[by], Row(names[by], 0, NOTHING_USED))
-            found[row.name] = Row(row.name, row.attempts + 1, row.usage + attempt.usage)
+            untold = bool(attempt.usage.tokens) and attempt.usage.cost_usd is None
+            found[row.name] = Row(row.name, row.attempts + 1, row.usage + attempt.usage, untold=row.untold + untold)
     return _sorted(found.values(), by)
 
 
@@ -82,13 +85,19 @@ def family_rows(family: Family, by: By) -> list[Row]:
         for row in cost_rows(one.state, one.events, by):
             name = origin or row.name
             sofar = found.get(name, Row(name, 0, NOTHING_USED))
-            found[name] = replace(sofar, attempts=sofar.attempts + row.attempts, usage=sofar.usage + row.usage)
+            found[name] = replace(
+                sofar,
+                attempts=sofar.attempts + row.attempts,
+                usage=sofar.usage + row.usage,
+                untold=sofar.untold + row.untold,
+            )
     return _sorted(found.values(), by)
 
 
 def cost_document(family: Family, by: By) -> dict[str, Any]:
     """`swarm cost --json`, of a run with all its descendants.
 
+    `attempts_without_cost` used tokens of which nobody told the cost: the total's cost is a lower bound then.
     The rows' names are under `task`, `agent` or `model`; a model may be null. `runs` tells what each of them used.
     """
     state, rows = family.top.state, family_rows(family, by)
@@ -96,7 +105,11 @@ def cost_document(family: Family, by: By) -> dict[str, Any]:
         "run_id": state.run_id,
         "by": by.value,
         "rows": [_row_document(row, by) for row in rows],
-        "total": {"attempts": sum(row.attempts for row in rows), **usage_row(_total(rows))},
+        "total": {
+            "attempts": sum(row.attempts for row in rows),
+            "attempts_without_cost": sum(row.untold for row in rows),
+            **usage_row(_total(rows)),
+        },
         "limits": {"max_cost": state.config.max_cost, "max_tokens": state.config.max_tokens},
         "runs": [_run_row(one) for one in family.relatives],
     }
@@ -124,7 +137,7 @@ def cost_table(family: Family, by: By, *, look: Look = PLAIN) -> str:
     cells = [_cells(row, look.fit(row.name, 24) or _UNKNOWN, look.clean(subjects.get(row.name, ""))) for row in rows]
     cells.append(_cells(Row("total", sum(row.attempts for row in rows), total), "total", ""))
     head = (by.value, "attempts", "input", "cached", "output", "cost", "subject")
-    lines = [*table(*_aligned(head, cells), look), *_remarks(state, total)]
+    lines = [*table(*_aligned(head, cells), look), *_remarks(state, total, sum(row.untold for row in rows))]
     if len(family.relatives) > 1:
         lines += ["", *_below(family)]
     return "\n".join(lines) + "\n"
@@ -139,9 +152,12 @@ def _below(family: Family) -> Iterator[str]:
         yield f"{one.folder.run_id}  {used or 'told nothing'}  ({by})"
 
 
-def _remarks(state: State, total: Usage) -> list[str]:
-    budget = run_budget(state)
+def _remarks(state: State, total: Usage, untold: int) -> list[str]:
+    budget = whole_budget(state)
     remarks = [f"limit: {budget.text}"] if budget.limited else []
+    if untold and total.cost_usd is not None:
+        remarks.append(f"at least {cost_text(total)}: the cost of {count(untold, 'attempt')} is not told")
+    remarks += unseen_costs(state)
     remarks += ["~ estimated from the price table"] if total.estimated else []
     return ["", *remarks] if remarks else []
 

@@ -157,7 +157,8 @@ def _verdict(found: Examination, look: Look) -> str:
     bad = [tool.name for tool in found.tools if tool.fit is False]
     if found.ok:
         return look.paint("ready", "green") + f": agents that can work: {', '.join(able)}"
-    reasons = ([] if able else ["no agent can work"]) + ([f"see {', '.join(bad)}"] if bad else [])
+    others = "" if bad else " (tasks with a run of their own can, and --agent-cmd)"
+    reasons = ([] if able else [f"no agent can work{others}"]) + ([f"see {', '.join(bad)}"] if bad else [])
     return look.paint("not ready", "red") + f": {'; '.join(reasons)}"
 
 

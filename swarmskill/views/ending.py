@@ -13,7 +13,7 @@ from swarmskill.views.outcome import Status, counts, counts_text, run_outcome, r
 from swarmskill.views.reasons import why_ended
 from swarmskill.views.remedies import going_on, mending
 from swarmskill.views.run_json import ordered
-from swarmskill.views.spending import run_budget
+from swarmskill.views.spending import unseen_costs, whole_budget
 from swarmskill.views.tracking import tracked_text, tracking_rows
 
 _MOST = 5
@@ -38,9 +38,10 @@ def _outcome(state: State, now: float) -> Iterator[str]:
 
 
 def _used(state: State) -> Iterator[str]:
-    budget = run_budget(state)
+    budget = whole_budget(state)
     if budget.usage.tokens:
         yield f"used {budget.text}; by task: {commands.on_run('cost', state.run_id)}"
+        yield from unseen_costs(state)
 
 
 def _branches(state: State) -> Iterator[str]:

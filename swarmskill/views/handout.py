@@ -60,13 +60,19 @@ def handout_document(
     handed: Iterable[Handed],
     *,
     using: str,
+    refused: Sequence[str] = (),
     wait: str,
     before: Mapping[str, Any] | None,
     done: DoneCommand,
 ) -> dict[str, Any]:
-    """`swarm next --json`. `prompt` and `result` are paths in each worktree; `timeout` is in seconds."""
+    """`swarm next --json`. `prompt` and `result` are paths in each worktree; `timeout` is in seconds.
+
+    `refused` tells of each better way to spawn workers why it is not used.
+    """
     handed = list(handed)
     document: dict[str, Any] = {"run_id": state.run_id, "using": using}
+    if refused:
+        document["refused"] = list(refused)
     if handed:
         document |= {"prompt": ".swarm/prompt.md", "result": RESULT_FILE}
         if before is not None:
@@ -96,6 +102,8 @@ def next_line(state: State, handed: list[Handed], wait: str) -> str:
     if fresh and fresh[0].call:
         them = f"the {len(fresh)} `call`s" if not out else "the `call` of " + _names(fresh)
         words.append(f"Make {them if handed[1:] else 'its `call`'}{', all in one message' if fresh[1:] else ''}.")
+    if stopping := stopping_line(state):
+        words.append(f"T{stopping[1:]}.")
     if out:
         told = " (call those that you have not)" if out[0].call else ""
         words.append(f"Out already: {_names(out)}{told}.")
@@ -106,6 +114,13 @@ def next_line(state: State, handed: list[Handed], wait: str) -> str:
 
 def _names(handed: Iterable[Handed]) -> str:
     return ", ".join(one.worker for one in handed)
+
+
+def stopping_line(state: State) -> str:
+    """That the run is being stopped, and what follows; "" if it is not."""
+    if state.stop is Stop.NONE:
+        return ""
+    return f"the run is being stopped ({state.stop_reason or 'on request'}): it ends when these workers have"
 
 
 def over_line(state: State) -> str:
@@ -131,17 +146,20 @@ def done_line(state: State, tasks: Iterable[str], out: Iterable[str], done: Done
         told.append("next: swarm next --json")
     elif waiting:
         again = f"; again: {done.waiting(waiting)}" if done.seconds else ""
+        if stopping := stopping_line(state):
+            told.append(stopping)
         told.append(f"still out: {', '.join(waiting)}{again}")
     else:
         told.append(over_line(state))
     return "; ".join(told)
 
 
-def nothing_line(tasks: Sequence[str], waited: float, done: DoneCommand) -> str:
+def nothing_line(state: State, tasks: Sequence[str], waited: float, done: DoneCommand) -> str:
     """What to do when none of these tasks' workers has left a result in so many seconds."""
     ended = done.ended(tasks[0] if len(tasks) == 1 else ANY)
+    stopping = f"{line}; " if (line := stopping_line(state)) else ""
     return (
-        f"nothing has come from {', '.join(tasks)} in {waited:g} s; again: {done.waiting(tasks)}; "
+        f"nothing has come from {', '.join(tasks)} in {waited:g} s; {stopping}again: {done.waiting(tasks)}; "
         f"for one that has ended without a result: {ended}"
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from swarmskill.core.budget import dollars
 from swarmskill.core.state import TaskState
 from swarmskill.model import Outcome, Phase, Usage
 from swarmskill.views.outcome import word
@@ -214,7 +215,7 @@ def amount(tokens: int) -> str:
 
 def money(usd: float) -> str:
     """A cost in US dollars."""
-    return f"${usd:.2f}" if usd < 100 else f"${usd:.0f}"
+    return dollars(usd) if usd < 100 else f"${usd:.0f}"
 
 
 def count(number: int, noun: str) -> str:

@@ -19,7 +19,7 @@ from swarmskill.views.marks import Look, Stream, clock, count, duration, elapsed
 from swarmskill.views.outcome import counts, counts_text, task_seconds
 from swarmskill.views.reasons import feedback_text, problem_text, why_ended
 from swarmskill.views.run_json import agent_name
-from swarmskill.views.spending import run_budget
+from swarmskill.views.spending import whole_budget
 from swarmskill.views.tracking import answer_text, tracked_verb
 
 SILENCE = 300.0
@@ -216,7 +216,7 @@ def _landing_refused(event: ev.LandingRefused, before: State, state: State) -> I
 
 def _reported(event: ev.Reported, before: State, state: State) -> Iterator[Line]:
     took = duration(state.ended_at - state.started_at)
-    used = "; ".join(filter(None, (f"{counts_text(counts(state))} in {took}", run_budget(state).text)))
+    used = "; ".join(filter(None, (f"{counts_text(counts(state))} in {took}", whole_budget(state).text)))
     yield "over", f"{used}; report: {event.path}"
 
 

@@ -20,7 +20,7 @@ from swarmskill.views.outcome import Status, counts, counts_text, run_outcome, r
 from swarmskill.views.reasons import problem_text, why_ended
 from swarmskill.views.remedies import going_on, mending
 from swarmskill.views.run_json import detail, ordered
-from swarmskill.views.spending import run_budget
+from swarmskill.views.spending import whole_budget
 from swarmskill.views.tracking import tracked_text, tracking_rows
 
 _TAIL = 15
@@ -68,7 +68,7 @@ def _heading(state: State, now: float) -> Iterator[str]:
         f"{count(len(state.tasks), 'task')}: {counts_text(counts(state))}. "
         f"Started {date(state.started_at)}, {duration(run_seconds(state, now))}."
     )
-    if used := run_budget(state).text:
+    if used := whole_budget(state).text:
         yield f"Used {escape(used)}."
     if state.stop_reason:
         yield f"Stopped: {escape(state.stop_reason)}."
@@ -264,7 +264,7 @@ def _further(state: State, folder: RunFolder) -> Iterator[str]:
     yield ""
     yield from _land(state)
     look = [commands.on_run("status", run), commands.on_run("tree", run)]
-    if run_budget(state).text:
+    if whole_budget(state).text:
         look.append(commands.on_run("cost", run))
     if state.head != state.base:
         look.append(commands.history(state.base, run))

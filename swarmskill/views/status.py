@@ -24,7 +24,7 @@ from swarmskill.views.outcome import (
 )
 from swarmskill.views.remedies import going_on
 from swarmskill.views.run_json import detail, ordered
-from swarmskill.views.spending import run_budget
+from swarmskill.views.spending import unseen_costs, whole_budget
 from swarmskill.views.tracking import tracked_text
 
 LIMIT = 50
@@ -73,8 +73,9 @@ def _header(state: State, now: float, look: Look, outcome: RunOutcome) -> list[s
         lines.append(f"{word:<8}  {look.clean(state.stop_reason) or 'on request'}")
     if tracked := tracked_text(state):
         lines.append(f"tracker   {state.config.tracker}, {tracked}")
-    if used := run_budget(state).text:
+    if used := whole_budget(state).text:
         lines.append(f"used      {used}")
+    lines += [f"warning   {look.clean(line)}" for line in unseen_costs(state)]
     lines += [f"agent     {look.clean(line)}" for line in gate_lines(state)]
     if state.summary:
         lines.append(f"summary   {look.clean(state.summary)}")

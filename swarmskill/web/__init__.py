@@ -14,6 +14,6 @@ def serve(top: Path, common_dir: Path, *, host: str, port: int, token: str) -> N
     except ImportError as error:
         raise Refused(
             f"swarm serve needs the Python packages starlette and uvicorn ({error})",
-            hint="pip install 'swarmskill[web]', or: uv tool install 'swarmskill[web]'",
+            hint="uv tool install 'swarmskill[web]', or pip install it; in a clone: pip install '.[web]'",
         ) from error
     run_server(top, common_dir, host=host, port=port, token=token)

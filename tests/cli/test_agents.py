@@ -97,7 +97,7 @@ def test_doctor_on_a_machine_without_agents(user: User) -> None:
     said = user.swarm("doctor")
     assert (said.code, said.err) == (1, "")
     assert "\n  claude: install it: npm install -g @anthropic-ai/claude-code\n" in said.out
-    assert said.lines[-1] == "not ready: no agent can work"
+    assert said.lines[-1] == "not ready: no agent can work (tasks with a run of their own can, and --agent-cmd)"
 
 
 def test_doctor_on_a_machine_that_is_ready(user: User) -> None:

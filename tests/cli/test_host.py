@@ -93,7 +93,8 @@ def test_wave_by_wave_from_the_list_to_the_commits(user: User, ada: Assistant) -
     listed = user.tasks(todo("a"), todo("b"), todo("c", blockedBy=["a"]))
     first = ada.next(listed, "--tools", TOOLS)
     assert list(rows(first)) == ["a", "b"]
-    assert first["using"].startswith("team (named agents); not subagent (Codex, second generation): no ")
+    assert first["using"] == "team (named agents)"
+    assert first["refused"][0].startswith("subagent (Codex, second generation): no ")
     assert (
         first["next"]
         == "Make the 2 `call`s, all in one message. Then run `done`, in this same turn: it waits until one has left its "
@@ -123,7 +124,7 @@ def test_wave_by_wave_from_the_list_to_the_commits(user: User, ada: Assistant) -
     assert ada.done("a") == "a completed as HASH; still out: b; again: swarm done b --wait 100"
     assert ada.done("b").endswith("next: swarm next --json")
     second = ada.next()
-    assert list(rows(second)) == ["c"] and second["using"] == "team (named agents)"
+    assert list(rows(second)) == ["c"] and second["using"] == "team (named agents)" and "refused" not in second
     ada.work(rows(second)["c"])
     assert ada.done("c") == "c completed as HASH; The run is over: 3 completed. Landed on main."
     assert sorted(subjects(user)) == ["Do a", "Do b", "Do c", "start"]
@@ -453,6 +454,16 @@ def test_rolling_starts_what_is_ready(user: User, ada: Assistant) -> None:
     assert subjects(user) == ["start"], "it lands at the end"
 
 
+def test_it_lands_when_it_is_told_to(user: User, ada: Assistant) -> None:
+    (user.top / "swarm.toml").write_text('land = "never"\n')
+    listed = user.tasks(todo("a"), todo("b", blockedBy=["a"]))
+    ada.work(rows(ada.next(listed, "--tools", TOOLS, "--land", "end"))["a"])
+    assert ada.done("a").endswith("; next: swarm next --json")
+    assert subjects(user) == ["start"], "no wave has landed"
+    ada.work(rows(ada.next())["b"])
+    assert ada.done("b").endswith("Landed on main.")
+
+
 def test_as_many_at_once_as_is_allowed(user: User, ada: Assistant) -> None:
     first = rows(ada.next(user.tasks(*map(todo, "abc")), "--tools", TOOLS, "--max-workers", "2"))
     assert list(first) == ["a", "b"]
@@ -476,7 +487,7 @@ def test_without_agent_tools_the_assistant_does_one_at_a_time(user: User, ada: A
 def test_other_tools_make_another_way(user: User, ada: Assistant) -> None:
     ada.next(user.tasks(todo("a")), "--tools", TOOLS)
     document = ada.next("--tools", "Task")
-    assert document["using"].startswith("task (background tasks); not ")
+    assert document["using"] == "task (background tasks)" and document["refused"]
     assert rows(document)["a"]["call"]["tool"] == "Task"
     assert ada.next()["using"] == "task (background tasks)"
 
@@ -637,7 +648,14 @@ def test_a_stop_lets_the_workers_end(user: User, ada: Assistant) -> None:
     first = rows(ada.next(user.tasks(todo("a"), todo("b", blockedBy=["a"])), "--tools", TOOLS))
     assert user.swarm("stop").out == "run RUN: it stops when its assistant said `swarm done` for worker-a\n"
     assert user.swarm("stop").out == "run RUN: it stops when its assistant said `swarm done` for worker-a\n"
-    assert rows(ada.next())["a"]["again"] is True
+    document = ada.next()
+    assert rows(document)["a"]["again"] is True
+    stopping = "he run is being stopped (swarm stop): it ends when these workers have"
+    assert document["next"].startswith(
+        f"T{stopping}. Out already: worker-a (call those that you have not). Then run `done`"
+    )
+    waited = ada.says("done", "a", "--wait", "0.1")
+    assert waited.code == 124 and f"; t{stopping}; again: swarm done a" in waited.out
     ada.work(first["a"])
     assert (
         ada.done("a")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import re
 from pathlib import Path
 
@@ -100,14 +102,24 @@ def test_changed_files_are_left_alone_unless_it_is_forced(stranger: User, verb: 
     for name in (f"{AGENTS}/SKILL.md", GEMINI):
         (stranger.home / name).write_text("mine")
     before = content(stranger.home)
-    for more in ([], ["--dry-run"]):
+    (stranger.home / CLAUDE / "SKILL.md").unlink()
+    mine = f"~/home/{AGENTS}/SKILL.md, ~/home/{GEMINI}"
+    for more in (["--dry-run"], []):
         said = stranger.swarm(verb, "all", *more, folder=stranger.base)
         assert said.err == (
-            f"error: not as swarm wrote them: ~/home/{AGENTS}/SKILL.md, ~/home/{GEMINI}\n"
-            " hint: keep what you need of them, then use --force\n"
+            f"error: not as swarm wrote them: {mine}\n hint: keep what you need of {mine}, then use --force\n"
         )
-        assert (said.out, said.code) == ("", 1)
-        assert content(stranger.home) == before
+        assert said.code == 1
+        assert any(f"{AGENTS}" in line and "left alone" in line for line in said.lines)
+        assert (f"  changed ~/home/{GEMINI}" in said.lines) == bool(more)
+        now = content(stranger.home)
+        assert {name: now[name] for name in now if AGENTS in name or name == GEMINI} == {
+            name: before[name] for name in before if AGENTS in name or name == GEMINI
+        }
+        # The other assistant gets what it was to get, but for a dry run.
+        assert (f"{CLAUDE}/SKILL.md" in now) == (verb == "install" and not more)
+        assert (f"{CLAUDE}/{PLUGIN}" in now) == (verb == "install" or bool(more))
+    assert stranger.swarm(verb, "all", "--json", folder=stranger.base).code == 1
     assert stranger.swarm(verb, "all", "--force", folder=stranger.base).code == 0
     if verb == "install":
         assert b"mine" not in content(stranger.home).values()
@@ -202,6 +214,11 @@ def test_claude_code_may_have_its_folder_elsewhere(stranger: User) -> None:
     assert files(elsewhere) == set()
 
 
+def test_an_empty_home_is_as_none(stranger: User) -> None:
+    said = stranger.swarm("install", "claude", "--dry-run", folder=stranger.base, HOME="")
+    assert said.lines[0].startswith(f"{pwd.getpwuid(os.getuid()).pw_dir}/{CLAUDE} for claude: ")
+
+
 def test_those_on_path_are_meant_if_none_is_named(stranger: User) -> None:
     said = stranger.swarm("install", folder=stranger.base, PATH="/usr/bin:/bin")
     assert (said.err, said.code) == (
@@ -229,7 +246,7 @@ def test_a_folder_that_cannot_be_written(stranger: User) -> None:
     (stranger.home / ".claude").write_text("a file in the way")
     said = stranger.swarm("install", "claude", folder=stranger.base)
     assert said.err.startswith("error: ")
-    assert (said.out, said.code) == ("", 1)
+    assert said.code == 1 and "left alone" in said.out
 
 
 def test_what_is_installed_is_known_again(stranger: User) -> None:

@@ -65,10 +65,15 @@ def test_a_limit_reaches_the_run_that_goes_on(user: User) -> None:
     user.until_running("a")
     said = user.swarm("limit", "--max-cost", "2.50")
     assert (said.code, said.out) == (0, "run RUN: the limits are changed\n")
+    twin = user.start("run", str(user.base / "tasks.json"))
     user.until(lambda: '"max_cost":2.5' in (user.folder_of() / "events.jsonl").read_text())
+    user.until(lambda: len(user.runs()) == 2)
     user.gate().touch()
+    assert user.finish(twin).err == "run RUN of the same list is at work, too: swarm status RUN\n"
     done = user.finish(process)
     assert (done.code, "limits" in done.out) == (0, True)
+    said = user.swarm("limit", "--max-cost", "2.50")
+    assert (said.code, said.out) == (0, "run RUN: it is over: every task completed, and no limit matters any more\n")
 
 
 def test_a_task_has_a_limit_of_its_own(spender: User) -> None:

@@ -393,7 +393,7 @@ def test_without_the_package_it_says_what_to_install(user: User) -> None:
     said = user.swarm("mcp", PYTHONPATH=f"{missing}{os.pathsep}{TOP}")
     assert said.err == (
         "error: swarm mcp needs the Python package mcp, version 2 or newer (No module named mcp)\n"
-        " hint: pip install 'swarmskill[mcp]', or: uv tool install 'swarmskill[mcp]'\n"
+        " hint: uv tool install 'swarmskill[mcp]', or pip install it; in a clone: pip install '.[mcp]'\n"
     )
     assert (said.out, said.code) == ("", 1)
     assert user.swarm("mcp", "--help", PYTHONPATH=f"{missing}{os.pathsep}{TOP}").code == 0

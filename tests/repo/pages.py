@@ -28,10 +28,11 @@ With `--json` it is one document on standard output:
 | 1 | some task did not complete, or the run was refused |
 | 2 | wrong input or usage; nothing was started |
 | 3 | a bug of ours; a report that can be sent was written |
-| 124 | `swarm wait`: the run is still going on; call again |
+| 124 | the time is over and nothing has come: `swarm wait`, `swarm done --wait`, `mail wait`, `kv watch`; call again |
 | 130 | Ctrl-C |
 
-What goes wrong with a task is no error but its outcome: `swarm why TASK` tells it.
+`swarm next` and `swarm done` exit with 0 whatever became of the tasks, so with a task whose checks failed, too: their line
+tells it, and with `done --json` `tasks`. What goes wrong with a task is no error but its outcome: `swarm why TASK` tells it.
 
 | code | exit code | when |
 |---|---|---|

@@ -14,7 +14,7 @@ from swarmskill.views.attempts import Attempt, attempts_by_task
 from swarmskill.views.base import Progress, Progresses
 from swarmskill.views.cost import By, cost_rows
 from swarmskill.views.gates import gate_lines
-from swarmskill.views.marks import amount, cost_text, date, duration, safe, short
+from swarmskill.views.marks import amount, cost_text, date, duration, money, safe, short
 from swarmskill.views.outcome import (
     RunOutcome,
     Status,
@@ -134,7 +134,7 @@ def _tiles(state: State, attempts: Attempts, now: float) -> list[tuple[str, str,
         limit = "" if budget.max_tokens is None else f"of {amount(budget.max_tokens)}"
         tiles.append((amount(usage.tokens), "tokens", limit))
     if usage.cost_usd is not None:
-        limit = "" if budget.max_cost is None else f"of ${budget.max_cost:.2f}"
+        limit = "" if budget.max_cost is None else f"of {money(budget.max_cost)}"
         tiles.append((cost_text(usage), "cost", limit or ("estimated" if usage.estimated else "")))
     return tiles
 

@@ -92,8 +92,10 @@ def test_the_repository_is_a_marketplace(
     name: str, verb: str, model: ScriptedModel, project: Project, tmp_path: Path
 ) -> None:
     environment = aim(tmp_path / "agent", model, name)
-    for words in (["marketplace", "add", str(ROOT)], [verb, "swarm@swarmskill"]):
-        subprocess.run([str(require(name)), "plugin", *words], env=environment, cwd=tmp_path, check=True)
+    row = f"`{name} plugin marketplace add ./`, then `{name} plugin {verb} swarm@swarmskill`"
+    assert row in (ROOT / "README.md").read_text(encoding="utf-8")
+    for words in re.findall(rf"`{name} plugin ([^`]+)`", row):
+        subprocess.run([str(require(name)), "plugin", *words.split()], env=environment, cwd=ROOT, check=True)
     ran = run(name, script({"text": "hello"}), project.top, environment)
     assert ran.code == 0, ran.stdout + ran.stderr
     asked = json.dumps([one.body for one in model.requests(name)])

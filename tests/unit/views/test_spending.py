@@ -85,6 +85,13 @@ def lines_of(build: object, **config: object) -> list[str]:
         (Budget(Usage(340_000), 2.0), "340k tokens, cost not told (limit $2.00)", 0.0),
         (Budget(Usage(10, cost_usd=1.0), None, 100), "10 of 100 tokens, $1.00", 0.1),
         (Budget(Usage(), 0.0), "0 tokens, $0.00 of $0.00", 1.0),
+        (Budget(Usage(10, cost_usd=0.00012), 0.0001), "10 tokens, $0.00012 of $0.0001", 1.2),
+        (Budget(Usage(950, cost_usd=0.04), untold=3), "950 tokens, at least $0.04, 3 tasks not told", 0.0),
+        (
+            Budget(Usage(950, cost_usd=0.04), 2.0, untold=1),
+            "950 tokens, at least $0.04 of $2.00, 1 task not told",
+            0.02,
+        ),
     ],
 )
 def test_a_budget_tells_what_is_used_of_what(budget: Budget, text: str, share: float) -> None:
@@ -123,6 +130,18 @@ def test_one_warning_at_80_percent_of_the_run_and_again_for_another_limit() -> N
         "warning: the run has used 81 % of its budget: 10 tokens, $1.62 of $2.00",
         "warning: the run has used 80 % of its budget: 10 tokens, $8.00 of $10.00",
     ]
+
+
+def test_a_model_without_a_price_is_warned_of_once_where_money_is_limited() -> None:
+    unpriced = "cost of big-pickle is not known: --max-cost does not see it; give it a price in [prices]"
+    story = five(max_cost=2.0, model="big-pickle").starts("1", "2", "3")
+    told = [ev.WorkerReported(at=0.0, task=task, attempt=1, usage=Usage(900)) for task in ("1", "2", "1")]
+    assert warned(story, *told, reported("3", 0.04)) == [f"warning: {unpriced}"]
+    for text in (status_text(story.state, story.now), ending_text(story.state, FOLDER, story.now)):
+        assert text.count(unpriced) == 1
+        assert "at least $0.04 of $2.00, 2 tasks not told" in text
+    assert "at least $0.04: the cost of 2 attempts is not told" in cost_table(alone(story), By.TASK)
+    assert warned(five().starts("1"), told[0]) == []
 
 
 def test_a_task_with_a_budget_of_its_own_is_warned_of() -> None:

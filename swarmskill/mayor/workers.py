@@ -38,8 +38,9 @@ from swarmskill.repo.worktree import Acquired
 from swarmskill.validation.result_file import read_result
 from swarmskill.writing import replace_file
 
-MAIL_COMMANDS: Final = (("swarm", "mail"), ("swarm", "kv"))
-"""What a worker with a mailbox types."""
+_MAIL_VERBS: Final = ("send", "inbox", "read", "ack", "reply", "threads", "wait", "reserve", "release")
+MAIL_COMMANDS: Final = (*(("swarm", "mail", verb) for verb in _MAIL_VERBS), ("swarm", "kv"))
+"""What a worker with a mailbox types. Not `export`, which writes wherever it is told to."""
 
 
 @dataclass(frozen=True, slots=True)

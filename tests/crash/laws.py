@@ -133,7 +133,8 @@ def assert_clean(scene: Scene) -> None:
     assert not any((scene.top / ".swarm").rglob("*.*")), "a worktree is left"
     assert not any((scene.top / ".git" / "worktrees").glob("*")), "git's record of a worktree is left"
     assert scene.git("for-each-ref", "refs/swarm") == ""
-    assert [path for path in (scene.top / ".git").rglob("*.lock")] == []
+    locks = [str(path.relative_to(scene.top)) for path in (scene.top / ".git").rglob("*.lock")]
+    assert not locks, f"left: {locks}"
 
 
 def processes_of(scene: Scene) -> dict[int, str]:

@@ -39,4 +39,4 @@ def test_twenty_workers_a_thousand_messages_and_random_kills() -> None:
     found = table("storm", 20, 50, int(tally.seed(), 16))
     assert found | NOTHING == found, tally.seed()
     assert found["messages"] == 1000
-    assert min(found["carrier killed"], found["senders killed"]) > 10
+    assert min(found["carrier killed"], found["senders killed"]) > 2

@@ -357,18 +357,7 @@ MUTANTS = (
         "    if state.landed and should_land(state):\n        return replace",
     ),
     # Delays, and tasks' own policies
-    Mutant(
-        "a task that waits is started",
-        "choose",
-        "    return state.ready & ~state.delayed\n",
-        "    return state.ready\n",
-    ),
-    Mutant(
-        "a task that waits is started in its wave",
-        "choose",
-        "return state.ready & state.wave & ~state.delayed",
-        "return state.ready & state.wave",
-    ),
+    Mutant("a task that waits is started", "choose", "~state.owed & ~state.delayed", "~state.owed"),
     Mutant("nobody waits for a task that waits", "progress", "        if state.delayed or any(", "        if any("),
     Mutant(
         "recovery forgets who waits",

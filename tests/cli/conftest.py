@@ -133,6 +133,12 @@ class User:
     def folder_of(self, number: int = -1) -> Path:
         return self.top / ".git" / "swarm" / "runs" / self.runs()[number]
 
+    @property
+    def ledger(self) -> str:
+        """The text of the newest run's ledger; empty as long as there is none."""
+        path = self.folder_of() / "events.jsonl" if self.runs() else None
+        return path.read_text() if path and path.exists() else ""
+
     def place_program(self, name: str, script: str) -> Path:
         """Put a shell script on the user's PATH, before everything else."""
         folder = self.base / "bin"
@@ -157,18 +163,8 @@ class User:
 
     def until_running(self, task: str) -> None:
         """Wait until the newest run has a worker on the task."""
-
-        def runs() -> bool:
-            ledgers = [path / "events.jsonl" for path in [self.folder_of()]] if self.runs() else []
-            mark = f'"task":"{task}"'
-            return any(
-                '"worker_started"' in line and mark in line
-                for ledger in ledgers
-                if ledger.exists()
-                for line in ledger.read_text().splitlines()
-            )
-
-        self.until(runs)
+        mark = f'"task":"{task}"'
+        self.until(lambda: any('"worker_started"' in line and mark in line for line in self.ledger.splitlines()))
 
 
 def writes(name: str, text: str = "x") -> list[str]:

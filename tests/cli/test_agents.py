@@ -25,7 +25,7 @@ def user(user: User) -> User:
 
 def start_of(user: User) -> dict[str, Any]:
     """The first event of the newest run."""
-    return json.loads((user.folder_of() / "events.jsonl").read_text().splitlines()[0])
+    return json.loads(user.ledger.splitlines()[0])
 
 
 def test_auto_says_what_it_takes_and_stays_with_it(user: User) -> None:

@@ -185,7 +185,7 @@ def test_a_dead_mayor_is_told_and_a_detached_one_takes_over(user: User) -> None:
     assert again.err.startswith("error: run RUN is held by process ")
     user.gate().touch()
     assert user.swarm("wait").code == 0
-    assert '"attempt":2' not in (user.folder_of() / "events.jsonl").read_text()
+    assert '"attempt":2' not in user.ledger
 
 
 def test_a_detached_run_can_be_stopped(user: User) -> None:

@@ -11,7 +11,7 @@ WRITES_IN_SILENCE = "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo $i > work; sle
 def test_a_worker_without_progress_is_marked_then_ended_and_tried_again(user: User) -> None:
     tasks = user.tasks(task("slow", ["sh", "-c", SILENT_START], files=["y"]))
     run = user.start("run", tasks, "--idle-timeout", "6s", SWARM_GRACE="0.3")
-    user.until(lambda: user.runs() and "worker_stalled" in (user.folder_of() / "events.jsonl").read_text(), 60)
+    user.until(lambda: "worker_stalled" in user.ledger, 60)
     assert "no progress since" in user.swarm("status").out
     said = user.finish(run)
     assert said.code == 0, said.out

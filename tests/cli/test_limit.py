@@ -56,7 +56,7 @@ def test_limits_for_a_run_that_nobody_drives_are_taken_by_its_resumption(spender
     said = spender.swarm("limit", "--max-tokens", "2000000", "--json")
     assert (said.code, said.document["detail"]) == (0, "swarm resume will take the limits")
     assert completed(spender.swarm("resume", "--json").document) == ["a", "b"]
-    events = [json.loads(line)["type"] for line in (spender.folder_of() / "events.jsonl").read_text().splitlines()]
+    events = [json.loads(line)["type"] for line in spender.ledger.splitlines()]
     assert events.index("limits_changed") + 1 == events.index("run_resumed")
 
 
@@ -66,7 +66,7 @@ def test_a_limit_reaches_the_run_that_goes_on(user: User) -> None:
     said = user.swarm("limit", "--max-cost", "2.50")
     assert (said.code, said.out) == (0, "run RUN: the limits are changed\n")
     twin = user.start("run", str(user.base / "tasks.json"))
-    user.until(lambda: '"max_cost":2.5' in (user.folder_of() / "events.jsonl").read_text())
+    user.until(lambda: '"max_cost":2.5' in user.ledger)
     user.until(lambda: len(user.runs()) == 2)
     user.gate().touch()
     assert user.finish(twin).err == "run RUN of the same list is at work, too: swarm status RUN\n"
@@ -109,7 +109,7 @@ def _two_slow(user: User) -> tuple[str, list[Any]]:
 
 
 def _started(user: User) -> int:
-    return (user.folder_of() / "events.jsonl").read_text().count('"worker_started"')
+    return user.ledger.count('"worker_started"')
 
 
 def test_more_workers_start_as_soon_as_the_limit_is_raised(user: User) -> None:

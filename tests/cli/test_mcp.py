@@ -185,7 +185,7 @@ def test_a_run_outlives_its_server(user: User) -> None:
 
     play(user, first)
     play(user, second)
-    assert '"attempt":2' not in (user.folder_of() / "events.jsonl").read_text()
+    assert '"attempt":2' not in user.ledger
 
 
 def test_a_run_is_stopped_and_goes_on(user: User) -> None:

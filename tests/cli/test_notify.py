@@ -79,7 +79,7 @@ def test_an_address_is_told_though_it_fails_at_first_and_no_secret_gets_there_or
     ]
     assert hook.came[0][1]["text"] == 'task a "Do a" is blocked: needs ***'
     assert hook.came[0][1]["id"].startswith(user.runs()[0])
-    ledger = (user.folder_of() / "events.jsonl").read_text()
+    ledger = user.ledger
     assert "t0p-s3cret" not in ledger + said.out + said.err and hook.url not in ledger
     assert (user.folder_of() / "notify.json").stat().st_mode & 0o077 == 0
 

@@ -105,7 +105,7 @@ def test_what_is_refused_while_a_run_is_held(user: User, run: subprocess.Popen[b
 
 def test_one_ctrl_c_stops_at_the_next_boundary(user: User, run: subprocess.Popen[bytes]) -> None:
     run.send_signal(signal.SIGINT)
-    user.until(lambda: "stop_requested" in (user.folder_of() / "events.jsonl").read_text())
+    user.until(lambda: "stop_requested" in user.ledger)
     user.gate().touch()
     said = user.finish(run)
     assert said.code == 130
@@ -115,7 +115,7 @@ def test_one_ctrl_c_stops_at_the_next_boundary(user: User, run: subprocess.Popen
 
 def test_two_ctrl_c_kill(user: User, run: subprocess.Popen[bytes]) -> None:
     run.send_signal(signal.SIGINT)
-    user.until(lambda: "stop_requested" in (user.folder_of() / "events.jsonl").read_text())
+    user.until(lambda: "stop_requested" in user.ledger)
     run.send_signal(signal.SIGINT)
     said = user.finish(run)
     assert said.code == 130
@@ -128,11 +128,11 @@ def test_after_kill_9_resume_takes_the_worker_over(user: User, run: subprocess.P
     assert user.swarm("status").lines[0] == "run       RUN  interrupted, Ns since DATE"
     assert "go on     swarm resume RUN" in user.swarm("status").out
     going_on = user.start("resume")
-    user.until(lambda: "run_resumed" in (user.folder_of() / "events.jsonl").read_text())
+    user.until(lambda: "run_resumed" in user.ledger)
     user.gate().touch()
     assert user.finish(going_on).code == 0
     assert user.git("log", "--format=%s").splitlines() == ["Do next", "Do slow", "Do quick", "start"]
-    assert '"attempt":2' not in (user.folder_of() / "events.jsonl").read_text()
+    assert '"attempt":2' not in user.ledger
 
 
 def test_kill_ends_what_a_dead_mayor_left(user: User, run: subprocess.Popen[bytes]) -> None:
@@ -151,7 +151,7 @@ def test_retry_while_the_run_goes_on(user: User) -> None:
     )
     run = user.start("run", tasks)
     user.until_running("slow")
-    user.until(lambda: user.runs() and '"worker_exited"' in (user.folder_of() / "events.jsonl").read_text())
+    user.until(lambda: '"worker_exited"' in user.ledger)
     user.gate("mended").touch()
     said = user.swarm("retry", "after")
     assert said.err == "error: task after was skipped: bad did not complete\n hint: swarm retry bad\n"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
+import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -54,6 +57,14 @@ def outcome(scene: Scene, task: str) -> Outcome | None:
 def end_of(mayor: subprocess.Popen[str], seconds: float = 20) -> Ran:
     output, _ = mayor.communicate(timeout=seconds)
     return Ran(mayor.returncode, output)
+
+
+def shown(terminal: int) -> bool:
+    """Read from a terminal, which takes no more once it is full; whether there was anything."""
+    try:
+        return bool(os.read(terminal, 1 << 16))
+    except BlockingIOError:
+        return False
 
 
 def wake(scene: Scene) -> None:
@@ -190,10 +201,24 @@ def test_deadline_ends_the_workers_and_a_resume_gets_as_much_time_again(pair: Sc
 
 
 def test_hang_up_of_the_terminal_leaves_a_run_that_goes_on_later(pair: Scene) -> None:
-    with at_work(pair) as mayor:
-        mayor.send_signal(signal.SIGHUP)
-        end_of(mayor)
+    master, terminal = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "swarmskill", *pair.words],
+        cwd=pair.top,
+        env=pair.env,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    ) as mayor:
+        os.close(terminal)
+        os.set_blocking(master, False)
+        assert wait_until(lambda: not shown(master) and asleep(pair), 30)
+        os.close(master)
+        assert mayor.wait(20) == -signal.SIGHUP
 
+    assert asleep(pair), "the worker died with its mayor's terminal"
     wake(pair)
     assert_resumable(pair)
     assert pair.state.tasks["a"].attempt == 1

@@ -21,7 +21,7 @@ def prepare() -> None:
 
 
 def rounds() -> int:
-    """How many random deaths. The default is for every day; CI asks for a thousand, a soak for as many as you like."""
+    """How many random deaths. The default is for every day; CI asks for 500, a soak for as many as you like."""
     return int(os.environ.get(ROUNDS, "300"))
 
 

@@ -1,6 +1,6 @@
 """Hundreds of random deaths: of mayors, and with them of keepers, workers and git.
 
-The seed is printed; SWARM_CRASH_SEED runs the same again, SWARM_CRASH_ROUNDS makes it as long as you like (CI: 1000).
+The seed is printed; SWARM_CRASH_SEED runs the same again, SWARM_CRASH_ROUNDS makes it as long as you like (CI: 500).
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ import hashlib
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 from swarmskill import __version__
 from swarmskill.codec import dump_json, load_json
 from swarmskill.errors import Refused
+from swarmskill.records import dataclass
 from swarmskill.resources import skills_folder
 from swarmskill.writing import replace_file
 

@@ -10,7 +10,7 @@ import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,6 +19,7 @@ from swarmskill.codec import BadLine, NewerVersion, decode_event, dump_json, enc
 from swarmskill.core.events import Event
 from swarmskill.errors import LedgerDamaged, Refused, RunLocked
 from swarmskill.places import RunFolder
+from swarmskill.records import dataclass
 from swarmskill.writing import replace_file
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from swarmskill.codec import dump_json, load_json
@@ -22,6 +21,7 @@ from swarmskill.core.transitions import fold
 from swarmskill.errors import Refused, SwarmError
 from swarmskill.ledger import read_holder, read_ledger
 from swarmskill.places import WORKER_FOLDER, RunFolder, attempt_key, runs_folder
+from swarmskill.records import dataclass
 from swarmskill.repo.locate import locate
 from swarmskill.writing import replace_file
 

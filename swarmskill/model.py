@@ -8,9 +8,11 @@ commits are full object names.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any, Final
+
+from swarmskill.records import dataclass
 
 DEFAULT_PRIORITY = 2
 """Priority of a task that names none: the middle of the 0 (first) to 4 scale that trackers use."""

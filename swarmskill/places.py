@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from swarmskill.errors import Refused
+from swarmskill.records import dataclass
 
 WORKER_FOLDER = ".swarm"
 """In every worktree: the worker's own folder, ignored by git through `info/exclude`."""
@@ -37,6 +36,8 @@ def safe_key(task_id: str) -> str:
     )
     if plain:
         return task_id
+    import hashlib  # here, as few ids need it
+
     digest = hashlib.sha256(task_id.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     words = re.sub(r"[^A-Za-z0-9_-]+", "-", task_id).strip("-_")[: _KEY_LENGTH - 9].rstrip("-_")
     return f"{words}-{digest}" if words else digest

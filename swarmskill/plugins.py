@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 from swarmskill.errors import UsageError
+from swarmskill.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Final
 from swarmskill.core.retries import CONFLICT, LOST, SPAWN
 from swarmskill.errors import InternalError
 from swarmskill.model import Check, CheckKind, Feedback, Task, Trouble
+from swarmskill.records import dataclass
 from swarmskill.resources import skills_folder
 
 _TEMPLATES: Final = {"worker": "agents/worker.md", "worker-again": "assets/worker-again.md"}

@@ -7,7 +7,6 @@ A flag beats a `SWARM_*` variable, which beats the repository's `swarm.toml` (or
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -31,6 +30,7 @@ from swarmskill.config import (
 )
 from swarmskill.errors import UsageError
 from swarmskill.model import Check, OnFailure
+from swarmskill.records import dataclass
 from swarmskill.repo.files import inside
 from swarmskill.sources.contract import decode_cross_cutting
 from swarmskill.sources.fields import (

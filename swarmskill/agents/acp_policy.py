@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from swarmskill.records import dataclass
 
 READING_GIT: Final = tuple(
     ("git", word) for word in ("status", "diff", "log", "show", "blame", "ls-files", "rev-parse")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from swarmskill.config import AgentOptions
 from swarmskill.model import NOTHING_USED, Problem, Task, Usage
+from swarmskill.records import dataclass
 
 NO_OPTIONS = AgentOptions()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final
 
 from swarmskill.agents.base import (
@@ -27,6 +27,7 @@ from swarmskill.agents.base import (
 from swarmskill.agents.text import as_object, count, one_line, rows, table, text, tool_action
 from swarmskill.agents.troubles import DETAIL_LENGTH, GATED, problem_of, problem_of_lines
 from swarmskill.model import NOTHING_USED, Problem, Trouble, Usage
+from swarmskill.records import dataclass
 
 _NOTES: Final = 20
 _SERVICES_WAIT: Final = 5.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,7 @@ from swarmskill.agents.registry import agent_names, find_agent
 from swarmskill.config import AgentOptions
 from swarmskill.errors import UsageError
 from swarmskill.model import Task
+from swarmskill.records import dataclass
 
 VERSION_LIMIT: Final = 10.0
 """Seconds that a program gets to tell its version."""

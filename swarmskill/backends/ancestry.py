@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from swarmskill.backends.processes import identity, is_alive
+from swarmskill.records import dataclass
 
 _SHELLS = frozenset("sh bash dash zsh fish ksh env timeout nohup setsid uv uvx swarm".split())
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Protocol
 
 from swarmskill.model import Ending
+from swarmskill.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from swarmskill.backends.base import Job, JobEnd, JobLost, Started
 from swarmskill.codec import dump_json, load_json
 from swarmskill.model import Ending
 from swarmskill.places import RESULT_FILE
+from swarmskill.records import dataclass
 from swarmskill.writing import replace_file
 
 PROMPT_FILE = ".swarm/prompt.md"

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from swarmskill.errors import UsageError
+from swarmskill.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,13 +8,13 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from swarmskill.backends.processes import look
 from swarmskill.backends.windows import WindowFiles
 from swarmskill.backends.wire import Unsafe, new_socket_path, remove_socket
 from swarmskill.errors import Refused
+from swarmskill.records import dataclass
 
 if TYPE_CHECKING:
     from libtmux import Server

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
+
+_FEW = 50_000
+"""New objects between two searches for garbage, not 700: what a command makes at its start lives to its end."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -17,9 +21,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     if not os.environ.get("HOME"):
         os.environ.pop("HOME", None)  # empty is as unset, here and for all that we start: no path begins with "/."
+    gc.set_threshold(_FEW)
     from swarmskill.cli.failures import run_guarded
 
-    sys.exit(run_guarded(["run", *words] if _is_wave(words) else words))
+    code = run_guarded(["run", *words] if _is_wave(words) else words)
+    gc.freeze()  # what is there now needs no last search, for all of it goes
+    sys.exit(code)
 
 
 def _is_wave(words: Sequence[str]) -> bool:

@@ -6,13 +6,13 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from swarmskill.errors import SwarmError, UsageError
+from swarmskill.records import dataclass
 
 if TYPE_CHECKING:
     from swarmskill.core.events import Event

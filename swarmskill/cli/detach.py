@@ -7,11 +7,11 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from swarmskill.cli.options import print_json, print_text, tell
 from swarmskill.errors import Interrupted, Refused
+from swarmskill.records import dataclass
 from swarmskill.views.marks import look_of
 from swarmskill.views.plain import PlainView
 

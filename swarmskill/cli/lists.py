@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from swarmskill.errors import Refused, UsageError
+from swarmskill.records import dataclass
 from swarmskill.sources.words import split_words
 
 if TYPE_CHECKING:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from swarmskill.errors import UsageError
 from swarmskill.places import RunFolder, find_run
+from swarmskill.records import dataclass
 
 if TYPE_CHECKING:
     from swarmskill.core.events import Event
@@ -96,11 +97,13 @@ def check_task(state: State, task_id: str) -> None:
 
 def look_here() -> Look:
     """What standard output can show."""
-    import shutil
-
     from swarmskill.views.marks import look_of
 
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    width = 0
+    if sys.stdout.isatty():
+        import shutil
+
+        width = shutil.get_terminal_size().columns
     return look_of(sys.stdout, os.environ, width)
 
 

@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +35,7 @@ from swarmskill.cli.options import (
 )
 from swarmskill.config import Mode, Notify, RunConfig
 from swarmskill.errors import Interrupted, Refused, UsageError
+from swarmskill.records import dataclass
 from swarmskill.sources.choosing import choose_tasks
 from swarmskill.sources.words import split_words
 

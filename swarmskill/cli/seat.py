@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from swarmskill.errors import Refused
 from swarmskill.places import WORKER_FOLDER, RunFolder, attempt_key, find_run, runs_folder
+from swarmskill.records import dataclass
 
 if TYPE_CHECKING:
     from swarmskill.mail.mailbox import Mailbox

@@ -6,9 +6,8 @@ deed was done already only finds this out and answers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from swarmskill.model import Feedback, Outcome, WorkerEnd
+from swarmskill.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ with nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from swarmskill.answers import Answer
 from swarmskill.config import RunConfig
 from swarmskill.model import NOTHING_USED, Task, Usage, Verdict, WorkerEnd
+from swarmskill.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
 from swarmskill.core.manifest import overlap_masks
 from swarmskill.model import Task
+from swarmskill.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,9 @@ def _known(tasks: Sequence[Task], expected: Mapping[str, float]) -> dict[str, fl
 
 def _estimates(tasks: Sequence[Task], known: Mapping[str, float]) -> dict[str, float]:
     """Each task's duration; one of which nothing is known is taken for an average one of this list."""
-    from statistics import median  # here, as it takes longer to import than all of the core
+    usual = 1.0
+    if known:
+        from statistics import median  # here, as it takes longer to import than all of the core
 
-    usual = median(known.values()) if known else 1.0
+        usual = median(known.values())
     return {task.id: 0.0 if task.done else known.get(task.id, usual) for task in tasks}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from swarmskill.config import RunConfig
 from swarmskill.core import effects as ef
@@ -17,6 +16,7 @@ from swarmskill.core.state import EMPTY, Stage, State
 from swarmskill.core.transitions import step
 from swarmskill.errors import InternalError
 from swarmskill.model import Ending, Task, Verdict, WorkerEnd
+from swarmskill.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from rpds import HashTrieMap
@@ -12,6 +11,7 @@ from swarmskill.config import RunConfig
 from swarmskill.core.effects import Track
 from swarmskill.core.graph import EMPTY_GRAPH, Graph
 from swarmskill.model import NOTHING_USED, Feedback, Outcome, Phase, Usage, WorkerEnd
+from swarmskill.records import dataclass
 
 
 class Stage(StrEnum):

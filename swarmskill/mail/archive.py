@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from swarmskill.mail.mailbox import decode
 from swarmskill.mail.message import SAFE_ID, Message, parse, render
 from swarmskill.mail.moment import month_of
 from swarmskill.mail.spool import Spool
+from swarmskill.records import dataclass
 from swarmskill.writing import replace_file
 
 

@@ -17,9 +17,10 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from swarmskill.records import dataclass
 
 SEEN: Final = "S"
 ACKED: Final = "A"

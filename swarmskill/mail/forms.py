@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
+
+from swarmskill.records import dataclass
 
 _DECODER: Final = json.JSONDecoder()
 _PASSED: Final = frozenset({"PASS", "PASSED", "TRUE", "YES", "OK"})

@@ -5,9 +5,10 @@ A worker's word is a claim: nothing here is believed, the checks decide.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from swarmskill.records import dataclass
 
 
 class Kind(StrEnum):

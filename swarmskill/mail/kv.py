@@ -8,13 +8,14 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from swarmskill.codec import dump_json, load_json
 from swarmskill.errors import Refused, UsageError
 from swarmskill.mail.watch import Watch
+from swarmskill.records import dataclass
 from swarmskill.writing import replace_file
 
 VALUE_LIMIT: Final = 65_536

@@ -17,11 +17,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from swarmskill.mail.forms import BULLETS, COUNT, FLAG, LIST, PERCENT, TEXT, VERDICT, WORD, Form, choice
 from swarmskill.mail.kinds import BODIES, Body, FailureKind, Issue, Kind, Pause, SpawnState, Text
+from swarmskill.records import dataclass
 
 _LINE: Final = re.compile(r"(?:- )?([A-Z][A-Za-z ]*):(?: (.*))?")
 _LOOSE_LINE: Final = re.compile(r"\s*(?:[-*] +)?(?:\*\*)?([A-Za-z][A-Za-z _]*?)(?:\*\*)?:(?:\*\*)?(?:\s+(.*))?")

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from swarmskill.codec import dump_json, load_json
 from swarmskill.core.manifest import overlap
+from swarmskill.records import dataclass
 from swarmskill.writing import replace_file
 
 

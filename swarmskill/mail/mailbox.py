@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from swarmskill.mail.layout import BadMessage
 from swarmskill.mail.limits import LIMITS, Limits
 from swarmskill.mail.message import MAYOR, SAFE_ID, Message, parse, render
 from swarmskill.places import WORKER_FOLDER
+from swarmskill.records import dataclass
 from swarmskill.writing import replace_file
 
 IN_WORKTREE: Final = (WORKER_FOLDER, "mail")

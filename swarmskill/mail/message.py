@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
 from swarmskill.mail.kinds import BODIES, Body, Kind
 from swarmskill.mail.layout import BadMessage, parse_body, render_body
 from swarmskill.mail.moment import moment_text, read_moment
+from swarmskill.records import dataclass
 
 MAYOR: Final = "mayor"
 """The name of the mailbox of whoever runs the workers."""

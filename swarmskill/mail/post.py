@@ -16,7 +16,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Container, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +30,7 @@ from swarmskill.mail.reminders import PATIENCE, Due, Patience, Pending
 from swarmskill.mail.roster import Roster
 from swarmskill.mail.screening import Forged, screen
 from swarmskill.mail.spool import Spool
+from swarmskill.records import dataclass
 from swarmskill.writing import replace_file
 
 _EXPLAINED: Final = 20

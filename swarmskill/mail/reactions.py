@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from swarmskill.mail.kinds import Accepted, Checkpoint, Failure, HelpRequest, Kind, Offering, Progress
 from swarmskill.mail.message import MAYOR, Message
+from swarmskill.records import dataclass
 
 UNANSWERED: Final = (
     "Nobody has answered in time. Decide by your best judgement and say so in your result; "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from swarmskill.agents.account import Account
@@ -17,6 +17,7 @@ from swarmskill.core.graph import bits
 from swarmskill.core.state import State
 from swarmskill.model import NOTHING_USED, AgentReport, Ending, Usage
 from swarmskill.places import RunFolder, attempt_key
+from swarmskill.records import dataclass
 from swarmskill.views.base import Progress
 
 _LOOK = 0.5

@@ -6,7 +6,7 @@ import re
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from swarmskill.agents.environment import SESSION_VARIABLES
 from swarmskill.backends.ancestry import Caller, find_caller
@@ -16,6 +16,7 @@ from swarmskill.codec import dump_json, load_json
 from swarmskill.core.state import State
 from swarmskill.errors import Refused
 from swarmskill.places import RunFolder
+from swarmskill.records import dataclass
 from swarmskill.writing import replace_file
 
 

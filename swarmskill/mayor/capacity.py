@@ -13,7 +13,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from swarmskill.backends.slots import SlotFolder, Ticket, let_go
@@ -23,6 +22,7 @@ from swarmskill.core.effects import Recall, Spawn
 from swarmskill.core.state import State
 from swarmskill.errors import Refused
 from swarmskill.places import RunFolder
+from swarmskill.records import dataclass
 
 _LOOK = 0.25
 """Seconds between two looks whether a slot is free: no one tells."""

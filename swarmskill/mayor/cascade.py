@@ -7,7 +7,6 @@ import signal
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from swarmskill.backends.host import HOSTED
@@ -20,6 +19,7 @@ from swarmskill.lineage import Kin, Origin, Relative, family, read_relative
 from swarmskill.mayor.leftovers import kill_left_over
 from swarmskill.model import Task
 from swarmskill.places import RunFolder
+from swarmskill.records import dataclass
 from swarmskill.requests import submit_request
 
 BY_COMMAND = "swarm stop"

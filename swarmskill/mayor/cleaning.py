@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from swarmskill.config import WorktreeSetup
@@ -11,6 +11,7 @@ from swarmskill.mayor.branch import FOREIGN
 from swarmskill.mayor.isolation import LOST, PUT_ASIDE
 from swarmskill.model import Outcome, Phase
 from swarmskill.places import attempt_key, attempt_ref, worktrees_folder
+from swarmskill.records import dataclass
 from swarmskill.repo.integrate import drop_attempt, kept_attempts
 from swarmskill.repo.repository import Repository
 from swarmskill.repo.worktree import Worktrees

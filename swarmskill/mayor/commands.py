@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from swarmskill.agents.environment import secret_values
 from swarmskill.backends.base import Backend, CannotStart, Job, JobEnd, JobLost
 from swarmskill.model import Ending
+from swarmskill.records import dataclass
 from swarmskill.validation.commands import Ran
 
 _PREFIX = "@command-"

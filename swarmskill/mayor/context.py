@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from swarmskill.agents.environment import secret_values, worker_environment
 from swarmskill.backends.base import Backend
@@ -15,6 +14,7 @@ from swarmskill.mayor.commands import Commands
 from swarmskill.mayor.courier import Courier
 from swarmskill.mayor.isolation import CheckoutGuard
 from swarmskill.places import RunFolder
+from swarmskill.records import dataclass
 from swarmskill.repo.collecting import GcPause
 from swarmskill.repo.repository import Repository
 from swarmskill.repo.worktree import Worktrees

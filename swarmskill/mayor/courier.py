@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from swarmskill.backends.base import CannotStart
@@ -37,6 +37,7 @@ from swarmskill.mayor.judgements import Judgement, judgements
 from swarmskill.mayor.last_word import shown
 from swarmskill.model import Task
 from swarmskill.places import RunFolder, attempt_key
+from swarmskill.records import dataclass
 
 _ROUND = 2.0
 """Seconds after which all mailboxes are looked at, whatever was seen of them."""

@@ -6,7 +6,7 @@ import os
 import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ from swarmskill.places import (
     runs_folder,
     safe_key,
 )
+from swarmskill.records import dataclass
 from swarmskill.repo.repository import Repository
 from swarmskill.runid import new_run_id
 from swarmskill.views.base import SilentView

@@ -14,12 +14,13 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from swarmskill.config import Isolation
 from swarmskill.model import Touch, WorkerResult
 from swarmskill.places import RunFolder, attempt_ref
+from swarmskill.records import dataclass
 from swarmskill.repo.collecting import GcPause
 from swarmskill.repo.git import GitFailed
 from swarmskill.repo.guard import (

@@ -7,7 +7,6 @@ that once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from swarmskill.core import retries
@@ -16,6 +15,7 @@ from swarmskill.mail.kinds import Kind
 from swarmskill.mail.message import MAYOR
 from swarmskill.mail.roster import task_address
 from swarmskill.model import CheckKind, Outcome, Phase
+from swarmskill.records import dataclass
 
 _JUDGED: Final = frozenset(CheckKind) - {CheckKind.EXIT, CheckKind.TIMEOUT, CheckKind.STALLED} | {retries.CONFLICT}
 """Failures of what was offered, and not of how a worker ended."""

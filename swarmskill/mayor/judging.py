@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from swarmskill.core.effects import Validate
@@ -15,6 +14,7 @@ from swarmskill.mayor.context import RunContext
 from swarmskill.mayor.debris import sweep
 from swarmskill.model import Check, CheckKind, CheckResult, Task, Verdict
 from swarmskill.places import attempt_key
+from swarmskill.records import dataclass
 from swarmskill.repo.changes import added_text, changes, tree_has
 from swarmskill.repo.git import GitFailed
 from swarmskill.repo.integrate import keep_attempt

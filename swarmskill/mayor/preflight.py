@@ -5,13 +5,13 @@ from __future__ import annotations
 import fcntl
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from swarmskill.backends.tmux_server import TmuxServer, check_tmux
 from swarmskill.backends.windows import WindowFiles
 from swarmskill.errors import Refused
 from swarmskill.places import WORKER_FOLDER, runs_folder
+from swarmskill.records import dataclass
 from swarmskill.repo.repository import Repository
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from swarmskill.core.effects import Integrate
 from swarmskill.model import Task
+from swarmskill.records import dataclass
 from swarmskill.repo.integrate import commit_tree, merge
 from swarmskill.repo.message import commit_message
 from swarmskill.repo.repository import Repository

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from swarmskill.backends.handed import HandedOut
@@ -15,6 +14,7 @@ from swarmskill.mayor.assistant import comer_to, handed_out, read_assistant, ref
 from swarmskill.mayor.hosting import HostedRun
 from swarmskill.model import Ending, Phase
 from swarmskill.places import RESULT_FILE, attempt_key
+from swarmskill.records import dataclass
 from swarmskill.views.handout import done_line, nothing_line
 from swarmskill.writing import replace_file
 

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from swarmskill.errors import Refused, SwarmError
 from swarmskill.mayor.context import RunContext
 from swarmskill.model import Outcome, Task
 from swarmskill.places import safe_key
+from swarmskill.records import dataclass
 from swarmskill.trackers.base import Called, CallLost, Desk, TaskEnding, Tracker
 from swarmskill.trackers.registry import find_tracker
 from swarmskill.writing import replace_file

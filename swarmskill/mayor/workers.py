@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +32,7 @@ from swarmskill.mayor.telling import Teller
 from swarmskill.model import Ending, Feedback, Task, WorkerEnd, WorkerResult
 from swarmskill.places import RESULT_FILE, attempt_key
 from swarmskill.prompt import Again, BlockerSummary, render_prompt
+from swarmskill.records import dataclass
 from swarmskill.repo.changes import diffstat, patch
 from swarmskill.repo.setup import SetupFailed
 from swarmskill.repo.worktree import Acquired

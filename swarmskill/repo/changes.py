@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from io import BufferedReader
 from typing import IO
 
 from swarmskill.model import Change, ChangeKind
+from swarmskill.records import dataclass
 from swarmskill.repo.git import decode
 from swarmskill.repo.repository import Repository
 

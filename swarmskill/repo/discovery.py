@@ -6,10 +6,10 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from swarmskill.errors import Refused
+from swarmskill.records import dataclass
 from swarmskill.repo.git import OUR_KEYS, Git, GitFailed
 
 OLDEST_GIT = (2, 38)

@@ -12,11 +12,11 @@ import re
 import subprocess
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 
 from swarmskill.errors import Refused
+from swarmskill.records import dataclass
 
 _KEPT = frozenset(
     {

@@ -12,10 +12,10 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from swarmskill.places import BRANCH_PREFIX, WORKER_FOLDER
+from swarmskill.records import dataclass
 from swarmskill.repo.git import decode
 from swarmskill.repo.repository import Repository
 

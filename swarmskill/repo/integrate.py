@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass
 
 from swarmskill.places import attempt_ref
+from swarmskill.records import dataclass
 from swarmskill.repo.files import inside
 from swarmskill.repo.git import GitFailed, Output, decode
 from swarmskill.repo.message import read_trailers

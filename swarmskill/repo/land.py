@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 
+from swarmskill.records import dataclass
 from swarmskill.repo.admin import record_of
 from swarmskill.repo.git import GitFailed, Output
 from swarmskill.repo.integrate import advance, is_ancestor

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
 from swarmskill.errors import Refused
+from swarmskill.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import subprocess
 import threading
 import weakref
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from swarmskill.records import dataclass
 from swarmskill.repo.git import Git, GitFailed, encode
 
 _AT_ONCE = 100

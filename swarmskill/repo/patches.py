@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from swarmskill.records import dataclass
 from swarmskill.repo.git import Git
 
 _WORDS = (

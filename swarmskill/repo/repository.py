@@ -7,11 +7,12 @@ import os
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from swarmskill.errors import Refused
 from swarmskill.places import ATTEMPT_PREFIX, WORKER_FOLDER, branch_ref
+from swarmskill.records import dataclass
 from swarmskill.repo.discovery import discover
 from swarmskill.repo.files import write_whole
 from swarmskill.repo.git import Git, GitFailed

@@ -15,11 +15,11 @@ import stat
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from swarmskill.places import PRIVATE_FOLDER, WORKER_FOLDER
+from swarmskill.records import dataclass
 from swarmskill.repo import admin
 from swarmskill.repo.changes import GITLINK, Entry, parse_raw
 from swarmskill.repo.files import behind_link, inside, remove_tree

@@ -15,11 +15,11 @@ import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 from swarmskill.config import WorktreeSetup
 from swarmskill.places import WORKER_FOLDER
+from swarmskill.records import dataclass
 from swarmskill.repo import admin
 from swarmskill.repo.files import remove_tree
 from swarmskill.repo.git import GitFailed

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Protocol
 
 from swarmskill.model import TaskList
+from swarmskill.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

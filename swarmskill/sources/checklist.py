@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from swarmskill.boxes import Box, Heading, Prose, read_markdown
 from swarmskill.errors import UsageError
 from swarmskill.model import Task, TaskList
+from swarmskill.records import dataclass
 from swarmskill.sources.base import Edge, Loaded
 from swarmskill.sources.fields import decode_line
 from swarmskill.sources.findings import Findings

@@ -10,13 +10,13 @@ from __future__ import annotations
 import difflib
 import os
 import sys
-from dataclasses import dataclass
 from functools import reduce
 from math import isfinite
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from swarmskill.errors import InputError
+from swarmskill.records import dataclass
 from swarmskill.sources import syntax
 from swarmskill.sources.findings import STDIN, Findings, found, pointer, printable, show
 from swarmskill.sources.folder import read_folder

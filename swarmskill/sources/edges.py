@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import pairwise
 
 from swarmskill.core.graph import find_cycle
 from swarmskill.model import Task
+from swarmskill.records import dataclass
 from swarmskill.sources.findings import Findings, printable, show
 
 _MAX_CYCLES = 10

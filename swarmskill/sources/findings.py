@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from swarmskill.errors import InputError
+from swarmskill.records import dataclass
 
 MAX_SHOWN = 10
 """So many problems are told at once; a list with more has usually one cause."""

@@ -10,12 +10,12 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final
 
 from swarmskill.boxes import Box, read_markdown
 from swarmskill.errors import InputError, UsageError
 from swarmskill.model import Task, TaskList
+from swarmskill.records import dataclass
 from swarmskill.sources import fields
 from swarmskill.sources.base import Edge, Loaded
 from swarmskill.sources.edges import Node, check_cycles, check_ids, link

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from swarmskill.records import dataclass
 from swarmskill.sources.findings import Findings, pointer, show
 
 T = TypeVar("T")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from swarmskill.boxes import Box, Heading, read_markdown
 from swarmskill.errors import UsageError
 from swarmskill.model import Task, TaskList
+from swarmskill.records import dataclass
 from swarmskill.sources.base import Edge, Loaded
 from swarmskill.sources.edges import Node, check_cycles, check_ids, link
 from swarmskill.sources.fields import decode_line

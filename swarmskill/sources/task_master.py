@@ -9,12 +9,12 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from swarmskill.errors import InputError, UsageError
 from swarmskill.model import DEFAULT_PRIORITY, Task, TaskList
+from swarmskill.records import dataclass
 from swarmskill.sources import fields, syntax
 from swarmskill.sources.base import Edge, Loaded
 from swarmskill.sources.document import Document, inspected

@@ -8,11 +8,12 @@ collected over each step, so that a user mends a file in few rounds.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, cast
 
 from swarmskill.model import DEFAULT_PRIORITY, Check, Requirements, Task, TaskList
+from swarmskill.records import dataclass
 from swarmskill.sources import contract, fields
 from swarmskill.sources.document import read_document
 from swarmskill.sources.edges import Node, check_cycles, check_ids, link

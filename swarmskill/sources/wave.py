@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from swarmskill.model import Task, TaskList
+from swarmskill.records import dataclass
 from swarmskill.sources.document import read_document
 from swarmskill.sources.findings import Findings, found, kind, pointer, show
 from swarmskill.sources.manifests import decode_path

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import takewhile
 from typing import Final
 
 from swarmskill.core import events as ev
 from swarmskill.core.state import State
 from swarmskill.model import CheckResult, Outcome, Usage, Verdict
+from swarmskill.records import dataclass
 from swarmskill.views.attempts import attempt_agents
 from swarmskill.views.events import event_text
 from swarmskill.views.outcome import run_outcome, word

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Protocol
 
 from swarmskill.answers import Answer
 from swarmskill.model import Outcome, Task
+from swarmskill.records import dataclass
 
 CALL_TIMEOUT = 60.0
 """Seconds that one call of a tracker's program may take, unless its options say otherwise."""

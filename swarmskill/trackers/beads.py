@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from swarmskill.answers import Answer, Reply
 from swarmskill.bd import issues_in
 from swarmskill.model import Outcome, Task
+from swarmskill.records import dataclass
 from swarmskill.trackers.asking import ask, documents, failed, not_on_path
 from swarmskill.trackers.base import Desk, Missing, TaskEnding
 from swarmskill.trackers.options import check_options

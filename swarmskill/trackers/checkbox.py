@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from swarmskill.answers import Answer, Reply
 from swarmskill.boxes import Box, read_markdown, tick
 from swarmskill.errors import UsageError
 from swarmskill.model import Outcome, Task
+from swarmskill.records import dataclass
 from swarmskill.trackers.base import Desk, Missing, TaskEnding
 from swarmskill.trackers.options import check_options
 from swarmskill.trackers.rewriting import NotThere, rewrite

@@ -7,12 +7,12 @@ import re
 import shlex
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from swarmskill.answers import Answer, Reply
 from swarmskill.errors import UsageError
 from swarmskill.model import Outcome, Task
+from swarmskill.records import dataclass
 from swarmskill.trackers.base import CALL_TIMEOUT, Called, Desk, Missing, TaskEnding
 from swarmskill.trackers.options import check_options
 

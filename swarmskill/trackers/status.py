@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +12,7 @@ from typing import Any, Final
 from swarmskill.answers import Answer, Reply
 from swarmskill.errors import UsageError
 from swarmskill.model import Outcome, Task
+from swarmskill.records import dataclass
 from swarmskill.trackers.base import Desk, Missing, TaskEnding
 from swarmskill.trackers.json_text import set_text
 from swarmskill.trackers.options import check_options

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
 from swarmskill.model import Check
+from swarmskill.records import dataclass
 
 _SHELL_WORDS: Final = frozenset({"&&", "||", "|", ";", ">", ">>", "<", "2>&1", "&"})
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain, count
 from pathlib import Path
 from typing import Final
 
 from swarmskill.model import Change, Check, CheckKind, CheckResult, Evidence, Task
+from swarmskill.records import dataclass
 from swarmskill.validation import search
 from swarmskill.validation.commands import Ran, RunCommand, argument_list, failure_of
 from swarmskill.validation.contract import ARTIFACTS, ordered_checks, own_checks

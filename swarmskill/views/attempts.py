@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from swarmskill.core import events as ev
 from swarmskill.core.state import EMPTY, State
 from swarmskill.core.transitions import step
 from swarmskill.model import NO_REPORT, NOTHING_USED, AgentReport, CheckResult, Usage, WorkerEnd
+from swarmskill.records import dataclass
 from swarmskill.views.events import event_text
 from swarmskill.views.follow import last_lines
 from swarmskill.views.marks import safe_lines

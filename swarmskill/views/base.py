@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from swarmskill.core.events import Event
 from swarmskill.core.state import EMPTY, State
+from swarmskill.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

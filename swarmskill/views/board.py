@@ -6,13 +6,13 @@ One line a worker, what ended last, what waits and for what, and how far it is.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from rich.text import Text
 
 from swarmskill.core.graph import bits
 from swarmskill.core.state import Stage, State, Stop, TaskState
 from swarmskill.model import Outcome, Phase
+from swarmskill.records import dataclass
 from swarmskill.views.base import Progress, Progresses
 from swarmskill.views.gates import gate_lines
 from swarmskill.views.holds import LATER, SEVERAL, Group, Holds, fold

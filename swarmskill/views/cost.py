@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
@@ -13,6 +13,7 @@ from swarmskill.core.graph import natural
 from swarmskill.core.state import State
 from swarmskill.lineage import Relative
 from swarmskill.model import NOTHING_USED, Usage
+from swarmskill.records import dataclass
 from swarmskill.views.attempts import Attempt, attempt_agents, attempts_by_task
 from swarmskill.views.kinship import Family
 from swarmskill.views.marks import PLAIN, Look, cost_text, count, usage_text

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from swarmskill.agents.base import LoginState
 from swarmskill.agents.detection import Fit, Sighting
 from swarmskill.model import Outcome
+from swarmskill.records import dataclass
 from swarmskill.views.marks import PLAIN, Look
 from swarmskill.views.status import table
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from swarmskill.config import Land, RunConfig
 from swarmskill.core.graph import Graph, bits
 from swarmskill.core.simulation import simulate
+from swarmskill.records import dataclass
 
 WORKERS: Final = (1, 2, 5, 10, 20)
 """For so many workers the duration is foretold."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from swarmskill.core.state import Stage, State, Stop
 from swarmskill.model import Outcome, Phase
 from swarmskill.places import RESULT_FILE
+from swarmskill.records import dataclass
 from swarmskill.views.marks import short
 from swarmskill.views.outcome import all_completed, counts, counts_text
 from swarmskill.views.reasons import feedback_text, why_ended

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from swarmskill.core.choose import eligible_tasks
 from swarmskill.core.graph import Graph, bits
 from swarmskill.core.state import State, Stop
+from swarmskill.records import dataclass
 from swarmskill.views.reasons import Hold, Reason, agent_lack, not_eligible
 
 LATER, SEVERAL = -1, -2

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from swarmskill.core.budget import run_usage
 from swarmskill.lineage import Relative
 from swarmskill.model import NOTHING_USED, Usage
+from swarmskill.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

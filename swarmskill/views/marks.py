@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from swarmskill.core.budget import dollars
 from swarmskill.core.state import TaskState
 from swarmskill.model import Outcome, Phase, Usage
+from swarmskill.records import dataclass
 from swarmskill.views.outcome import word
 
 _MARKS: dict[str, tuple[str, str, str]] = {

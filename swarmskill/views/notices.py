@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from swarmskill.config import Notable
 from swarmskill.core.events import Event
 from swarmskill.core.gates import CLOSED
 from swarmskill.core.state import Stage, State
 from swarmskill.model import Outcome, Phase
+from swarmskill.records import dataclass
 from swarmskill.views.gates import shut_text
 from swarmskill.views.outcome import counts, counts_text, run_outcome
 from swarmskill.views.reasons import why_ended

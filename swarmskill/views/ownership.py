@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
 from swarmskill.core.graph import Graph
 from swarmskill.core.manifest import is_glob, segments, shared_entries
+from swarmskill.records import dataclass
 
 
 class Resolution(StrEnum):

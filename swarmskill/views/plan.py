@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from swarmskill.core.graph import Graph, critical_path
 from swarmskill.model import Task, TaskList
+from swarmskill.records import dataclass
 from swarmskill.views.diagrams import plan_dot, plan_mermaid
 from swarmskill.views.forecast import Forecast, forecast
 from swarmskill.views.layout import columns, cut, duration, plural, printable, wrap

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 
 from swarmskill.core import retries
@@ -12,6 +11,7 @@ from swarmskill.core.graph import bits
 from swarmskill.core.manifest import overlap
 from swarmskill.core.state import Door, Stage, State, Stop, TaskState
 from swarmskill.model import CheckKind, Feedback, Outcome, Phase, Problem, Trouble
+from swarmskill.records import dataclass
 from swarmskill.views.marks import clock, listed
 from swarmskill.views.outcome import word
 from swarmskill.views.tracking import refused_text

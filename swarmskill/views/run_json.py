@@ -11,7 +11,6 @@ Costs and tokens are null where no agent told them; totals are the sums of those
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from swarmskill.core.budget import run_usage
@@ -19,6 +18,7 @@ from swarmskill.core.events import Event
 from swarmskill.core.graph import natural
 from swarmskill.core.state import Gate, State
 from swarmskill.model import NO_REPORT, Outcome, Phase, Problem, Usage
+from swarmskill.records import dataclass
 from swarmskill.views.attempts import Attempt, attempts_by_task
 from swarmskill.views.commands import branch_name
 from swarmskill.views.marks import clock

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from swarmskill.core.budget import run_usage
 from swarmskill.core.state import State, TaskState
 from swarmskill.model import Usage
+from swarmskill.records import dataclass
 from swarmskill.views.marks import amount, cost_text, count, money
 from swarmskill.views.run_json import asked_model
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from swarmskill.core.events import AttemptEvent, Event, WorkerReported
 from swarmskill.core.state import State
 from swarmskill.model import Outcome, Phase
 from swarmskill.places import RunFolder, attempt_key
+from swarmskill.records import dataclass
 from swarmskill.views import commands
 from swarmskill.views.attempts import Attempt, attempt_agents, attempts_of, task_events
 from swarmskill.views.events import event_text

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from swarmskill.core.budget import run_usage
 from swarmskill.core.graph import Graph, natural
 from swarmskill.lineage import Relative
 from swarmskill.model import Outcome, Phase
+from swarmskill.records import dataclass
 from swarmskill.views.kinship import Family
 from swarmskill.views.marks import PLAIN, Look, cost_text, count, elapsed, listed, style_of
 from swarmskill.views.outcome import RunOutcome, counts, run_outcome, run_seconds, task_seconds, word

@@ -9,7 +9,6 @@ from __future__ import annotations
 import heapq
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from swarmskill.codec import BadLine, NewerVersion, decode_event, event_document
 from swarmskill.core.events import Event
 from swarmskill.lineage import family
 from swarmskill.places import RunFolder
+from swarmskill.records import dataclass
 
 END = "end"
 """Instead of an id: only what comes from now on."""

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from swarmskill.material import gather_material
 from swarmskill.mayor.accounts import Accounts
 from swarmskill.mayor.assistant import is_tended
 from swarmskill.places import RunFolder, run_ids, runs_folder
+from swarmskill.records import dataclass
 from swarmskill.views.base import Progresses
 from swarmskill.views.outcome import counts, counts_text, run_outcome, run_seconds
 from swarmskill.views.page.html import live_html, report_html

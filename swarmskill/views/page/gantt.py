@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from swarmskill.core.state import State
 from swarmskill.model import Outcome, Phase
+from swarmskill.records import dataclass
 from swarmskill.views.attempts import Attempt
 from swarmskill.views.marks import count, duration, safe, shorten
 from swarmskill.views.outcome import run_seconds, word

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from math import ceil
 
 from swarmskill.core.graph import Graph as Tasks
 from swarmskill.core.state import State
+from swarmskill.records import dataclass
 from swarmskill.views.marks import safe, shorten
 from swarmskill.views.outcome import word
 from swarmskill.views.page.shapes import Edge, Graph, Node, Segment, Waves

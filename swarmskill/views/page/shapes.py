@@ -6,7 +6,8 @@ Classes of CSS are named `s-` and the word of a task's phase or outcome.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from swarmskill.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

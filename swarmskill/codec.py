@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import zlib
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -101,8 +102,13 @@ def load_json(data: bytes) -> Any:
 
 
 def _fields(event: ev.Event) -> dict[str, Any]:
-    fields = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
-    return {"type": _TYPES[type(event)], **fields}
+    cls = type(event)
+    return {"type": _TYPES[cls], **{name: getattr(event, name) for name in _names(cls)}}
+
+
+@cache
+def _names(cls: type[ev.Event]) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(cls))
 
 
 def _dumps(document: Any, option: int = 0) -> bytes:

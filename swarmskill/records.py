@@ -18,16 +18,17 @@ else:
     from collections.abc import Callable
     from typing import Any
 
-    def dataclass(*, frozen: bool = False, order: bool = False, **options: bool) -> Callable[[type], type]:
-        """The standard library's, with methods that cost nothing before they are called if the class is frozen.
+    def dataclass(
+        *, frozen: bool = False, slots: bool = False, kw_only: bool = False, **others: bool
+    ) -> Callable[[type], type]:
+        """The standard library's; for a frozen class with slots, with methods that cost nothing before they are called.
 
         Subclasses of such a class have to be made by this decorator, too.
         """
-        if order or not frozen:
-            return dataclasses.dataclass(frozen=frozen, order=order, **options)
-        return lambda cls: _with_methods(
-            dataclasses.dataclass(init=False, repr=False, eq=False, **options)(cls), set(vars(cls))
-        )
+        if others or not (frozen and slots):
+            return dataclasses.dataclass(frozen=frozen, slots=slots, kw_only=kw_only, **others)
+        fields_only = dataclasses.dataclass(init=False, repr=False, eq=False, slots=True, kw_only=kw_only)
+        return lambda cls: _with_methods(fields_only(cls), set(vars(cls)))
 
     def _with_methods(cls: type, own: set[str]) -> type:
         fields = dataclasses.fields(cls)
@@ -56,20 +57,20 @@ else:
             return init.__get__(instance, owner)
 
     def _write_init(cls: type) -> Any:
-        known: dict[str, Any] = {"_set": object.__setattr__, "_missing": dataclasses.MISSING}
+        known: dict[str, Any] = {"_missing": dataclasses.MISSING}
         words, lines = ["self"], []
         fields = dataclasses.fields(cls)
         for field in sorted(fields, key=attrgetter("kw_only")):
             name = field.name
             if field.kw_only and "*" not in words:
                 words.append("*")
-            known[f"_of_{name}"] = field.default
+            known |= {f"_of_{name}": field.default, f"_set_{name}": getattr(cls, name).__set__}
             made = field.default_factory is not dataclasses.MISSING
             if made:
                 known[f"_make_{name}"] = field.default_factory
                 lines.append(f" if {name} is _missing: {name} = _make_{name}()")
             words.append(f"{name}=_of_{name}" if made or field.default is not dataclasses.MISSING else name)
-            lines.append(f" _set(self, {name!r}, {name})")
+            lines.append(f" _set_{name}(self, {name})")
         if hasattr(cls, "__post_init__"):
             lines.append(" self.__post_init__()")
         exec("\n".join([f"def __init__({', '.join(words)}):", *(lines or [" pass"])]), known)  # noqa: S102 - as the standard library does it

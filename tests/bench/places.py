@@ -24,7 +24,8 @@ def environment(home: Path) -> dict[str, str]:
     settings = home / "gitconfig"
     if not settings.exists():
         settings.write_text(_SETTINGS)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "SWARM_", "PYTEST_"))}
+    foreign = ("GIT_", "SWARM_", "PYTEST_", "PYTHON")  # without compiled modules every start would compile them
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     programs = os.pathsep.join([str(Path(sys.executable).parent), kept["PATH"]])
     return {
         **kept,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import re
 import zlib
-from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -48,6 +47,7 @@ _EVENTS: Final[dict[str, type[ev.Event]]] = {
     "reported": ev.Reported,
 }
 _TYPES: Final = {cls: name for name, cls in _EVENTS.items()}
+_NAMES: Final = {cls: [field.name for field in dataclasses.fields(cls)] for cls in _TYPES}
 
 _CRC = re.compile(rb',"crc":"([0-9a-f]{8})"\}$')
 
@@ -103,12 +103,7 @@ def load_json(data: bytes) -> Any:
 
 def _fields(event: ev.Event) -> dict[str, Any]:
     cls = type(event)
-    return {"type": _TYPES[cls], **{name: getattr(event, name) for name in _names(cls)}}
-
-
-@cache
-def _names(cls: type[ev.Event]) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(cls))
+    return {"type": _TYPES[cls], **{name: getattr(event, name) for name in _NAMES[cls]}}
 
 
 def _dumps(document: Any, option: int = 0) -> bytes:

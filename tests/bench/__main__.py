@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import sys
 import tempfile
 import time
@@ -35,6 +36,8 @@ def main() -> int:
     asked = parser.parse_args()
     adopt_orphans()
     found: list[Row] = []
+    start = time.monotonic()
+    print(f"load when it began: {os.getloadavg()[0]:.1f}", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(prefix="swarm-bench-") as scratch:
         for name in asked.only or SECTIONS:
             began, place = time.monotonic(), Path(scratch).resolve() / name
@@ -43,7 +46,9 @@ def main() -> int:
                 found.append(row)
                 if not asked.json:
                     print(_line(row, heading=len(found) == 1 or found[-2].section != row.section), flush=True)
-            print(f"({name}: {time.monotonic() - began:.0f} s)", file=sys.stderr, flush=True)
+            took, load = time.monotonic() - began, os.getloadavg()[0]
+            print(f"({name}: {took:.0f} s, load {load:.1f})", file=sys.stderr, flush=True)
+    print(f"(all: {time.monotonic() - start:.0f} s)", file=sys.stderr, flush=True)
     if asked.json:
         print(json.dumps([{**dataclasses.asdict(row), "met": row.met} for row in found], indent=2))
     else:
@@ -71,7 +76,8 @@ def _number(value: float) -> str:
 
 def _tally(rows: list[Row]) -> str:
     barred = [row for row in rows if row.met is not None]
-    return f"\n{sum(bool(row.met) for row in barred)} of {len(barred)} bars met"
+    missed = [f"\n  not met: {row.section}, {row.what}: {row.value:.2f}, bar {row.bar:g}" for row in barred if not row.met]
+    return f"\n{len(barred) - len(missed)} of {len(barred)} bars met" + "".join(missed)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def rows(scratch: Path, *, quick: bool) -> Iterator[Row]:
         yield from _idle(scratch / f"idle-{count}", count, 3.0 if quick else 15.0)
     for count, workers in ((1000, 50),) if quick else ((10_000, 50), (100_000, 1000)):
         words = [sys.executable, "-m", "tests.bench.paper", str(count), str(workers)]
-        told = json.loads(call(words, folder=ROOT))
+        told = json.loads(call(words, folder=ROOT, env=environment(scratch)))
         what, barred = f"{count} tasks, {workers} workers", count == 10_000
         note = f"{told['events']} events; real core, simulated clock"
         yield Row("core on paper", f"memory: {what}", told["megabytes"], "MB", bar=200 if barred else None, note=note)

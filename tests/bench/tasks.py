@@ -57,7 +57,7 @@ def _bare(folder: Path, shape: str, count: int) -> None:
     place = folder / "run"
     shutil.rmtree(place, ignore_errors=True)
     words = [sys.executable, "-m", "tests.bench.bare", place, shape, str(count), str(_WORKERS)]
-    call(words, folder=ROOT)
+    call(words, folder=ROOT, env=environment(folder))
 
 
 def _ninja(folder: Path, count: int) -> None:

@@ -102,4 +102,3 @@ def _assignment(
         if task.phase is Phase.RUNNING and task.worker and Path(task.worker.worktree).name == key:
             return run, task_id, Path(task.worker.worktree)
     return None
-

@@ -76,7 +76,9 @@ def _number(value: float) -> str:
 
 def _tally(rows: list[Row]) -> str:
     barred = [row for row in rows if row.met is not None]
-    missed = [f"\n  not met: {row.section}, {row.what}: {row.value:.2f}, bar {row.bar:g}" for row in barred if not row.met]
+    missed = [
+        f"\n  not met: {row.section}, {row.what}: {row.value:.2f}, bar {row.bar:g}" for row in barred if not row.met
+    ]
     return f"\n{len(barred) - len(missed)} of {len(barred)} bars met" + "".join(missed)
 
 

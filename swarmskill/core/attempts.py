@@ -85,7 +85,9 @@ def worker_reported(state: State, event: ev.WorkerReported) -> Step | None:
         return None  # told already, or overtaken by a later word
     reported = replace(task, session=session, used=event.usage)
     overdrawn = task.overdrawn or bool(task_shortage(reported, state.graph.task(event.task)))
-    state = put(state, event.task, replace(reported, overdrawn=overdrawn))
+    if overdrawn and not task.overdrawn:
+        reported = replace(reported, overdrawn=True)
+    state = put(state, event.task, reported)
     if event.usage.tokens:
         state = answered(state, event.task)
     if task.overdrawn or not overdrawn or state.stop in (Stop.NOW, Stop.FORCE):

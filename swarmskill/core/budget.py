@@ -60,6 +60,8 @@ def halt(state: State, short: str) -> State:
 
 def task_shortage(task: TaskState, spec: Task) -> str:
     """Which limit of its own the task has reached; "" if none."""
+    if spec.max_cost is None and spec.max_tokens is None:
+        return ""  # at once: asked at each word of each worker
     return shortage(task.usage, spec.max_cost, spec.max_tokens)
 
 

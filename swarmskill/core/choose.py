@@ -17,8 +17,10 @@ def choose(state: State) -> Iterator[tuple[int, str]]:
     so that the next one starts from a tip that holds its work.
     """
     free = state.config.max_workers - state.busy.bit_count()
+    if free <= 0 or state.queued:  # who waits for a slot already shows that there is none
+        return
     eligible = eligible_tasks(state)
-    if free <= 0 or not eligible or state.queued:  # who waits for a slot already shows that there is none
+    if not eligible:
         return
     overlaps = state.graph.overlaps
     taken = 0

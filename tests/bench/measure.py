@@ -86,6 +86,13 @@ def interleaved(rounds: int, works: Mapping[str, Callable[[], object]]) -> Times
     return times
 
 
+def shared(times: Times, among: Mapping[str, int]) -> Times:
+    """The costs of each work for one of the things that it does so many of."""
+    return {
+        name: [Cost(cost.wall / among[name], cost.cpu / among[name]) for cost in costs] for name, costs in times.items()
+    }
+
+
 def compare(
     section: str,
     what: str,

@@ -68,21 +68,25 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def timed(work: Callable[[], object]) -> Cost:
-    """What one call costs. The clock stops when it returns, the processors' time includes what it leaves behind."""
+def timed(work: Callable[[], object], *, daemons: bool = True) -> Cost:
+    """What one call costs. The clock stops when it returns, the processors' time includes the daemons it leaves."""
     before, began = _cpu(), time.perf_counter()
     work()
     wall = time.perf_counter() - began
-    _reap_orphans()
+    if daemons:
+        _reap_orphans()
     return Cost(wall, _cpu() - before)
 
 
-def interleaved(rounds: int, works: Mapping[str, Callable[[], object]]) -> Times:
-    """The costs of each work, one round after the other."""
+def interleaved(rounds: int, works: Mapping[str, Callable[[], object]], *, daemons: bool = True) -> Times:
+    """The costs of each work, one round after the other.
+
+    Without `daemons` nothing is waited for: works in this process have a git of their own that lives on.
+    """
     times: Times = {name: [] for name in works}
     for _ in range(rounds):
         for name, work in works.items():
-            times[name].append(timed(work))
+            times[name].append(timed(work, daemons=daemons))
     return times
 
 

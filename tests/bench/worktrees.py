@@ -20,7 +20,7 @@ def rows(scratch: Path, *, quick: bool) -> Iterator[Row]:
     for files in (1000,) if quick else (1000, 20_000):
         work = _Work(scratch / f"of-{files}" / "work", files)
         works = {"pooled": work.pooled, "fresh": work.fresh, _FRESH: work.by_git}
-        times = interleaved(3, works)
+        times = interleaved(3, works, daemons=False)
         work.clean()
         bar = 0.1 if files == 20_000 else None
         for ours in ("pooled", "fresh"):

@@ -147,7 +147,8 @@ class RunConfig:
     `max_workers_per_user` and `max_workers_per_repo` limit the workers of all runs of the user on this machine, and
     of all runs in the repository: a worker over such a limit waits.
     `timeout` limits one worker, `idle_timeout` how long it may show no progress and `deadline` the whole run,
-    in seconds; `grace` is the time from TERM to KILL. `max_cost` (US dollars) and `max_tokens` limit the run.
+    in seconds; `grace` is the time from TERM to KILL. After `stall_timeout` without progress a worker is marked,
+    None is half of `idle_timeout`. `max_cost` (US dollars) and `max_tokens` limit the run.
     `max_retries` caps the retries of a task over all kinds of failure; None leaves the caps per kind.
     `retry_delay` is how many seconds a task waits before its first retry; each further one waits twice as long.
     `branch` is the user's branch to land on, "" with a detached HEAD.
@@ -176,6 +177,7 @@ class RunConfig:
     model: str = ""
     agents: Mapping[str, AgentOptions] = field(default_factory=dict)
     backend: str = "process"
+    stall_timeout: float | None = None
     idle_timeout: float | None = 900.0
     allow: tuple[str, ...] = ()
     yolo: bool = False
@@ -207,6 +209,13 @@ class RunConfig:
         """Where the workers are, as the backend tells."""
         return Mode.DISTRIBUTED if self.backend == TMUX else Mode.LOCAL
 
+    @property
+    def patience(self) -> float | None:
+        """Seconds without progress after which a worker is marked as stalled; None for never."""
+        if self.stall_timeout is not None:
+            return self.stall_timeout
+        return None if self.idle_timeout is None else self.idle_timeout / 2
+
 
 LIMITS: Final = (
     "max_workers",
@@ -216,6 +225,7 @@ LIMITS: Final = (
     "max_tokens",
     "deadline",
     "timeout",
+    "stall_timeout",
     "idle_timeout",
 )
 """What can be changed while a run goes on. Time limits of a worker hold for those that start later."""

@@ -69,6 +69,7 @@ def run(
     max_tokens: MaxTokensOption = None,
     on_exhaust: opt.OnExhaustOption = None,
     timeout: opt.TimeoutOption = None,
+    stall_timeout: opt.StallTimeoutOption = None,
     idle_timeout: opt.IdleTimeoutOption = None,
     deadline: opt.DeadlineOption = None,
     max_retries: opt.MaxRetriesOption = None,

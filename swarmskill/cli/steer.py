@@ -95,6 +95,7 @@ def limit(
     max_tokens: Annotated[str | None, _limit_option("N", "Tokens that the run may use, from its start on.")] = None,
     deadline: Annotated[str | None, _limit_option("TIME", "Of the whole run, from its start on.")] = None,
     timeout: Annotated[str | None, _limit_option("TIME", "Of each worker that starts from now on.")] = None,
+    stall_timeout: Annotated[str | None, _limit_option("TIME", "Without progress until one is marked.")] = None,
     idle_timeout: Annotated[str | None, _limit_option("TIME", "Of one without progress.")] = None,
     reload: Annotated[bool, typer.Option("--reload", help="Take up what was changed in swarm.toml.")] = False,
     json: JsonOption = False,

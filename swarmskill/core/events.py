@@ -75,6 +75,7 @@ class LimitsChanged(Event):
     max_workers_per_repo: int | None = None
     deadline: float | None = None
     timeout: float | None = None
+    stall_timeout: float | None = None
     idle_timeout: float | None = None
     lifted: tuple[str, ...] = ()
 

@@ -1,8 +1,8 @@
 """Tells a worker that lives from one that gets on: marks those that show no progress.
 
 Progress is what a worker prints (each call of a tool is a line of an agent's output) and what it changes in its
-worktree. At half of the idle limit without any, a worker is marked and, where it has a mailbox, asked how far it is. At
-the whole limit whoever holds its process ends it, with or without a mayor.
+worktree. Without any for `stall_timeout`, a worker is marked and, where it has a mailbox, asked how far it is. At
+`idle_timeout` whoever holds its process ends it, with or without a mayor.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from swarmskill.places import RunFolder, attempt_key
 _LOOK = 5.0
 """Seconds between two looks at most."""
 
-_LOOKS = 20
-"""Looks in the time after which a worker is ended, where that makes them more frequent."""
+_LOOKS = 10
+"""Looks in the time after which a worker is marked, where that makes them more frequent."""
 
 
 class Health:
@@ -54,10 +54,10 @@ class Health:
     def _watch(self) -> None:
         wait = _LOOK / _LOOKS
         while not self._over.wait(wait):
-            limit = self._state.config.idle_timeout
-            wait = _LOOK if limit is None else min(_LOOK, limit / _LOOKS)
-            if limit is not None:
-                self._look(self._state, limit / 2)
+            patience = self._state.config.patience
+            wait = _LOOK if patience is None else min(_LOOK, patience / _LOOKS)
+            if patience is not None:
+                self._look(self._state, patience)
 
     def _look(self, state: State, patience: float) -> None:
         for rank in bits(state.busy):

@@ -140,6 +140,7 @@ _LIMIT_TEXTS: dict[str, Callable[[Any], str]] = {
     "max_workers_per_repo": lambda number: f"{count(number, 'worker')} in this repository",
     "deadline": lambda seconds: f"{duration(seconds)} for the run",
     "timeout": lambda seconds: f"{duration(seconds)} for a worker",
+    "stall_timeout": lambda seconds: f"{duration(seconds)} without progress before a worker is marked",
     "idle_timeout": lambda seconds: f"{duration(seconds)} without progress",
 }
 

@@ -57,6 +57,12 @@ class Wanted:
                 raise UsageError(f"{path} cannot be written", hint=f"mkdir -p {path.parent}, or name another file")
         return cls(junit and junit.absolute(), summary and summary.absolute(), push)
 
+    @property
+    def words(self) -> list[str]:
+        """The options that were given."""
+        given = (("--junit", self.junit), ("--summary", self.summary), ("--push", self.push))
+        return [word for word, value in given if value]
+
     def check(self, repository: Repository) -> None:
         """Raise UsageError before the run if its branch could not be pushed after it."""
         if self.push:

@@ -110,9 +110,11 @@ def _jobs(
 
         jobs.append(lambda: _write(junit, junit_xml(state, events, folder, time.time())))
     if summary is not None or step:
+        from swarmskill.mayor.kindred import family_of
         from swarmskill.views.report import report_markdown
 
-        page = report_markdown(state, events, folder, time.time(), graph=True).encode("utf-8", "replace")
+        family = family_of(folder, events, state, held=False)
+        page = report_markdown(state, events, folder, time.time(), graph=True, family=family).encode("utf-8", "replace")
         if summary is not None:
             jobs.append(lambda: _write(summary, page))
         if step:

@@ -132,7 +132,8 @@ def report(
     elif json:
         print_json(run_document(recalled.state, recalled.events, time.time(), held=recalled.tended))
     else:
-        print_text(report_markdown(recalled.state, recalled.events, recalled.folder, time.time()))
+        family = recall_family(recalled)
+        print_text(report_markdown(recalled.state, recalled.events, recalled.folder, time.time(), family=family))
     return 0
 
 
@@ -146,7 +147,8 @@ def _write_page(recalled: Recalled, name: str) -> None:
 
     state, events = recalled.state, recalled.events
     material = gather_material(recalled.folder, recalled.top, state, events, os.environ)
-    page = report_html(page_of(state, events, time.time(), material=material, held=recalled.tended))
+    family = recall_family(recalled)
+    page = report_html(page_of(state, events, time.time(), material=material, held=recalled.tended, family=family))
     if name == "-":
         sys.stdout.buffer.write(page)
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -14,7 +14,6 @@ from swarmskill.places import RunFolder, find_run
 if TYPE_CHECKING:
     from swarmskill.core.events import Event
     from swarmskill.core.state import State
-    from swarmskill.lineage import Relative
     from swarmskill.views.kinship import Family
     from swarmskill.views.marks import Look
 
@@ -71,17 +70,9 @@ def recall(wanted: str) -> Recalled:
 
 def recall_family(recalled: Recalled) -> Family:
     """The run with all the runs that its workers started, and theirs."""
-    from swarmskill.lineage import Kin, Relative, family, read_origin, read_relative
-    from swarmskill.views.kinship import Family
+    from swarmskill.mayor.kindred import family_of
 
-    folder = recalled.folder
-    kin = Kin(folder, origin=read_origin(folder))
-    top = Relative(kin, recalled.events, recalled.state, recalled.tended)
-    return Family.of((top, *(_tended(read_relative(kin)) for kin in family(folder)[1:])))
-
-
-def _tended(one: Relative) -> Relative:
-    return replace(one, held=is_tended(one.folder, one.state, held=one.held))
+    return family_of(recalled.folder, recalled.events, recalled.state, held=recalled.tended)
 
 
 def check_task(state: State, task_id: str) -> None:

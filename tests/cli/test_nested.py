@@ -78,6 +78,10 @@ def test_a_nested_run_is_stopped_from_its_parent_and_goes_on_with_it(user: User)
     assert user.swarm("resume").code == 0
     assert len(user.runs()) == 2, "the worker went on with its own run"
     assert [outcome(user, outer), outcome(user, inner)] == ["completed", "completed"]
+    rows = user.swarm("report").out.partition("## Runs that its workers started")[2].partition("\n## ")[0]
+    assert "| RUN | RUN | outer | completed | 2 tasks: 2 completed |" in rows
+    report = (user.folder_of(0) / "report.md").read_text()
+    assert f"| {inner} | {outer} | outer | completed | 2 tasks: 2 completed |" in report, "its own mayor's, too"
 
     lines = user.swarm("events", "--descendant-of", outer, "--type", "task.integrated").lines
     assert [line.split()[2] for line in lines] == ["first", "second", "outer"]

@@ -15,10 +15,13 @@ from swarmskill.views.page.graph import draw_graph, draw_waves
 from swarmskill.views.page.html import live_html, report_html
 from swarmskill.views.page.model import page_of
 from swarmskill.views.page.patches import read_patch
-from swarmskill.views.page.shapes import LIVE, KinRow, TaskMaterial, Text
+from swarmskill.views.page.shapes import LIVE, TaskMaterial, Text
 from swarmskill.views.page.texts import fit_end, fit_line
 from swarmskill.views.attempts import attempts_by_task
-from tests.unit.views.stories import NOON, Story, commit
+from swarmskill.core.state import EMPTY
+from swarmskill.lineage import Kin, Origin, Relative
+from swarmskill.views.kinship import Family
+from tests.unit.views.stories import NOON, Story, alone, commit
 
 HOSTILE = "</pre></textarea></script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&\x1b[31mred\x1b[0m{{7*7}}"
 PATCH = f"""\
@@ -68,8 +71,10 @@ def hostile_story() -> Story:
 def test_hostile_text_stays_text(live: bool) -> None:
     story = hostile_story()
     material = {HOSTILE: TaskMaterial(patch=PATCH, log=Text((fit_line(HOSTILE, 400),)))}
-    kin = (KinRow(1, "20261121-1201-calm-fox", "running", "2 completed", HOSTILE),)
-    page = page_of(story.state, story.events, story.now, material=material, kin=kin)
+    top = alone(story).top
+    child = Relative(Kin(top.folder, 1, Origin(top.folder, HOSTILE, 1)), (), EMPTY, held=False, trouble=HOSTILE)
+    family = Family.of([top, child])
+    page = page_of(story.state, story.events, story.now, material=material, family=family, linked=live)
     made = live_html(page) if live else report_html(page)
     found = Elements(made)
     assert found.tags.count("script") == (0 if live else 1)

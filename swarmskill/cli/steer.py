@@ -235,7 +235,7 @@ def stop_run(recalled: Recalled, *, now: bool, force: bool) -> tuple[str, list[s
     else:
         from swarmskill.mayor.leftovers import kill_left_over
 
-        count = kill_left_over(recalled.folder, state, force=force)
+        count = kill_left_over(recalled.folder, state, force=force, reason=BY_COMMAND)
         said = f"its mayor is gone; left-over workers ended: {count}"
     below = still_open(recalled.folder)
     if not recalled.held:

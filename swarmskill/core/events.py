@@ -65,6 +65,17 @@ class StopRequested(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunKilled(Event):
+    """Somebody ended all that a mayor who is gone had left at work: there is nobody now.
+
+    How the workers ended, and all else that is not answered, is for the next mayor to find out.
+    """
+
+    session: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitsChanged(Event):
     """Somebody changed limits of the run, named as in RunConfig; None leaves one as it is, those `lifted` are gone."""
 

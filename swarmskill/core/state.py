@@ -152,6 +152,7 @@ class State:
     `bound` has the bit set of the tasks of each agent. `gates` holds those that are not open.
     `breakdowns` has the times of the last few breakdowns of each agent's workers.
     `settled` is what all attempts that ended have used. `exhausted` when the budget stopped the run.
+    `killed` when its mayor is gone and somebody ended what that left at work: workers are in it that are no more.
     """
 
     run_id: str = ""
@@ -182,6 +183,7 @@ class State:
     stage: Stage = Stage.RUNNING
     stop: Stop = Stop.NONE
     stop_reason: str = ""
+    killed: bool = False
     failing: bool = False
     started_at: float = 0.0
     ended_at: float = 0.0

@@ -85,6 +85,10 @@ def _stop_requested(event: ev.StopRequested) -> str:
     return f"asked to stop {how}" + (f": {event.reason}" if event.reason else "")
 
 
+def _run_killed(event: ev.RunKilled) -> str:
+    return "killed, its mayor being gone" + (f": {event.reason}" if event.reason else "")
+
+
 def _worker_started(event: ev.WorkerStarted) -> str:
     warnings = "".join(f"; warning: {text}" for text in event.warnings)
     process = f", process {event.pid}" if event.pid else ""
@@ -159,6 +163,7 @@ _TEXTS: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.RunStarted: _run_started,
     ev.RunResumed: lambda event: f"resumed, session {event.session}",
     ev.StopRequested: _stop_requested,
+    ev.RunKilled: _run_killed,
     ev.RetryRequested: lambda event: "asked to try again",
     ev.WorkerStarted: _worker_started,
     ev.SpawnFailed: _spawn_failed,

@@ -138,6 +138,8 @@ def detail(state: State, task_id: str) -> str:
     hold = reason(state, task_id)
     if hold is not None:
         return hold.text
+    if state.killed and task.phase is Phase.RUNNING:
+        return "its worker was killed"
     if task.stalled_since:
         return f"no progress since {clock(task.stalled_since)}"
     if task.phase is not Phase.ENDED:

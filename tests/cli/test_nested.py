@@ -122,6 +122,9 @@ def test_kill_leaves_no_orphan_of_any_run(user: User, detached: bool) -> None:
         time.sleep(0.05)
     assert left == []
     assert outcome(user, outer) == "stopped"
+    child = user.swarm("status", inner, "--json").document
+    assert (child["outcome"], child["stop_reason"]) == ("stopped", f"with run {outer}"), "whoever could still tell it"
+    assert "running" not in {one["phase"] for one in child["tasks"]} or "its worker was killed" in str(child["tasks"])
     user.gate().touch()
     assert user.swarm("resume").code == 0, "what was killed can go on"
     if not detached:  # one that is detached ends with its worker at the latest, and that does not wait for it
@@ -136,3 +139,6 @@ def test_kill_ends_the_child_of_a_run_whose_mayor_is_gone(user: User) -> None:
     user.finish(run)
     assert user.swarm("kill", "--json").document["passed_on_to"] == [inner]
     user.until(lambda: not left_in(user.base), 60)
+    assert [outcome(user, run) for run in user.runs()] == ["stopped", "stopped"], "though no mayor was left to tell"
+    user.gate().touch()
+    assert user.swarm("resume").code == 0, "what was killed can go on"

@@ -15,7 +15,7 @@ attempt (without it: the current one). The commands are
     tracked T REPLY [DETAIL]
     landed   landing-refused WHY   reported
     rested AGENT [strikes=N]   summarised [session=N] TEXT   limits [max_cost=N] [max_tokens=N]
-    stop [now|force] [session=N]   resume [session=N]   retry T
+    stop [now|force] [session=N]   kill-left-over [session=N]   resume [session=N]   retry T
     complete T     all that is left until T is completed
     again          the last event once more
     mayor dies     fold all events anew, and show what is not answered
@@ -359,6 +359,10 @@ def _stop(state: State, at: float, words: list[str]) -> ev.Event:
     return ev.StopRequested(at=at, session=session, now="now" in words, force="force" in words)
 
 
+def _kill(state: State, at: float, words: list[str]) -> ev.Event:
+    return ev.RunKilled(at=at, session=int(_options(words).get("session", state.session)), reason="killed")
+
+
 def _resume(state: State, at: float, words: list[str]) -> ev.Event:
     return ev.RunResumed(at=at, session=int(_options(words).get("session", state.session + 1)))
 
@@ -380,6 +384,7 @@ def _summarised(state: State, at: float, words: list[str]) -> ev.Event:
 
 _ABOUT_RUN: dict[str, Callable[[State, float, list[str]], ev.Event]] = {
     "stop": _stop,
+    "kill-left-over": _kill,
     "resume": _resume,
     "reported": _reported,
     "rested": _rested,

@@ -37,6 +37,7 @@ from swarmskill.mayor.commands import Commands
 from swarmskill.mayor.context import RunContext, known_secrets
 from swarmskill.mayor.courier import carried_mail
 from swarmskill.mayor.deadline import Deadline
+from swarmskill.mayor.health import cannot_nudge, signs
 from swarmskill.mayor.isolation import CheckoutGuard
 from swarmskill.mayor.leftovers import this_process
 from swarmskill.mayor.loop import WAKE, Mayor
@@ -216,8 +217,9 @@ def _run_mayor(
     )
     notifier = Notifier(run, watcher.say)
     if handed is not None:
+        seen = _seen_of_workers(run, handed, state)
         with closing(notifier), closing(ThreadedPerformer(run, mayor.receive, [notifier.heard])) as performer:
-            state = mayor.run(performer, first)
+            state = mayor.run(performer, [*seen, *first])
             box.settle()
         return state
     deadline = Deadline(mayor.receive, session, state.started_at, run.config.deadline)
@@ -231,6 +233,15 @@ def _run_mayor(
             state = mayor.run(performer, first)
         box.settle()
     return state
+
+
+def _seen_of_workers(run: RunContext, handed: HandedOut, state: State) -> list[Event]:
+    """Which of the assistant's workers changed nothing in their worktrees for long, and which get on again."""
+    patience = state.config.patience
+    if patience is None:
+        return []
+    found = signs(run.folder, state, patience, cannot_nudge)
+    return [event for event in found if not handed.expect(attempt_key(event.task, event.attempt)).has_come()]
 
 
 def _is_with_assistant(handed: HandedOut, state: State) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from swarmskill.backends.host import HOSTED
 from swarmskill.core.budget import run_usage
 from swarmskill.core.events import Event
 from swarmskill.core.graph import natural
@@ -141,7 +142,8 @@ def detail(state: State, task_id: str) -> str:
     if state.killed and task.phase is Phase.RUNNING:
         return "its worker was killed"
     if task.stalled_since:
-        return f"no progress since {clock(task.stalled_since)}"
+        seen = "nothing changed in its worktree" if state.config.backend in HOSTED else "no progress"
+        return f"{seen} since {clock(task.stalled_since)}"
     if task.phase is not Phase.ENDED:
         return f"again, because {feedback_text(task.feedback)}" if task.feedback else ""
     if task.standing is not Outcome.COMPLETED:

@@ -11,7 +11,7 @@ from typing import Protocol
 from swarmskill.core.budget import dollars
 from swarmskill.core.state import TaskState
 from swarmskill.model import Outcome, Phase, Usage
-from swarmskill.views.outcome import word
+from swarmskill.views.outcome import tone, word
 
 _MARKS: dict[str, tuple[str, str, str]] = {
     Phase.WAITING: ("·", ".", "dim"),
@@ -71,7 +71,7 @@ class Look:
 
     def mark(self, task: TaskState) -> str:
         """One character for where the task is or why it ended."""
-        return self.mark_of(word(task))
+        return self.mark_of(word(task) if task.stalled_since else tone(task))
 
     def mark_of(self, name: str) -> str:
         """One character for a phase or outcome."""
@@ -114,7 +114,7 @@ def look_of(stream: Stream, environ: Mapping[str, str], width: int = 0) -> Look:
 
 def style_of(task: TaskState) -> str:
     """The colour of a task's mark."""
-    return _MARKS[word(task)][2]
+    return "yellow" if task.stalled_since else _MARKS[tone(task)][2]
 
 
 def safe(text: str) -> str:

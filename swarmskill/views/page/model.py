@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from swarmskill.core.events import Event
 from swarmskill.core.graph import natural
-from swarmskill.core.state import State
+from swarmskill.core.state import Stage, State
 from swarmskill.model import Outcome, Phase
 from swarmskill.views import commands
 from swarmskill.views.attempts import Attempt, attempts_by_task
@@ -24,7 +24,7 @@ from swarmskill.views.outcome import (
     run_outcome,
     run_seconds,
     task_seconds,
-    word,
+    tone,
 )
 from swarmskill.views.page.details import tell_tasks
 from swarmskill.views.page.gantt import draw_gantt, last_chain
@@ -120,7 +120,7 @@ def _facts(state: State) -> list[tuple[str, str]]:
         ("workers", f"at most {state.config.max_workers} of {safe(_pool(state))}, {state.config.schedule.value}"),
     ]
     if state.stop_reason:
-        facts.append(("stopped", safe(state.stop_reason)))
+        facts.append(("stopped" if state.stage is Stage.OVER else "stopping", safe(state.stop_reason)))
     return facts
 
 
@@ -191,12 +191,13 @@ def _row(state: State, task_id: str, now: float, doing: Progress, *, told: bool)
     seconds = task_seconds(task, now)
     ended = task.phase is Phase.ENDED
     done = task.standing is Outcome.COMPLETED
+    action = "" if ended or task.stalled_since else doing.last_action
     return TaskRow(
         key=task_id,
         id=fit_line(task_id, 60),
         subject=fit_line(spec.subject, 120),
-        kind=word(task),
-        word=word(task).replace("_", " "),
+        kind=tone(task),
+        word="queued" if task.queued else tone(task).replace("_", " "),
         mark=_MARKS[done] if ended else "",
         agent=safe(agent_name(state, task_id)),
         attempts=str(task.attempt or ""),
@@ -204,7 +205,7 @@ def _row(state: State, task_id: str, now: float, doing: Progress, *, told: bool)
         tokens=amount(task.usage.tokens) if task.usage.tokens else "",
         cost=cost_text(task.usage),
         commit=short(task.commit),
-        detail=fit_line((doing.last_action if not ended else "") or detail(state, task_id), 240),
+        detail=fit_line(action or detail(state, task_id), 240),
         retry=ended and not done and task.standing is not Outcome.SKIPPED,
         anchor=f"t{state.graph.rank[task_id]}" if told else "",
     )

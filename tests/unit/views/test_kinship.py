@@ -90,7 +90,7 @@ def test_the_live_tree_has_a_line_for_each_child_run_that_goes_on() -> None:
     family, now = a_family()
     assert list(nested_lines(family, now)) == ["build"]
     (line,) = nested_lines(family, now)["build"]
-    assert line.startswith("run 20261121-1201-calm-fox  running, 0 of 2 tasks, 1 worker,")
+    assert line.startswith("run 20261121-1201-calm-fox  0 of 2 tasks, 1 worker,")
     assert line.endswith("$0.38")
 
 

@@ -18,6 +18,7 @@ attempt (without it: the current one). The commands are
     stop [now|force] [session=N]   kill-left-over [session=N]   resume [session=N]   retry T
     complete T     all that is left until T is completed
     again          the last event once more
+    later SECONDS  time goes by
     mayor dies     fold all events anew, and show what is not answered
     show [T…]      outcome, attempts and reasons
 """
@@ -110,6 +111,9 @@ class _Teller:
             return ["not answered:", *(f"  {_effect(effect)}" for effect in self.book.pending)]
         if word == "show":
             return list(_show(self.book.state, words))
+        if word == "later":
+            self.clock += float(words[0])
+            return [f"{words[0]} s later"]
         if word == "again":
             return self.feed(self.book.events[-1])
         return self.feed(self._event(word, words))

@@ -37,6 +37,7 @@ def runs(json: JsonOption = False) -> int:
 
     Example: swarm runs
     """
+    from swarmskill.core.leftover import without_dead
     from swarmskill.core.transitions import fold
     from swarmskill.errors import SwarmError
     from swarmskill.ledger import read_holder, read_ledger
@@ -51,7 +52,7 @@ def runs(json: JsonOption = False) -> int:
         folder = RunFolder(runs_folder(common_dir) / run_id)
         held = read_holder(folder) is not None
         try:
-            state = fold(read_ledger(folder.ledger).events)
+            state = without_dead(fold(read_ledger(folder.ledger).events))
             entries.append(RunEntry(run_id, state, is_tended(folder, state, held=held)))
         except SwarmError as error:
             entries.append(RunEntry(run_id, None, held, error.message))

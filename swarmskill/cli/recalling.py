@@ -55,6 +55,7 @@ def is_tended(folder: RunFolder, state: State, *, held: bool) -> bool:
 
 def recall(wanted: str) -> Recalled:
     """Read the ledger of the run that the words mean. Raises Refused or LedgerDamaged."""
+    from swarmskill.core.leftover import without_dead
     from swarmskill.core.transitions import fold
     from swarmskill.ledger import read_holder, read_ledger
     from swarmskill.places import newest_run_id
@@ -65,7 +66,7 @@ def recall(wanted: str) -> Recalled:
     held = read_holder(folder) is not None
     events = read_ledger(folder.ledger).events
     newest = newest_run_id(located.common_dir) == folder.run_id
-    return Recalled(folder, located.top, events, fold(events), held, newest)
+    return Recalled(folder, located.top, events, without_dead(fold(events)), held, newest)
 
 
 def recall_family(recalled: Recalled) -> Family:

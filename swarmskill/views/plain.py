@@ -116,11 +116,12 @@ def _run_killed(event: ev.RunKilled, before: State, state: State) -> Iterator[Li
 
 
 def _stopping(state: State, how: str) -> Iterator[Line]:
-    if not state.busy and state.stop_reason:
+    working = (state.busy & ~state.queued).bit_count()
+    if not working and state.stop_reason:
         yield "stopping", state.stop_reason
         return
     because = f" ({state.stop_reason})" if state.stop_reason else ""
-    yield "stopping", f"{how} {count(state.busy.bit_count(), 'worker')}{because}"
+    yield "stopping", f"{how} {count(working, 'worker')}{because}"
 
 
 def _retry_requested(event: ev.RetryRequested, before: State, state: State) -> Iterator[Line]:

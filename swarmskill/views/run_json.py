@@ -139,8 +139,6 @@ def detail(state: State, task_id: str) -> str:
     hold = reason(state, task_id)
     if hold is not None:
         return hold.text
-    if state.killed and task.phase is Phase.RUNNING:
-        return "its worker was killed"
     if task.stalled_since:
         seen = "nothing changed in its worktree" if state.config.backend in HOSTED else "no progress"
         return f"{seen} since {clock(task.stalled_since)}"

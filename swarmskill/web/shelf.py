@@ -13,6 +13,7 @@ from typing import Any
 
 from swarmskill.core.budget import run_usage
 from swarmskill.core.events import Event
+from swarmskill.core.leftover import without_dead
 from swarmskill.core.state import EMPTY, State
 from swarmskill.core.transitions import step
 from swarmskill.ledger import read_holder
@@ -84,7 +85,7 @@ class Shelf:
         held = read_holder(folder) is not None  # asked first: a run that ends meanwhile is not called interrupted
         with book.lock:
             _read_on(book)
-            return Seen(folder, tuple(book.events), book.state, is_tended(folder, book.state, held=held))
+            return Seen(folder, tuple(book.events), without_dead(book.state), is_tended(folder, book.state, held=held))
 
     def run(self, run_id: str) -> dict[str, Any]:
         """One run, as `swarm status --json` tells it. Raises KeyError."""

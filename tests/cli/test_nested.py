@@ -124,7 +124,7 @@ def test_kill_leaves_no_orphan_of_any_run(user: User, detached: bool) -> None:
     assert outcome(user, outer) == "stopped"
     child = user.swarm("status", inner, "--json").document
     assert (child["outcome"], child["stop_reason"]) == ("stopped", f"with run {outer}"), "whoever could still tell it"
-    assert "running" not in {one["phase"] for one in child["tasks"]} or "its worker was killed" in str(child["tasks"])
+    assert "running" not in {one["phase"] for one in child["tasks"]}
     user.gate().touch()
     assert user.swarm("resume").code == 0, "what was killed can go on"
     if not detached:  # one that is detached ends with its worker at the latest, and that does not wait for it

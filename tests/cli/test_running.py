@@ -143,7 +143,7 @@ def test_kill_ends_what_a_dead_mayor_left(user: User, run: subprocess.Popen[byte
     assert '"run_killed"' in user.ledger.splitlines()[-1]
     said = user.swarm("status")
     assert said.lines[0] == "run       RUN  stopped, Ns since DATE" and "swarm stop" in said.out
-    assert "its worker was killed" in said.out
+    assert " running " not in said.out, "its worker is no more"
     assert user.swarm("kill", "--json").document["detail"] == "nobody is at work on it"
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 
 from swarmskill.core import events as ev
-from swarmskill.model import Phase, Task
+from swarmskill.core.budget import run_usage
+from swarmskill.core.invariants import broken
+from swarmskill.core.leftover import without_dead
+from swarmskill.model import Phase, Task, Usage
 from swarmskill.views.base import Progress
 from swarmskill.views.board import Board
 from swarmskill.views.holds import Holds
@@ -85,3 +88,14 @@ def test_in_a_run_that_stops_all_that_waits_is_told_once() -> None:
     )
     story.starts("1").tell(ev.StopRequested(at=story.now, session=1))
     assert board(story)[-1] == "  · 3, 2 will not start: the run is stopping"
+
+
+def test_a_run_that_was_killed_without_a_mayor_shows_no_worker_at_work() -> None:
+    story = three(max_workers=3).starts("1", "2").spends("1", Usage(100, 0, 20, 0.5)).wait(60)
+    story.tell(ev.RunKilled(at=story.now, session=1, reason="with run x"))
+    shown = without_dead(story.state)
+    assert broken(shown) == [] and run_usage(shown) == run_usage(story.state)
+    text = status_text(shown, story.now + 100, held=False)
+    assert "stopped, 1m 00s since" in text and "stopped   with run x" in text
+    assert "running" not in text and "assigned" not in text
+    assert story.state.busy, "the next mayor still looks for them"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
+from swarmskill.backends.host import HOSTED
 from swarmskill.core.graph import bits
 from swarmskill.core.state import Stage, State, Stop, TaskState
 from swarmskill.model import Outcome, Phase
@@ -210,7 +211,8 @@ class Board:
         action = _DOING.get(task.phase) or progress.last_action
         if task.stalled_since:
             last = f": {action}" if action else ""
-            action = f"no progress for {elapsed(self.now - task.stalled_since)}{last}"
+            seen = "nothing changed" if state.config.backend in HOSTED else "no progress"
+            action = f"{seen} for {elapsed(self.now - task.stalled_since)}{last}"
         if task.attempt > 1:
             action = f"try {task.attempt}: {action}" if action else f"try {task.attempt}"
         return (

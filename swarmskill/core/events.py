@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from swarmskill.answers import Answer
-from swarmskill.config import RunConfig
+from swarmskill.config import MemoryLimit, RunConfig
 from swarmskill.model import NOTHING_USED, Task, Usage, Verdict, WorkerEnd
 
 
@@ -76,6 +76,7 @@ class LimitsChanged(Event):
     deadline: float | None = None
     timeout: float | None = None
     idle_timeout: float | None = None
+    max_memory: int | None = None
     lifted: tuple[str, ...] = ()
 
 
@@ -92,7 +93,7 @@ class WorkerStarted(AttemptEvent):
     """Answers Spawn. `identity` tells this process from a later one of the same `pid`.
 
     `worktree` is an absolute path, `base` the commit that the worktree started from. `warnings`
-    tell what the worktree lacks that the configuration asked for.
+    tell what the worktree lacks that the configuration asked for. `memory` is its limit, None for none.
     """
 
     pid: int
@@ -100,6 +101,7 @@ class WorkerStarted(AttemptEvent):
     worktree: str
     base: str
     warnings: tuple[str, ...] = ()
+    memory: MemoryLimit | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,9 +158,15 @@ class WorkerStirred(AttemptEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerExited(AttemptEvent):
-    """Answers Await: the worker and all its processes are gone."""
+    """Answers Await: the worker and all its processes are gone.
+
+    `over_memory` names the memory limit for which the kernel killed it, "" if it did not or nobody knows. `hint` is
+    a guess at what made it fail.
+    """
 
     end: WorkerEnd
+    over_memory: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

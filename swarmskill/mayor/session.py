@@ -40,6 +40,7 @@ from swarmskill.mayor.deadline import Deadline
 from swarmskill.mayor.isolation import CheckoutGuard
 from swarmskill.mayor.leftovers import this_process
 from swarmskill.mayor.loop import WAKE, Mayor
+from swarmskill.mayor.memory import settle_memory
 from swarmskill.mayor.merging import MERGED
 from swarmskill.mayor.notify import Notifier, remember
 from swarmskill.mayor.performer import ThreadedPerformer
@@ -157,6 +158,7 @@ def _drive(
     handed = handed_out(folder) if config.backend in HOSTED else None
     accounts = watcher.accounts = Accounts(folder, config.prices)
     watcher.look_below(folder)
+    memory = settle_memory(folder, config, folded.graph.tasks, watcher.say, hosted=handed is not None)
     with (
         leash(folder) as held,
         closing(ProcessBackend(folder.keeper)) as backend,
@@ -186,11 +188,13 @@ def _drive(
             guard=CheckoutGuard(repository, folder, config.isolation, no_gc, ours=config.list_file),
             branch=RunBranch(repository, folder.run_id, head, watcher.say),
             no_gc=no_gc,
+            memory=memory,
             accounts=accounts,
             courier=courier,
         )
         state = _run_mayor(run, ledger, state, session, first, watcher, user_folder)
         dismiss_spent(tmux, state)
+        memory.clear()
         if not config.keep:
             worktrees.release(worktrees.root / MERGED)
             worktrees.drain()

@@ -175,6 +175,7 @@ EVERY_KEY = {
     "on_failure": "fail-fast",
     "max_cost": 2.5,
     "max_tokens": 400_000,
+    "max_memory": "1.5 GiB",
     "allow_empty": True,
     "requires": {"tags": ["x"]},
     "metadata": {"k": [1, None, 2.5]},

@@ -14,12 +14,14 @@ from contextlib import contextmanager
 ROOT = "/sys/fs/cgroup"
 """Where the system's one tree of cgroups is, if it has no others (of version 1) beside it."""
 
-_OWN = "/proc/self/cgroup"
+OWN = "/proc/self/cgroup"
+"""Tells in which cgroup of it this process is."""
+
 _REMOVE_LIMIT = 0.2
 """Seconds for the last processes to be gone: only for such as nothing but their cgroup betrayed."""
 
 
-def own_cgroup(root: str = ROOT, own: str = _OWN) -> str:
+def own_cgroup(root: str = ROOT, own: str = OWN) -> str:
     """The folder of the cgroup that this process is in. Raises OSError where there is no such tree."""
     with open(own, encoding="utf-8", errors="surrogateescape") as file:
         lines = file.read().splitlines()
@@ -44,12 +46,12 @@ def make_cgroup(path: str, limit: int) -> None:
 
 
 @contextmanager
-def inside(path: str, root: str = ROOT) -> Iterator[None]:
+def inside(path: str, root: str = ROOT, own: str = OWN) -> Iterator[None]:
     """Be in the cgroup meanwhile: what is started belongs to it from its first instruction on.
 
     Only for a process of one thread. Raises OSError.
     """
-    home = own_cgroup(root)
+    home = own_cgroup(root, own)
     write_control(path, "cgroup.procs", "0")
     try:
         yield

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from swarmskill.backends.cgroups import ROOT, own_cgroup, remove_empty, write_control
+from swarmskill.backends.cgroups import OWN, ROOT, own_cgroup, remove_empty, write_control
 from swarmskill.backends.processes import LINUX, descendants, table
 
 _OURS = "swarm-mayor"
@@ -30,7 +30,7 @@ class Ground:
     fix: str = ""
 
 
-def survey_ground(root: str = ROOT, own: str = "/proc/self/cgroup") -> Ground:
+def survey_ground(root: str = ROOT, own: str = OWN) -> Ground:
     """Look whether workers can have cgroups. Changes nothing."""
     if not LINUX:
         return Ground(reason="only Linux has cgroups")
@@ -51,7 +51,7 @@ def survey_ground(root: str = ROOT, own: str = "/proc/self/cgroup") -> Ground:
     return Ground(home)
 
 
-def settle_ground(root: str = ROOT, own: str = "/proc/self/cgroup") -> Ground:
+def settle_ground(root: str = ROOT, own: str = OWN) -> Ground:
     """Make the place, if it can be made: workers' cgroups may then be made in its folder."""
     ground = survey_ground(root, own)
     if not ground.folder:

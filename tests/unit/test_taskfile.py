@@ -217,6 +217,26 @@ def test_durations_are_seconds_or_have_units(tmp_path: Path, written: Any, secon
     assert (task.timeout, task.estimate) == (seconds, seconds)
 
 
+@pytest.mark.parametrize(
+    ("written", "size"),
+    [
+        (1 << 24, 1 << 24),
+        ("16777216", 1 << 24),
+        ("16777216 B", 1 << 24),
+        ("512M", 512 << 20),
+        ("512 MiB", 512 << 20),
+        ("512mb", 512 << 20),
+        ("20000k", 20000 << 10),
+        ("1.5G", 3 << 29),
+        ("4g", 4 << 30),
+        ("1T", 1 << 40),
+        ("1024T", 1 << 50),
+    ],
+)
+def test_amounts_of_memory_are_bytes_or_have_units(tmp_path: Path, written: Any, size: int) -> None:
+    assert load_one(tmp_path, max_memory=written).max_memory == size
+
+
 def test_null_is_as_good_as_an_absent_key(tmp_path: Path) -> None:
     nothing = dict.fromkeys(set(TASK_KEYS) - {"id", "subject"})
     assert load_one(tmp_path, **nothing) == Task(id="a", subject="do it")

@@ -42,6 +42,7 @@ _EVENTS: Final[dict[str, type[ev.Event]]] = {
     "gate_rested": ev.GateRested,
     "backed_off": ev.BackedOff,
     "summarised": ev.Summarised,
+    "advised": ev.Advised,
     "landed": ev.Landed,
     "landing_refused": ev.LandingRefused,
     "reported": ev.Reported,

@@ -175,7 +175,7 @@ class RunConfig:
     `list_file` is the file in the repository that the tracker writes to, "" for none: what workers make of it is
     not taken, so that nothing is in the way of the landing. `left_out` names what the task list has besides.
     With `keep_sessions` the tmux windows of completed tasks stay, too. With `interactive` agents work on
-    their own screens.
+    their own screens. `help_agent` answers what workers ask by mail; "" leaves that to persons.
     `env` names the variables of the mayor's environment that workers may see; None means all
     but those that are never passed on. At most `merge_batch` accepted attempts are checked together
     on their way to the run branch; with 1 the checks pass on each single commit.
@@ -222,6 +222,7 @@ class RunConfig:
     otel: Otel | None = None
     keep_sessions: bool = False
     interactive: bool = False
+    help_agent: str = ""
 
     @property
     def mode(self) -> Mode:

@@ -40,6 +40,10 @@ _PLUGIN = {
 }
 """Makes the skill's folder a plugin of Claude Code, so that it loads the agent `swarm:worker`, too."""
 
+_HOOK = [{"hooks": [{"type": "command", "command": "swarm hook", "timeout": 600}]}]
+_HOOKS = {"SubagentStop": _HOOK, "TaskCompleted": _HOOK}
+"""Of that plugin, where they are wanted; the time limit, in seconds, leaves room for a task's checks."""
+
 _GEMINI_COMMAND = ".gemini/commands/swarm.toml"
 _GEMINI = f'''description = "{_DESCRIPTION}"
 prompt = """
@@ -105,6 +109,7 @@ class Written:
     version: str
     assistants: frozenset[Assistant]
     files: Mapping[str, str]
+    hooks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +129,7 @@ class Plan:
     version: str
     assistants: frozenset[Assistant]
     steps: tuple[Step, ...]
+    hooks: bool = False
 
     def paths(self, action: Action) -> list[Path]:
         """The files to which this happens."""
@@ -157,14 +163,18 @@ def places(base: Path, claude: Path | None = None) -> tuple[Place, ...]:
     )
 
 
-def plan_install(place: Place, wanted: Collection[Assistant]) -> Plan:
-    """What it takes to have this version of the skill there, for those who have it already and `wanted`."""
+def plan_install(place: Place, wanted: Collection[Assistant], *, hooks: bool | None = None) -> Plan:
+    """What it takes to have this version of the skill there, for those who have it already and `wanted`.
+
+    With `hooks` Claude Code asks swarm when a worker ends or a task is ticked; None leaves that as it was.
+    """
     before = _read_manifest(place)
     assistants = before.assistants | (place.readers & frozenset(wanted))
-    files = dict(_contents(place, assistants))
+    hooked = Assistant.CLAUDE in assistants and (before.hooks if hooks is None else hooks)
+    files = dict(_contents(place, assistants, hooks=hooked))
     names = [*files, *(name for name in before.files if name not in files)]
     steps = (_step(place, name, files.get(name), before) for name in names)
-    return Plan(place, __version__, assistants, tuple(step for step in steps if step))
+    return Plan(place, __version__, assistants, tuple(step for step in steps if step), hooked)
 
 
 def plan_uninstall(place: Place, unwanted: Collection[Assistant]) -> Plan:
@@ -174,7 +184,7 @@ def plan_uninstall(place: Place, unwanted: Collection[Assistant]) -> Plan:
     keeps_command = Assistant.GEMINI in left
     gone = [name for name in before.files if not left or (name == _GEMINI_COMMAND and not keeps_command)]
     steps = (_step(place, name, None, before) for name in gone)
-    return Plan(place, before.version, left, tuple(step for step in steps if step))
+    return Plan(place, before.version, left, tuple(step for step in steps if step), before.hooks)
 
 
 def perform(plans: Collection[Plan]) -> None:
@@ -210,14 +220,15 @@ def find_installed(place: Place) -> Found | None:
     return Found(place, told[1] if told else "", bool(before.assistants), changed)
 
 
-def _contents(place: Place, assistants: Collection[Assistant]) -> Iterator[tuple[str, bytes]]:
+def _contents(place: Place, assistants: Collection[Assistant], *, hooks: bool) -> Iterator[tuple[str, bytes]]:
     """The files that shall be there, by their names below the base."""
     source = skills_folder() / SKILL
     for path in sorted(source.rglob("*")):
         if path.is_file():
             yield f"{place.skill}/{path.relative_to(source).as_posix()}", path.read_bytes()
     if Assistant.CLAUDE in assistants:
-        yield f"{place.skill}/.claude-plugin/plugin.json", f"{dump_json(_PLUGIN)}\n".encode()
+        plugin = _PLUGIN | ({"hooks": _HOOKS} if hooks else {})
+        yield f"{place.skill}/.claude-plugin/plugin.json", f"{dump_json(plugin)}\n".encode()
     if Assistant.GEMINI in assistants:
         yield _GEMINI_COMMAND, _GEMINI.encode()
 
@@ -275,6 +286,7 @@ def _write_manifest(plan: Plan) -> None:
         "schema_version": 1,
         "version": plan.version,
         "assistants": sorted(plan.assistants),
+        **({"hooks": True} if plan.hooks else {}),
         "files": dict(sorted(kept.items())),
     }
     data = f"{dump_json(document)}\n".encode()
@@ -289,7 +301,7 @@ def _read_manifest(place: Place) -> Written:
         files = {str(name): str(digest) for name, digest in document["files"].items() if place.may_hold(str(name))}
         known = {str(assistant) for assistant in place.readers}
         assistants = frozenset(Assistant(name) for name in document["assistants"] if name in known)
-        return Written(str(document["version"]), assistants, files)
+        return Written(str(document["version"]), assistants, files, hooks=document.get("hooks") is True)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return Written("", frozenset(), {})
 

@@ -14,8 +14,8 @@ WORKER_FOLDER = ".swarm"
 
 RESULT_FILE = f"{WORKER_FOLDER}/result.json"
 
-PRIVATE_FOLDER = "swarm/private"
-"""Below git's common directory: indexes of our own that live for moments."""
+INDEXES_FOLDER = "swarm/indexes"
+"""Below git's common directory: indexes of our own that live for moments, and are no run's."""
 
 BRANCH_PREFIX = "refs/heads/swarm/"
 ATTEMPT_PREFIX = "refs/swarm/"
@@ -82,6 +82,11 @@ class RunFolder:
     def leash(self) -> Path:
         """Locked as long as a git of the mayor lives, which may be longer than the mayor."""
         return self.path / "gits"
+
+    @property
+    def indexes(self) -> Path:
+        """Folder of indexes that the mayor's gits use for moments."""
+        return self.path / "indexes"
 
     @property
     def requests(self) -> Path:

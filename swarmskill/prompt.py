@@ -143,6 +143,16 @@ def render_summary_request(report: str) -> str:
     )
 
 
+def render_help_request(task: Task, question: str) -> str:
+    """What an agent is asked when a worker asks, and no person is there."""
+    return (
+        "A worker of a swarm run is stuck in its task and asks. Answer it: decide, and say in a sentence why. Use no "
+        "tool, and at most 200 words. If only a person can decide, say so and name what can be done without.\n\n"
+        f"Its task, {task.id}:\n\n{_fence(task.description or task.subject, 'text')}\n\n"
+        f"It asks:\n\n{_fence(question, 'text')}\n"
+    )
+
+
 @cache
 def _mail_page() -> str:
     text = (skills_folder() / "swarm" / "references" / "agent-mail.md").read_text(encoding="utf-8")

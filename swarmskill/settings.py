@@ -320,6 +320,7 @@ _DECODERS: Final[dict[str, Decode]] = {
     "backend": _backend,
     "keep_sessions": decode_flag,
     "interactive": decode_flag,
+    "help_agent": decode_line,
     "land": choice(Land),
     "env": decode_lines,
     "secrets": decode_lines,

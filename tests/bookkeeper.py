@@ -29,7 +29,7 @@ ANSWERS: dict[type[ef.Effect], tuple[type[ev.Event], ...]] = {
 TOLD = (ev.WorkerReported, ev.SpawnQueued, ev.WorkerStalled, ev.WorkerStirred)
 """What the edge tells of an attempt unasked."""
 
-REQUESTS = (ev.RunStarted, ev.RunResumed, ev.StopRequested, ev.RetryRequested, ev.LimitsChanged, *TOLD)
+REQUESTS = (ev.RunStarted, ev.RunResumed, ev.StopRequested, ev.RetryRequested, ev.LimitsChanged, ev.Advised, *TOLD)
 """Events that answer no effect."""
 
 

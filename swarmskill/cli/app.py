@@ -36,6 +36,7 @@ VERBS: Final = {
     "doctor": ("doctor", "Tell which agents can work here, and all settings"),
     "install": ("install", "Bring the skill to your coding assistants"),
     "uninstall": ("install", "Take the skill away again"),
+    "hook": ("hook", "Answer a hook of Claude Code"),
     "serve": ("serve", "Show the runs in the browser and over HTTP"),
     "mcp": ("mcp", "Serve the verbs as tools of an assistant (MCP)"),
     "clean": ("clean", "Remove worktrees that nobody needs"),

@@ -75,9 +75,15 @@ def _choose(config: RunConfig) -> str:
 def _refuse_unable(listed: TaskList, config: RunConfig) -> None:
     """Raise before anything is started if a task's agent cannot work on it."""
     from swarmskill.agents.base import NO_OPTIONS, ScreenAgent
-    from swarmskill.agents.registry import find_agent
+    from swarmskill.agents.registry import check_agent_name, find_agent
     from swarmskill.core.moves import candidates
 
+    if config.help_agent:
+        check_agent_name(config.help_agent)
+        helper = find_agent(config.help_agent)
+        asked = Task(id="help", subject="Answer a worker")
+        if problem := helper.missing(asked, config.agent_cmd, config.agents.get(config.help_agent, NO_OPTIONS)):
+            raise Refused(f"--help-agent: {problem}", hint="see: swarm doctor; or leave it out")
     for task in listed.tasks:
         if task.done:
             continue

@@ -27,6 +27,14 @@ _Project = Annotated[
 ]
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done and do nothing.")]
 _Force = Annotated[bool, typer.Option("--force", help="Overwrite and remove changed files, too.")]
+_Hooks = Annotated[
+    bool | None,
+    typer.Option(
+        "--hooks/--no-hooks",
+        help="Let Claude Code ask swarm when a worker ends or a task is ticked. [as it was]",
+        show_default=False,
+    ),
+]
 
 _CALLS: Final = {"codex": "$swarm"}
 """How the user calls the skill; in the others with /swarm."""
@@ -35,6 +43,7 @@ _CALLS: Final = {"codex": "$swarm"}
 def install(
     assistants: _Names = None,
     project: _Project = False,
+    hooks: _Hooks = None,
     dry_run: _DryRun = False,
     force: _Force = False,
     json: JsonOption = False,
@@ -46,12 +55,14 @@ def install(
 
     Example: swarm install claude codex --project
     """
-    from swarmskill.install import plan_install
+    from swarmskill.install import Assistant, plan_install
 
     wanted = _meant(assistants) or _on_path()
     if not wanted:
         raise UsageError("none of the assistants is on PATH", hint="name one: swarm install claude")
-    plans = [plan_install(place, wanted) for place in _places(project=project) if place.readers & wanted]
+    if hooks and Assistant.CLAUDE not in wanted:
+        raise UsageError("--hooks is for Claude Code alone", hint="swarm install claude --hooks")
+    plans = [plan_install(place, wanted, hooks=hooks) for place in _places(project=project) if place.readers & wanted]
     return _carry_out(plans, wanted, dry_run=dry_run, force=force, as_json=json)
 
 

@@ -82,6 +82,7 @@ def run(
     wait: opt.WaitOption = False,
     keep_sessions: opt.KeepSessionsOption = None,
     interactive: opt.InteractiveOption = None,
+    help_agent: opt.HelpAgentOption = None,
     bead_ids: BeadIdsOption = None,
     notify: opt.NotifyOption = None,
     keep: opt.KeepOption = None,

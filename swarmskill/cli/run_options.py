@@ -111,6 +111,12 @@ InteractiveOption = Annotated[
     bool | None,
     typer.Option("--interactive", help="In distributed mode, agents on their own screens, where you may join in."),
 ]
+HelpAgentOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="In distributed mode, an agent that answers what workers ask by mail. [persons only]"
+    ),
+]
 NotifyOption = Annotated[
     str | None,
     typer.Option(

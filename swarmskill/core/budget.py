@@ -13,7 +13,7 @@ from swarmskill.model import NOTHING_USED, Task, Usage
 
 def run_usage(state: State) -> Usage:
     """All that the run has used so far."""
-    total = state.settled
+    total = state.settled + state.beside
     for rank in bits(state.busy):
         used = state.tasks[state.graph.tasks[rank].id].used
         if used is not NOTHING_USED:

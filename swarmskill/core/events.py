@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from swarmskill.answers import Answer
 from swarmskill.config import MemoryLimit, RunConfig
-from swarmskill.model import NOTHING_USED, Task, Usage, Verdict, WorkerEnd
+from swarmskill.model import NO_REPORT, NOTHING_USED, AgentReport, Task, Usage, Verdict, WorkerEnd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,10 +237,30 @@ class BackedOff(AttemptEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summarised(Event):
-    """Answers Summarise: what the agent says was done and is open, or why it says nothing."""
+    """Answers Summarise: what the agent says was done and is open, or why it says nothing.
+
+    `report` tells what it used.
+    """
 
     session: int
     text: str
+    agent: str = ""
+    report: AgentReport = NO_REPORT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advised(Event):
+    """An agent was asked what a worker had asked by mail: what it says, or the `problem` why it says nothing.
+
+    `question` is the message's id, `task` the asking worker's, `report` tells what the answer used.
+    """
+
+    task: str
+    question: str
+    agent: str
+    text: str = ""
+    problem: str = ""
+    report: AgentReport = NO_REPORT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -151,7 +151,9 @@ class State:
     of the current wave. owed: the tracker is being told of their end, and has not answered.
     `bound` has the bit set of the tasks of each agent. `gates` holds those that are not open.
     `breakdowns` has the times of the last few breakdowns of each agent's workers.
-    `settled` is what all attempts that ended have used. `exhausted` when the budget stopped the run.
+    `settled` is what all attempts that ended have used, `beside` what agents used that were asked beside the workers:
+    to advise one, or to sum up. `advice` has the question and the time of each call that advised a worker.
+    `exhausted` when the budget stopped the run.
     """
 
     run_id: str = ""
@@ -171,6 +173,8 @@ class State:
     gates: HashTrieMap[str, Gate] = HashTrieMap()
     breakdowns: HashTrieMap[str, tuple[float, ...]] = HashTrieMap()
     settled: Usage = NOTHING_USED
+    beside: Usage = NOTHING_USED
+    advice: frozenset[tuple[str, float]] = frozenset()
     exhausted: bool = False
     summary: str | None = None
     base: str = ""

@@ -161,7 +161,15 @@ def _gate_rested(state: State, event: ev.GateRested) -> Step | None:
 def _summarised(state: State, event: ev.Summarised) -> Step | None:
     if state.stage is not Stage.SUMMING or event.session != state.session:
         return None
-    return replace(state, stage=Stage.RUNNING, summary=event.text), ()
+    beside = state.beside + event.report.usage
+    return replace(state, stage=Stage.RUNNING, summary=event.text, beside=beside), ()
+
+
+def _advised(state: State, event: ev.Advised) -> Step | None:
+    call = (event.question, event.at)
+    if call in state.advice:
+        return None
+    return replace(state, advice=state.advice | {call}, beside=state.beside + event.report.usage), ()
 
 
 def _retry_requested(state: State, event: ev.RetryRequested) -> Step | None:
@@ -208,6 +216,7 @@ _HANDLERS: dict[type[ev.Event], Callable[[State, Any], Step | None]] = {
     ev.LimitsChanged: _limits_changed,
     ev.GateRested: _gate_rested,
     ev.Summarised: _summarised,
+    ev.Advised: _advised,
     ev.WorkerStarted: attempts.worker_started,
     ev.SpawnFailed: attempts.spawn_failed,
     ev.SpawnQueued: attempts.spawn_queued,

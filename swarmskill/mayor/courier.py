@@ -55,7 +55,7 @@ _MOST_AT_ONCE = 100
 class _Correspondent:
     """A worker with a mailbox."""
 
-    task: str
+    task: Task
 
 
 class Courier:
@@ -90,6 +90,8 @@ class Courier:
         self._leases = Leases(folder.mail)
         Store(folder.mail).make()
         self._workers: dict[str, _Correspondent] = {}
+        self._consulted: set[str] = set()
+        self._ask: Callable[[Message, Task], object] | None = None
         self._release_left_over()
         self._watch = Watch()
         self._watched: dict[str, Path] = {}
@@ -117,7 +119,9 @@ class Courier:
             except OSError as error:
                 self._post.remove(worker)
                 raise CannotStart(f"no mailbox can be made in {worktree}: {error.strerror or error}") from error
-            self._workers[worker] = _Correspondent(task.id)
+            self._workers[worker] = _Correspondent(task)
+            for message in self._questions():
+                self._consult(message)
         self._watch.wake()
 
     def nudge(self, worker: str) -> bool:
@@ -150,6 +154,23 @@ class Courier:
             if worker in self._workers:
                 self._tell(worker, Kind.TERMINATE, TERMINATE, f"terminate {worker}")
                 self._carry([MAYOR])
+
+    def consult(self, ask: Callable[[Message, Task], object] | None) -> None:
+        """Have this begin to find an answer to what workers ask, besides persons: `answer` takes it. None: no more."""
+        with self._lock:
+            self._ask = ask
+            for message in self._questions():
+                self._consult(message)
+
+    def answer(self, question: str, text: str) -> None:
+        """Tell a worker what was found for the question of that id, unless somebody has answered it before."""
+        with self._lock, self._told_trouble():
+            for message in self._questions():
+                if message.id == question:
+                    to = (self._post.address(message.sender),)
+                    self._send(message.thread, to, Kind.HELP_RESPONSE, text, f"advice {question}", reply_to=question)
+                    self._post.settle(message)
+                    self._carry([MAYOR])
 
     def judge(self, found: Iterable[Judgement]) -> None:
         """Have it told what became of what workers offered; what was told before is not told again. Does not wait."""
@@ -218,11 +239,19 @@ class Courier:
         if reaction.show:
             self._say(reaction.show)
         if worker is not None and reaction.doing:
-            self._doing(worker.task, reaction.doing)
+            self._doing(worker.task.id, reaction.doing)
         if reaction.open:
             self._post.take(message)
+            self._consult(message)
         else:
             self._post.settle(message)
+
+    def _consult(self, message: Message) -> None:
+        """Have a question answered once; one whose worker is not known yet is asked when it begins."""
+        worker = self._workers.get(message.sender)
+        if self._ask is not None and worker is not None and message.id not in self._consulted:
+            self._consulted.add(message.id)
+            self._ask(message, worker.task)
 
     def _run_errand(self, message: Message) -> None:
         """Write for a worker what its sandbox forbids it to write, and answer it."""
@@ -272,7 +301,7 @@ class Courier:
 
     def _tell(self, worker: str, kind: Kind, words: str, key: str) -> None:
         known = self._workers.get(worker)
-        self._send(known.task if known else "", (self._post.address(worker),), kind, words, key)
+        self._send(known.task.id if known else "", (self._post.address(worker),), kind, words, key)
 
     def _send(self, thread: str, to: tuple[str, ...], kind: Kind, words: str, key: str, *, reply_to: str = "") -> None:
         message = Message(

@@ -19,6 +19,7 @@ from swarmskill.core import effects as ef
 from swarmskill.core import events as ev
 from swarmskill.core.state import State
 from swarmskill.mayor.accounts import Reporter
+from swarmskill.mayor.advice import advise
 from swarmskill.mayor.capacity import Lease, Slots, StartLine
 from swarmskill.mayor.cascade import Cascade
 from swarmskill.mayor.context import RunContext
@@ -66,12 +67,15 @@ class ThreadedPerformer:
         self._judging = ThreadPoolExecutor(max(2, os.cpu_count() or 2), "judge")
         self._merging = ThreadPoolExecutor(1, "merge")
         self._telling = ThreadPoolExecutor(1, "tell")
+        self._advising = ThreadPoolExecutor(2, "advise")
         self._waits: list[threading.Timer] = []
         self._reporter = Reporter(run.accounts, receive)
         self._cascade = Cascade(run.folder)
         self._health = Health(run.folder, receive, run.courier.nudge if run.courier else _cannot_nudge)
         if run.handed is None:
             self._health.start()
+        if run.courier is not None and run.config.help_agent:
+            run.courier.consult(lambda asked, task: self._submit(self._advising, partial(advise, run, asked, task)))
 
     def perform(self, effect: ef.Effect, state: State) -> None:
         """Begin to perform an effect."""
@@ -109,6 +113,8 @@ class ThreadedPerformer:
         courier = self._run.courier
         if courier is not None and isinstance(event, _JUDGING):
             courier.judge(judged(state, [event.task], self._run.secrets))
+        if courier is not None and isinstance(event, ev.Advised) and event.text:
+            courier.answer(event.question, f"{event.text}\n\n(From the agent {event.agent}, not from a person.)")
         if isinstance(event, ev.Integrated) and isinstance(self._run.workers, TmuxBackend):
             self._submit(self._harvesting, partial(self._run.workers.dismiss, spent_windows(state, event.task)))
         if isinstance(event, ev.Integrated) and not self._run.config.keep:
@@ -121,6 +127,8 @@ class ThreadedPerformer:
 
         On return no thread is at work any more, so that the run can be let go.
         """
+        if self._run.courier is not None:
+            self._run.courier.consult(None)
         self._line.close()
         self._merger.close()
         self._reporter.close()
@@ -128,7 +136,7 @@ class ThreadedPerformer:
         self._health.close()
         for wait in self._waits:
             wait.cancel()
-        lanes = (self._starting, self._harvesting, self._judging, self._merging, self._telling)
+        lanes = (self._starting, self._harvesting, self._judging, self._merging, self._telling, self._advising)
         for lane in lanes:
             lane.shutdown(wait=False, cancel_futures=True)
         self._run.backend.close()  # whoever waits for a job gives up

@@ -165,7 +165,8 @@ def _drive(
         opened_windows(folder, config) as tmux,
         carried_mail(folder, folded, known_secrets(environment, config), watcher.say, accounts.note) as courier,
     ):
-        repository = replace(repository, git=replace(repository.git, leash=held))
+        git = replace(repository.git, leash=held)
+        repository = replace(repository, git=git, indexes=folder.indexes)
         _prepare_repository(repository, folder.run_id, head)
         if state.head:
             refuse_unexplained(repository, state)

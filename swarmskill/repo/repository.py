@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from swarmskill.errors import Refused
-from swarmskill.places import ATTEMPT_PREFIX, WORKER_FOLDER, branch_ref
+from swarmskill.places import ATTEMPT_PREFIX, INDEXES_FOLDER, WORKER_FOLDER, branch_ref
 from swarmskill.repo.discovery import discover
 from swarmskill.repo.files import write_whole
 from swarmskill.repo.git import Git, GitFailed
@@ -28,6 +28,7 @@ class Repository:
     `top` is its folder, `git_dir` its own and `common_dir` the shared git folder (the same unless the
     checkout is a linked worktree). `branch` is the short name, "" with a detached HEAD; `head` the commit.
     `config` is the last value of each key, keys as git prints them (section and name in lower case).
+    `indexes` is a folder for indexes of our own that live for moments.
     """
 
     top: Path
@@ -38,6 +39,7 @@ class Repository:
     config: Mapping[str, str] = field(repr=False)
     git: Git = field(repr=False)
     objects: Objects = field(repr=False)
+    indexes: Path
 
     @classmethod
     def open(cls, start: Path) -> Repository:
@@ -57,6 +59,7 @@ class Repository:
             found.config,
             git,
             Objects(git),
+            found.common_dir / INDEXES_FOLDER,
         )
 
     @property

@@ -13,13 +13,12 @@ import re
 import shutil
 import stat
 import tempfile
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from swarmskill.places import PRIVATE_FOLDER, WORKER_FOLDER
+from swarmskill.places import WORKER_FOLDER
 from swarmskill.repo import admin
 from swarmskill.repo.changes import GITLINK, Entry, parse_raw
 from swarmskill.repo.files import behind_link, inside, remove_tree
@@ -126,17 +125,14 @@ def _small(top: Path, paths: Iterable[str]) -> Iterator[str]:
 
 def _private_folder(repository: Repository) -> Path:
     """Where private indexes are: in the git folder, so that what a killed process leaves there can be found."""
-    folder = repository.common_dir / PRIVATE_FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    repository.indexes.mkdir(parents=True, exist_ok=True)
+    return repository.indexes
 
 
-def clear_private_indexes(repository: Repository, *, older_than: float = 3600.0) -> None:
-    """Remove the private indexes that killed processes left; younger ones may be another run's."""
-    for folder in (repository.common_dir / PRIVATE_FOLDER).glob("swarm-index-*"):
-        with contextlib.suppress(OSError):
-            if time.time() - folder.stat().st_mtime >= older_than:
-                remove_tree(folder)
+def clear_private_indexes(repository: Repository) -> None:
+    """Remove what killed processes left in the folder of private indexes. Nobody else may be using it."""
+    with contextlib.suppress(OSError):
+        remove_tree(repository.indexes)
 
 
 class _Index:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from swarmskill.core.budget import run_usage
-from swarmskill.core.events import Event
+from swarmskill.core.events import Advised, Event, Summarised
 from swarmskill.core.graph import natural
 from swarmskill.core.state import State
 from swarmskill.lineage import Relative
@@ -21,6 +21,8 @@ from swarmskill.views.spending import unseen_costs, whole_budget
 from swarmskill.views.status import table
 
 _UNKNOWN = "(not told)"
+_SUMMARY = "(summary)"
+"""Stands for a task in the row of the call that summed a run up."""
 
 
 class By(StrEnum):
@@ -47,9 +49,9 @@ class Row:
 def cost_rows(
     state: State, events: Sequence[Event], by: By, tried: Mapping[str, Sequence[Attempt]] | None = None
 ) -> list[Row]:
-    """A row for each name that had an attempt with a worker: tasks in their order, others by what they cost.
+    """A row for each name that had an attempt with a worker, or a call beside them.
 
-    `tried` are the attempts by task, for whoever has them already.
+    Tasks come in their order, others by what they cost. `tried` are the attempts by task, for whoever has them already.
     """
     agents = attempt_agents(state, events)
     found: dict[str, Row] = {}
@@ -63,6 +65,12 @@ def cost_rows(
             row = found.get(names[by], Row(names[by], 0, NOTHING_USED))
             untold = bool(attempt.usage.tokens) and attempt.usage.cost_usd is None
             found[row.name] = Row(row.name, row.attempts + 1, row.usage + attempt.usage, untold=row.untold + untold)
+    for call in events:
+        if isinstance(call, Advised | Summarised) and call.report.usage != NOTHING_USED:
+            task_id = call.task if isinstance(call, Advised) else _SUMMARY
+            names = {By.TASK: task_id, By.AGENT: call.agent, By.MODEL: call.report.model}
+            row = found.get(names[by], Row(names[by], 0, NOTHING_USED))
+            found[row.name] = replace(row, usage=row.usage + call.report.usage)
     return _sorted(found.values(), by)
 
 
@@ -133,7 +141,9 @@ def cost_table(family: Family, by: By, *, look: Look = PLAIN) -> str:
     total = _total(rows)
     if not total.tokens and total.cost_usd is None:
         return f"run {state.run_id}: no agent has told what it used\n"
-    subjects = {row.name: state.graph.task(row.name).subject for row in rows} if by is By.TASK else {}
+    subjects = (
+        {row.name: state.graph.task(row.name).subject for row in rows if row.name != _SUMMARY} if by is By.TASK else {}
+    )
     cells = [_cells(row, look.fit(row.name, 24) or _UNKNOWN, look.clean(subjects.get(row.name, ""))) for row in rows]
     cells.append(_cells(Row("total", sum(row.attempts for row in rows), total), "total", ""))
     head = (by.value, "attempts", "input", "cached", "output", "cost", "subject")

@@ -161,6 +161,12 @@ _LIMIT_TEXTS: dict[str, Callable[[Any], str]] = {
 }
 
 
+def _advised(event: ev.Advised) -> str:
+    if not event.text:
+        return f"no advice for {event.task}: {event.problem}"
+    return f"{event.agent} advises {event.task}: {event.text}"
+
+
 def _integrated(event: ev.Integrated) -> str:
     how = "merged with newer work" if event.merged else "added"
     notes = "".join(f"; {note}" for note in event.verdict.notes)
@@ -186,6 +192,7 @@ _TEXTS: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.WorkerReported: lambda event: f"worker has used {usage_text(event.usage)}",
     ev.GateRested: lambda event: f"{event.agent} may be tried again",
     ev.BackedOff: lambda event: "may be tried again",
+    ev.Advised: _advised,
     ev.Summarised: lambda event: f"summed up: {event.text}",
     ev.WorkerExited: _worker_exited,
     ev.WorkerLost: lambda event: f"worker lost: {event.reason}",

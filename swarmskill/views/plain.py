@@ -164,6 +164,10 @@ def _summarised(event: ev.Summarised, before: State, state: State) -> Iterator[L
     yield "summary", event.text
 
 
+def _advised(event: ev.Advised, before: State, state: State) -> Iterator[Line]:
+    yield "advice", event_text(event)
+
+
 def _validated(event: ev.Validated, before: State, state: State) -> Iterator[Line]:
     if event.verdict.accepted:
         yield "merging", event.task
@@ -236,6 +240,7 @@ _LINES: dict[type[ev.Event], Callable[[Any, State, State], Iterator[Line]]] = {
     ev.GateRested: _gate_rested,
     ev.BackedOff: lambda event, before, state: iter(()),
     ev.Summarised: _summarised,
+    ev.Advised: _advised,
     ev.WorkerExited: _worker_exited,
     ev.WorkerLost: _decided,
     ev.Validated: _validated,

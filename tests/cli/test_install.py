@@ -263,3 +263,17 @@ def test_what_is_installed_is_known_again(stranger: User) -> None:
     (stranger.home / CLAUDE / "SKILL.md").write_text("---\nname: swarm\n---\n")
     found = find_installed(claude)
     assert (found.version, found.changed) == ("", (stranger.home / CLAUDE / "SKILL.md",))
+
+
+def test_hooks_are_claude_code_s_and_stay_until_they_are_taken_away(stranger: User) -> None:
+    plugin = stranger.home / CLAUDE / PLUGIN
+    assert stranger.swarm("install", "codex", "--hooks", folder=stranger.base).code == 2
+    stranger.swarm("install", "all", "--hooks", folder=stranger.base)
+    with_hooks = json.loads(plugin.read_text())["hooks"]
+    assert with_hooks.keys() == {"SubagentStop", "TaskCompleted"}
+    stranger.swarm("install", "claude", folder=stranger.base)
+    assert json.loads(plugin.read_text())["hooks"] == with_hooks
+    stranger.swarm("install", "claude", "--no-hooks", folder=stranger.base)
+    assert "hooks" not in json.loads(plugin.read_text())
+    stranger.swarm("uninstall", folder=stranger.base)
+    assert files(stranger.home) == set()

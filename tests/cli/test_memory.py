@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from swarmskill.backends.cgroups import remove_cgroup
 from tests.cli.conftest import Said, User, task, writes
 
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="nothing holds workers elsewhere")
@@ -106,9 +107,8 @@ def alone() -> Iterator[list[str]]:
     scope = top / f"swarm-test-{os.getpid()}"
     scope.mkdir()
     yield ["sh", "-c", f'echo $$ > {scope}/cgroup.procs && exec "$@"', "sh"]
-    for folder in (*scope.iterdir(), scope):
-        if folder.is_dir():
-            folder.rmdir()
+    (scope / "cgroup.kill").write_text("1")  # the tmux server, which shows what failed
+    assert remove_cgroup(str(scope)), list(scope.iterdir())
 
 
 def swarm_alone(user: User, alone: list[str], *words: str) -> Said:

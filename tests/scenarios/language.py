@@ -15,7 +15,8 @@ attempt (without it: the current one). The commands are
     integrated T   conflicted T PATHS   unmerged T KIND   backed-off T
     tracked T REPLY [DETAIL]
     landed   landing-refused WHY   reported
-    rested AGENT [strikes=N]   summarised [session=N] TEXT   limits [max_cost=N] [max_tokens=N]
+    rested AGENT [strikes=N]   summarised [session=N] [tokens=N] TEXT   advised T [tokens=N] TEXT
+    limits [max_cost=N] [max_tokens=N]
     stop [now|force] [session=N]   resume [session=N]   retry T
     complete T     all that is left until T is completed
     again          the last event once more
@@ -377,7 +378,14 @@ def _rested(state: State, at: float, words: list[str]) -> ev.Event:
 
 def _summarised(state: State, at: float, words: list[str]) -> ev.Event:
     session = int(_options(words).get("session", state.session))
-    return ev.Summarised(at=at, session=session, text=" ".join(words))
+    report = _agent_report(_options(words))
+    return ev.Summarised(at=at, session=session, text=" ".join(words), agent="claude", report=report)
+
+
+def _advised(state: State, at: float, words: list[str]) -> ev.Event:
+    report = _agent_report(_options(words))
+    text = " ".join(word for word in words[1:] if "=" not in word)
+    return ev.Advised(at=at, task=words[0], question="1-1.000001", agent="claude", text=text, report=report)
 
 
 _ABOUT_RUN: dict[str, Callable[[State, float, list[str]], ev.Event]] = {
@@ -386,6 +394,7 @@ _ABOUT_RUN: dict[str, Callable[[State, float, list[str]], ev.Event]] = {
     "reported": _reported,
     "rested": _rested,
     "summarised": _summarised,
+    "advised": _advised,
     "limits": lambda state, at, words: ev.LimitsChanged(at=at, **_limits(_options(words))),
     "landed": lambda state, at, words: ev.Landed(at=at, head=words[0] if words else state.head, branch="main"),
     "landing-refused": lambda state, at, words: ev.LandingRefused(at=at, head=state.head, reason=" ".join(words)),

@@ -73,6 +73,8 @@ def lead(conversation: Conversation) -> tuple[Block, ...]:
     if over := [found[0] for text in news for found in _OVER.finditer(text)]:
         return (Say(f"DONE {over[-1]}"),)
     out = [one for one in workers if not one.told]
+    if not out and any(_OVER.search(text) for turn in turns for text in strings(turn)):
+        return (Say("DONE already"),)  # to a worker's late word that it ended
     ended = [one for one in out if _has_ended(turns, one)]
     if ended and any("nothing has come from" in text for text in news):
         return (tools.shell(conversation.tools, f"swarm done {ended[0].task}"),)

@@ -117,6 +117,23 @@ def test_claude_code_needs_no_more_than_the_plugin_s_folder(
     assert denied(done.stdout) == refused(model, "claude") == []
 
 
+def test_claude_code_s_hooks_send_a_silent_worker_back_and_take_results(
+    model: ScriptedModel, project: Project, tmp_path: Path
+) -> None:
+    """With them a worker that would have been silent has its result in its first attempt."""
+    environment = host("claude", model, tmp_path)
+    swarm("install", "claude", "--hooks", folder=tmp_path, environment=environment)
+    forgets = [{"write": "one", "content": "done\n"}, {"text": "done!"}, {"report": {"detail": "wrote one"}}]
+    given(project, todo("one", script(*forgets, {"text": "done"})), todo("two", blockedBy=["one"]))
+    done = call("claude", "Agent,SendMessage", project, environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert sorted(log(project)) == ["Start", "Write one", "Write two"], done.stdout + done.stderr
+    told = swarm("status", "--json", folder=project.top, environment=environment).stdout
+    assert {task["id"]: task["attempts"] for task in json.loads(told)["tasks"]} == {"one": 1, "two": 1}
+    assert any("task one has no result yet" in json.dumps(request.body) for request in model.requests())
+    assert denied(done.stdout) == refused(model, "claude") == []
+
+
 def denied(stdout: str) -> list[Any]:
     """Calls that Claude Code did not permit, in any turn; Codex tells of none."""
     lines = [json.loads(line) for line in stdout.splitlines() if line.startswith("{")]

@@ -163,3 +163,32 @@ def _screens(project: Project) -> dict[str, str]:
             words = ["tmux", "-S", server.socket, "capture-pane", "-p", "-J", "-S", "-", "-t", window.id]
             shown[key] = subprocess.run(words, capture_output=True, text=True, check=False).stdout
     return shown
+
+
+def test_an_agent_answers_what_a_worker_asks(
+    model: ScriptedModel, project: Project, tmp_path: Path, ended: None
+) -> None:
+    """The worker is a shell script, which asks by mail and waits; no person answers."""
+    asks = "swarm mail send mayor 'Left or right?' --type HELP_REQUEST --field issue=SPEC_UNCLEAR"
+    waits = "swarm mail wait --type HELP_RESPONSE --timeout 100 --json > answer.txt"
+    task = {
+        "id": "a",
+        "subject": "Turn",
+        "description": f"Turn.\n\n{script({'text': 'The left one, as the map says.'})}",
+        "run": ["sh", "-c", f"{asks} && {waits}"],
+        "files": ["answer.txt"],
+    }
+    path = project.write_tasks({"tasks": [task]})
+    project.git("commit", "-q", "--allow-empty", "-m", "start")
+    project.environment = {**project.environment, **aim(tmp_path / "agent", model, "claude")}
+
+    ran = project.swarm("run", path, "--mode", "distributed", "--wait", "--help-agent", "claude")
+
+    assert ran.code == 0, ran.stdout + ran.stderr
+    answer = (project.top / "answer.txt").read_text()
+    assert "The left one, as the map says." in answer
+    assert "From the agent claude, not from a person." in answer
+    assert "Left or right?" in json.dumps(model.requests()[-1].body)
+    cost = json.loads(project.swarm("cost", "--json", "--by", "agent").stdout)
+    assert [(row["agent"], row["attempts"]) for row in cost["rows"]] == [("claude", 0), ("command", 1)]
+    assert cost["total"]["tokens"] > 0

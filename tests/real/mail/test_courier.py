@@ -153,6 +153,47 @@ def test_answered_question_is_neither_reminded_of_nor_escalated(run: Run) -> Non
     assert run.count("best judgement") == 0
 
 
+def test_a_question_is_put_to_the_helper_once_and_its_answer_ends_the_wait(run: Run) -> None:
+    asked: list[tuple[str, str]] = []
+    courier = run.open(patience=HURRY)
+    courier.consult(lambda question, task: asked.append((question.id, task.id)))
+    run.begin()
+    question = run.send(Kind.HELP_REQUEST, **QUESTION)
+    assert wait_until(lambda: asked != [], LIMIT)
+    courier.answer(question.id, "The left one")
+    assert wait_until(lambda: run.came(Kind.HELP_RESPONSE) != [], LIMIT)
+    courier.answer(question.id, "The right one")
+    courier.consult(lambda question, task: asked.append((question.id, task.id)))
+    time.sleep(HURRY.escalate_after + 0.3)
+    assert run.came(Kind.HELP_RESPONSE) == ["The left one"]
+    assert asked == [(question.id, "1")]
+    assert mayor_mailbox(run.folder.mail).get(question.id).acked
+
+
+def test_a_person_s_answer_comes_before_the_helper_s(run: Run) -> None:
+    courier = run.open()
+    courier.consult(lambda question, task: None)
+    run.begin()
+    question = run.send(Kind.HELP_REQUEST, **QUESTION)
+    run.reply(question, "The one in lib/")
+    assert wait_until(lambda: run.came(Kind.HELP_RESPONSE) != [], LIMIT)
+    courier.answer(question.id, "The left one")
+    assert run.came(Kind.HELP_RESPONSE) == ["The one in lib/"]
+
+
+def test_the_next_mayor_s_helper_is_asked_what_is_still_open(run: Run) -> None:
+    run.open()
+    run.begin()
+    question = run.send(Kind.HELP_REQUEST, **QUESTION)
+    assert wait_until(lambda: run.count(ASKED) == 1, LIMIT)
+    run.die()
+    asked: list[str] = []
+    courier = run.open("1-1")
+    courier.consult(lambda question, task: asked.append(question.id))
+    run.begin()
+    assert wait_until(lambda: asked == [question.id], LIMIT)
+
+
 def test_reminders_come_also_while_there_is_mail_all_the_time(run: Run) -> None:
     run.open(patience=HURRY)
     run.begin()

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from swarmskill.core import events as ev
+from swarmskill.core.budget import run_usage
 from swarmskill.core.state import Door, Gate
 from swarmskill.mayor.watching import Watching
 from swarmskill.config import OnExhaust, Share
-from swarmskill.model import Ending, Task, Trouble, Usage
+from swarmskill.model import AgentReport, Ending, Task, Trouble, Usage
 from swarmskill.places import RunFolder
 from swarmskill.views.attempts import attempt_agents
 from swarmskill.views.base import SilentView
@@ -97,6 +98,23 @@ def lines_of(build: object, **config: object) -> list[str]:
 def test_a_budget_tells_what_is_used_of_what(budget: Budget, text: str, share: float) -> None:
     assert budget.text == text
     assert budget.share == pytest.approx(share)
+
+
+def test_calls_beside_the_workers_are_in_the_totals() -> None:
+    story = five().starts("1").exits("1", usage=Usage(100, 0, 10, 0.5), model="claude-opus-4").passes("1").merges("1")
+    advice = AgentReport(model="claude-haiku-4", usage=Usage(20, 0, 5, 0.25))
+    story.tell(ev.Advised(at=story.now, task="1", question="1-1.000001", agent="qwen", text="left", report=advice))
+    summary = AgentReport(usage=Usage(2, 0, 1, 0.125))
+    story.tell(ev.Summarised(at=story.now, session=1, text="over", agent="claude", report=summary))
+    assert run_usage(story.state).cost_usd == 0.75, "a summary that nobody asked for does not count"
+
+    def costs(by: By) -> dict[str, float | None]:
+        return {row.name: row.usage.cost_usd for row in cost_rows(story.state, story.events, by)}
+
+    assert costs(By.AGENT) == {"claude": 0.625, "qwen": 0.25}
+    assert costs(By.MODEL) == {"claude-opus-4": 0.5, "claude-haiku-4": 0.25, "": 0.125}
+    assert costs(By.TASK) == {"(summary)": 0.125, "1": 0.75}
+    assert "(summary)" in cost_table(alone(story), By.TASK)
 
 
 class Notes(SilentView):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import resource
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -54,18 +55,26 @@ class MemoryHold:
         cgroup = f"{self.folder}/{_prefix(self.run_id)}{job.name}" if self.folder else ""
         return replace(job, memory=limit.size, cgroup=cgroup)
 
-    def clear(self) -> None:
-        """Remove the cgroups that dead keepers of the run left, where no process is left."""
-        _clear(self.folder, self.run_id)
 
-
-def settle_memory(
+@contextmanager
+def held_memory(
     folder: RunFolder, config: RunConfig, tasks: Iterable[Task], say: Callable[[str], object], *, hosted: bool
-) -> MemoryHold:
+) -> Iterator[MemoryHold]:
     """Find out what will hold workers, and if any has a limit make it ready and say which it is.
 
-    To be called before anything is started that is to hold workers. An assistant's (`hosted`) are not held.
+    To be entered before anything is started that is to hold workers. An assistant's (`hosted`) are not held. What dead
+    keepers left of cgroups is removed, now and at the end.
     """
+    clear_cgroups(folder)
+    try:
+        yield _settle(folder, config, tasks, say, hosted=hosted)
+    finally:
+        clear_cgroups(folder)
+
+
+def _settle(
+    folder: RunFolder, config: RunConfig, tasks: Iterable[Task], say: Callable[[str], object], *, hosted: bool
+) -> MemoryHold:
     wanted = config.max_memory is not None or any(task.max_memory is not None for task in tasks)
     if hosted or not LINUX:
         if wanted and not hosted:
@@ -74,7 +83,6 @@ def settle_memory(
                 "this system has no cgroups, and RLIMIT_DATA means nothing to it"
             )
         return MemoryHold(folder.run_id, MemoryGuard.NONE)
-    clear_cgroups(folder)
     ground = settle_ground() if wanted else Ground()
     if ground.folder:
         replace_file(folder.cgroups, ground.folder.encode("utf-8", "surrogateescape"))
@@ -87,18 +95,18 @@ def guard_text(ground: Ground) -> str:
     """What holds workers, as the start of a run tells it."""
     if ground.folder:
         return "memory limits: by cgroup, for all processes of a worker together"
-    return (
-        f"memory limits: by RLIMIT_DATA, for each process of a worker by itself, as there is no cgroup: {ground.reason}"
-    )
+    by_process = "memory limits: by RLIMIT_DATA, for each process of a worker by itself, as there is no cgroup"
+    return f"{by_process}: {ground.reason}" + (f"; for all together: {ground.fix}" if ground.fix else "")
 
 
 def clear_cgroups(folder: RunFolder) -> None:
     """Remove what mayors and keepers of the run that died left of cgroups, where no process is left."""
     try:
-        noted = folder.cgroups.read_bytes().decode("utf-8", "surrogateescape")
+        ground = folder.cgroups.read_bytes().decode("utf-8", "surrogateescape")
     except OSError:
         return
-    _clear(noted, folder.run_id)
+    for left in Path(ground).glob(f"{_prefix(folder.run_id)}*"):
+        remove_empty(str(left))
 
 
 def over_text(limit: MemoryLimit | None, end: JobEnd) -> str:
@@ -128,12 +136,6 @@ def _tail(log: Path) -> bytes:
             return file.read()
     except OSError:
         return b""
-
-
-def _clear(ground: str, run_id: str) -> None:
-    if ground:
-        for left in Path(ground).glob(f"{_prefix(run_id)}*"):
-            remove_empty(str(left))
 
 
 def _prefix(run_id: str) -> str:

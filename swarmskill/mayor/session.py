@@ -40,7 +40,7 @@ from swarmskill.mayor.deadline import Deadline
 from swarmskill.mayor.isolation import CheckoutGuard
 from swarmskill.mayor.leftovers import this_process
 from swarmskill.mayor.loop import WAKE, Mayor
-from swarmskill.mayor.memory import settle_memory
+from swarmskill.mayor.memory import held_memory
 from swarmskill.mayor.merging import MERGED
 from swarmskill.mayor.notify import Notifier, remember
 from swarmskill.mayor.performer import ThreadedPerformer
@@ -158,9 +158,9 @@ def _drive(
     handed = handed_out(folder) if config.backend in HOSTED else None
     accounts = watcher.accounts = Accounts(folder, config.prices)
     watcher.look_below(folder)
-    memory = settle_memory(folder, config, folded.graph.tasks, watcher.say, hosted=handed is not None)
     with (
         leash(folder) as held,
+        held_memory(folder, config, folded.graph.tasks, watcher.say, hosted=handed is not None) as memory,
         closing(ProcessBackend(folder.keeper)) as backend,
         opened_windows(folder, config) as tmux,
         carried_mail(folder, folded, known_secrets(environment, config), watcher.say, accounts.note) as courier,
@@ -195,7 +195,6 @@ def _drive(
         )
         state = _run_mayor(run, ledger, state, session, first, watcher, user_folder)
         dismiss_spent(tmux, state)
-        memory.clear()
         if not config.keep:
             worktrees.release(worktrees.root / MERGED)
             worktrees.drain()

@@ -84,9 +84,9 @@ def test_there_is_no_hint_where_nothing_failed_or_nothing_was_limited(tmp_path: 
 
 def test_the_guard_is_told_with_what_it_holds() -> None:
     assert guard_text(Ground("/sys/fs/cgroup/x")) == "memory limits: by cgroup, for all processes of a worker together"
-    assert guard_text(Ground(reason="no such thing")) == (
-        "memory limits: by RLIMIT_DATA, for each process of a worker by itself, as there is no cgroup: no such thing"
-    )
+    by_process = "memory limits: by RLIMIT_DATA, for each process of a worker by itself, as there is no cgroup: "
+    assert guard_text(Ground(reason="no such thing")) == f"{by_process}no such thing"
+    assert guard_text(Ground(reason="a shell", fix="alone")) == f"{by_process}a shell; for all together: alone"
 
 
 def job(tmp_path: Path) -> Job:

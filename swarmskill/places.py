@@ -105,7 +105,7 @@ class RunFolder:
 
     @property
     def cgroups(self) -> Path:
-        """Names the folder in which the run's workers have cgroups; there only if they ever had."""
+        """Names the folders in which the run's workers have cgroups, one a line; there only if they ever had."""
         return self.path / "cgroups"
 
     @property

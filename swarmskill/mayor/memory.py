@@ -85,7 +85,9 @@ def _settle(
         return MemoryHold(folder.run_id, MemoryGuard.NONE)
     ground = settle_ground() if wanted else Ground()
     if ground.folder:
-        replace_file(folder.cgroups, ground.folder.encode("utf-8", "surrogateescape"))
+        # Each mayor may have another: what is still in an earlier one is gone only later.
+        known = dict.fromkeys([*_grounds(folder), ground.folder])
+        replace_file(folder.cgroups, "".join(f"{one}\n" for one in known).encode("utf-8", "surrogateescape"))
     if wanted:
         say(guard_text(ground))
     return MemoryHold(folder.run_id, MemoryGuard.CGROUP if ground.folder else MemoryGuard.RLIMIT, ground.folder)
@@ -101,12 +103,9 @@ def guard_text(ground: Ground) -> str:
 
 def clear_cgroups(folder: RunFolder) -> None:
     """Remove what mayors and keepers of the run that died left of cgroups, where no process is left."""
-    try:
-        ground = folder.cgroups.read_bytes().decode("utf-8", "surrogateescape")
-    except OSError:
-        return
-    for left in Path(ground).glob(f"{_prefix(folder.run_id)}*"):
-        remove_empty(str(left))
+    for ground in _grounds(folder):
+        for left in Path(ground).glob(f"{_prefix(folder.run_id)}*"):
+            remove_empty(str(left))
 
 
 def over_text(limit: MemoryLimit | None, end: JobEnd) -> str:
@@ -136,6 +135,13 @@ def _tail(log: Path) -> bytes:
             return file.read()
     except OSError:
         return b""
+
+
+def _grounds(folder: RunFolder) -> list[str]:
+    try:
+        return folder.cgroups.read_bytes().decode("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return []
 
 
 def _prefix(run_id: str) -> str:

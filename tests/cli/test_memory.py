@@ -134,5 +134,5 @@ def test_a_cgroup_holds_all_processes_of_a_worker_together(user: User, alone: li
     assert "at most 128 MiB of memory (cgroup)" in why
     assert "with exit code 137, over its memory limit of 128 MiB" in why
     assert "retries   memory: 1 used, none left" in why
-    noted = Path((user.folder_of() / "cgroups").read_text())
-    assert not list(noted.glob(f"swarm-{user.runs()[-1]}-*"))
+    (noted,) = (user.folder_of() / "cgroups").read_text().splitlines()
+    assert not list(Path(noted).glob(f"swarm-{user.runs()[-1]}-*"))

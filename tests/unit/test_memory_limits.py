@@ -120,7 +120,9 @@ def test_empty_cgroups_of_this_run_are_cleared(tmp_path: Path) -> None:
     folder.path.mkdir()
     clear_cgroups(folder)
     assert len(list(ground.iterdir())) == 4
-    folder.cgroups.write_bytes(str(ground).encode())
+    (tmp_path / "other" / "swarm-run-7-a-2").mkdir(parents=True)
+    folder.cgroups.write_text(f"{tmp_path}/gone\n{ground}\n{tmp_path}/other\n")
     clear_cgroups(folder)
     left = {path.name for path in ground.iterdir()}
     assert left == {"swarm-run-7-b-2", "swarm-run-8-a-1", "swarm-mayor"}
+    assert not list((tmp_path / "other").iterdir())

@@ -23,7 +23,7 @@ from swarmskill.writing import replace_file
 _TAIL_BYTES = 16_384
 _OUT_OF_MEMORY: Final = re.compile(
     rb"MemoryError|Cannot allocate memory|[Oo]ut of memory|OutOfMemory|bad_alloc|ENOMEM"
-    rb"|[Aa]lloc\w* (?:of \d+ bytes )?failed"
+    rb"|[Aa]lloc\w* (?:of \d+ bytes )?failed|[Mm]emory ?[Ee]xhaust"
 )
 """Last words of Python, C, node, Bun, Java, C++, and Rust."""
 

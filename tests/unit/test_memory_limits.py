@@ -55,6 +55,7 @@ def test_nothing_is_told_that_is_not_known(limit: MemoryLimit | None, over: JobE
         ("FATAL ERROR: Scavenger: Allocation failed - JavaScript heap out of memory", "Allocation failed"),
         ("memory allocation of 1073741824 bytes failed", "allocation of 1073741824 bytes failed"),
         ("terminate called after throwing an instance of 'std::bad_alloc'", "bad_alloc"),
+        ("ASSERTION FAILED: MemoryExhaustion: Crash intentionally because ...", "MemoryExhaust"),
         ("sh: fork: Cannot allocate memory", "Cannot allocate memory"),
         ("fatal error: runtime: out of memory", "out of memory"),
         ("java.lang.OutOfMemoryError: unable to create native thread", "OutOfMemory"),

@@ -14,6 +14,9 @@ from contextlib import contextmanager
 ROOT = "/sys/fs/cgroup"
 """Where the system's one tree of cgroups is, if it has no others (of version 1) beside it."""
 
+MAYORS = "swarm-mayor"
+"""The name of the mayor's own cgroup, beside those of its workers."""
+
 OWN = "/proc/self/cgroup"
 """Tells in which cgroup of it this process is."""
 
@@ -56,10 +59,19 @@ def inside(path: str, root: str = ROOT, own: str = OWN) -> Iterator[None]:
     try:
         yield
     finally:
+        _return(home, os.path.join(os.path.dirname(path), MAYORS))
+
+
+def _return(*places: str) -> None:
+    """Go to the first of the places that is there. Whoever manages the first may remove it once nobody is in it."""
+    for place in places:
         try:
-            write_control(home, "cgroup.procs", "0")
-        except OSError as error:  # somebody removed it: to share a worker's limit is better than to lose the worker
-            print(f"stays in {path}: {error}", file=sys.stderr, flush=True)
+            write_control(place, "cgroup.procs", "0")
+        except OSError as error:
+            # Without any we share the worker's limit: better than to lose the worker.
+            print(f"cannot go back to {place}: {error}", file=sys.stderr, flush=True)
+        else:
+            return
 
 
 def was_over(path: str) -> bool:

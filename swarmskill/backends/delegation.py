@@ -11,11 +11,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from swarmskill.backends.cgroups import OWN, ROOT, own_cgroup, remove_empty, write_control
+from swarmskill.backends.cgroups import MAYORS, OWN, ROOT, own_cgroup, remove_empty, write_control
 from swarmskill.backends.processes import LINUX, descendants, table
-
-_OURS = "swarm-mayor"
-"""The child into which we go."""
 
 _FIX = "systemd-run --user --scope -p Delegate=yes swarm run ..."
 """How to start swarm in a cgroup that is its own."""
@@ -56,7 +53,7 @@ def settle_ground(root: str = ROOT, own: str = OWN) -> Ground:
     ground = survey_ground(root, own)
     if not ground.folder:
         return ground
-    home, child = ground.folder, os.path.join(ground.folder, _OURS)
+    home, child = ground.folder, os.path.join(ground.folder, MAYORS)
     try:
         if "memory" not in _words(home, "cgroup.subtree_control"):
             os.makedirs(child, exist_ok=True)

@@ -103,14 +103,15 @@ class Spawner:
             self._seal(pid, memory)
             return pid
         finally:
-            self._set_limits(0)
+            self._set_limits(0, memory)
             os.fchdir(self._home)
 
     def _set_limits(self, mark: int, memory: int | None = None) -> None:
         """Take on the limits that a child shall inherit, or with mark 0 our own again."""
-        # Only the soft one: we could never raise the hard one again. Not RLIMIT_AS: node and its like reserve far
-        # more addresses than they use.
-        resource.setrlimit(resource.RLIMIT_DATA, (self._most(memory), self._data[1]) if memory else self._data)
+        if memory:
+            # Only the soft one: we could never raise the hard one again. Not RLIMIT_AS: node and its like reserve far
+            # more addresses than they use.
+            resource.setrlimit(resource.RLIMIT_DATA, (self._most(memory) if mark else self._data[0], self._data[1]))
         resource.setrlimit(resource.RLIMIT_NOFILE, self._files if mark else self._raised)
         if LINUX:
             try:

@@ -128,6 +128,15 @@ def test_a_start_happens_inside_and_then_we_are_back(tree: Tree) -> None:
     assert (tree.scope / "cgroup.procs").read_text() == "0"
 
 
+def test_who_finds_home_gone_goes_to_the_mayor_s(tree: Tree) -> None:
+    worker = tree.cgroup("user.slice/scope/worker", processes="")
+    window = tree.cgroup("user.slice/window")
+    tree.own.write_text("0::/user.slice/window\n")
+    with inside(str(worker), str(tree.root), str(tree.own)):
+        (window / "cgroup.procs").unlink()
+    assert (tree.child / "cgroup.procs").read_text() == "0"
+
+
 @pytest.mark.parametrize(
     ("events", "over"),
     [

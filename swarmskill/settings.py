@@ -39,6 +39,7 @@ from swarmskill.sources.fields import (
     decode_line,
     decode_list,
     decode_max_cost,
+    decode_max_memory,
     decode_max_tokens,
     decode_timeout,
 )
@@ -329,6 +330,7 @@ _DECODERS: Final[dict[str, Decode]] = {
     "fresh": decode_flag,
     "max_cost": decode_max_cost,
     "max_tokens": decode_max_tokens,
+    "max_memory": decode_max_memory,
     "on_exhaust": choice(OnExhaust),
     "prices": _prices,
     "notify": _notify,
@@ -357,6 +359,7 @@ _FROM_TEXT: Final[dict[str, Callable[[str], Any]]] = {
     "idle_timeout": maybe_seconds,
     "max_cost": maybe_number,
     "max_tokens": maybe_number,
+    "max_memory": maybe_number,
     "keep": maybe_flag,
     "keep_sessions": maybe_flag,
     "interactive": maybe_flag,

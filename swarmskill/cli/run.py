@@ -67,6 +67,7 @@ def run(
     max_workers: opt.MaxWorkersOption = None,
     max_cost: MaxCostOption = None,
     max_tokens: MaxTokensOption = None,
+    max_memory: opt.MaxMemoryOption = None,
     on_exhaust: opt.OnExhaustOption = None,
     timeout: opt.TimeoutOption = None,
     stall_timeout: opt.StallTimeoutOption = None,

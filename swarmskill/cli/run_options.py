@@ -48,6 +48,14 @@ FreshOption = Annotated[
 MaxWorkersOption = Annotated[
     str | None, typer.Option(metavar="N", help="Workers at the same time. [5]", rich_help_panel=LIMITS)
 ]
+MaxMemoryOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="Memory of one worker: 512M, 4G. `swarm doctor` tells what holds it. [no limit]",
+        rich_help_panel=LIMITS,
+    ),
+]
 OnExhaustOption = Annotated[
     OnExhaust | None,
     typer.Option(

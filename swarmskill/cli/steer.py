@@ -100,6 +100,7 @@ def limit(
     timeout: Annotated[str | None, _limit_option("TIME", "Of each worker that starts from now on.")] = None,
     stall_timeout: Annotated[str | None, _limit_option("TIME", "Without progress until one is marked.")] = None,
     idle_timeout: Annotated[str | None, _limit_option("TIME", "Of one without progress.")] = None,
+    max_memory: Annotated[str | None, _limit_option("SIZE", "Memory of each worker that starts from now on.")] = None,
     reload: Annotated[bool, typer.Option("--reload", help="Take up what was changed in swarm.toml.")] = False,
     json: JsonOption = False,
 ) -> int:

@@ -41,6 +41,7 @@ from swarmskill.mayor.health import cannot_nudge, signs
 from swarmskill.mayor.isolation import CheckoutGuard
 from swarmskill.mayor.leftovers import this_process
 from swarmskill.mayor.loop import WAKE, Mayor
+from swarmskill.mayor.memory import held_memory
 from swarmskill.mayor.merging import MERGED
 from swarmskill.mayor.notify import Notifier, remember
 from swarmskill.mayor.performer import ThreadedPerformer
@@ -160,6 +161,7 @@ def _drive(
     watcher.look_below(folder)
     with (
         leash(folder) as held,
+        held_memory(folder, config, folded.graph.tasks, watcher.say, hosted=handed is not None) as memory,
         closing(ProcessBackend(folder.keeper)) as backend,
         opened_windows(folder, config) as tmux,
         carried_mail(folder, folded, known_secrets(environment, config), watcher.say, accounts.note) as courier,
@@ -188,6 +190,7 @@ def _drive(
             guard=CheckoutGuard(repository, folder, config.isolation, no_gc, ours=config.list_file),
             branch=RunBranch(repository, folder.run_id, head, watcher.say),
             no_gc=no_gc,
+            memory=memory,
             accounts=accounts,
             courier=courier,
         )

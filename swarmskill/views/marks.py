@@ -33,6 +33,8 @@ _MARKS: dict[str, tuple[str, str, str]] = {
 
 _SIGNS = {"…": "...", "━": "=", "─": "-", "│": "|", "├": "|", "└": "`", "·": "-", "–": "-", "•": "*"}
 
+_SIZES = ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB"))
+
 _SGR = {"dim": "2", "bold": "1", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 _ESCAPES = re.compile(
@@ -211,6 +213,12 @@ def amount(tokens: int) -> str:
     if tokens < 1000:
         return str(tokens)
     return f"{tokens / 1000:.0f}k" if tokens < 999_500 else f"{tokens / 1_000_000:.1f}M"
+
+
+def size_text(size: int) -> str:
+    """An amount of memory: "512 MiB", "1.5 GiB"."""
+    power, unit = next((one for one in _SIZES if size >= 1 << one[0]), (0, "bytes"))
+    return f"{size / (1 << power):.4g} {unit}"
 
 
 def money(usd: float) -> str:

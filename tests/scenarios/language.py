@@ -10,6 +10,7 @@ attempt (without it: the current one). The commands are
     quiet T SINCE   stirred T SINCE          (WorkerStalled, WorkerStirred)
     exited T [code=N]   timed-out T   stalled T   killed T   blocked T WHY   lost T WHY
       and with each end but `lost`: [claim=done] [session=S] [tokens=N] [cost=N] [problem=KIND] [wait=SECONDS]
+      [over=LIMIT] [hint=WORD]
     validated T    invalid T KIND [DETAIL]
     integrated T   conflicted T PATHS   unmerged T KIND   backed-off T
     tracked T REPLY [DETAIL]
@@ -261,7 +262,8 @@ def _ended(ending: Ending) -> Callable[[float, str, int, list[str]], ev.Event]:
             result=WorkerResult(status=Claim(options["claim"])) if "claim" in options else None,
             report=_agent_report(options),
         )
-        return ev.WorkerExited(at=at, task=task, attempt=attempt, end=end)
+        known = {"over_memory": options.get("over", ""), "hint": options.get("hint", "")}
+        return ev.WorkerExited(at=at, task=task, attempt=attempt, end=end, **known)
 
     return make
 

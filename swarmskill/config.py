@@ -251,7 +251,7 @@ LIMITS: Final = (
     "idle_timeout",
     "max_memory",
 )
-"""What can be changed while a run goes on. Limits of time and memory of a worker hold for those that start later."""
+"""What can be changed while a run goes on. What ends a worker or limits its memory holds for those that start later."""
 
 LIFTABLE: Final = frozenset(LIMITS) - {"max_workers", "timeout"}
 """Limits that there need not be."""

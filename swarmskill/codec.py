@@ -23,6 +23,7 @@ _EVENTS: Final[dict[str, type[ev.Event]]] = {
     "run_started": ev.RunStarted,
     "run_resumed": ev.RunResumed,
     "stop_requested": ev.StopRequested,
+    "run_killed": ev.RunKilled,
     "limits_changed": ev.LimitsChanged,
     "retry_requested": ev.RetryRequested,
     "worker_started": ev.WorkerStarted,

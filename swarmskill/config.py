@@ -64,6 +64,25 @@ class WorktreeSetup:
     keep: tuple[str, ...] = ()
 
 
+class MemoryGuard(StrEnum):
+    """What holds workers to their memory limit."""
+
+    CGROUP = "cgroup"
+    """A cgroup for each worker: all its processes together."""
+    RLIMIT = "rlimit"
+    """RLIMIT_DATA: each of its processes by itself."""
+    NONE = "none"
+    """Nothing: the system knows neither, or the worker is an assistant's."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryLimit:
+    """How much memory a worker may use, in bytes, and what holds it to that."""
+
+    size: int
+    guard: MemoryGuard
+
+
 class OnExhaust(StrEnum):
     """What the run does when its money or its tokens are used up."""
 
@@ -148,7 +167,9 @@ class RunConfig:
     `max_workers_per_user` and `max_workers_per_repo` limit the workers of all runs of the user on this machine, and
     of all runs in the repository: a worker over such a limit waits.
     `timeout` limits one worker, `idle_timeout` how long it may show no progress and `deadline` the whole run,
-    in seconds; `grace` is the time from TERM to KILL. `max_cost` (US dollars) and `max_tokens` limit the run.
+    in seconds; `grace` is the time from TERM to KILL. After `stall_timeout` without progress a worker is marked,
+    None is half of `idle_timeout`. `max_cost` (US dollars) and `max_tokens` limit the run, `max_memory` (bytes) each
+    worker.
     `max_retries` caps the retries of a task over all kinds of failure; None leaves the caps per kind.
     `retry_delay` is how many seconds a task waits before its first retry; each further one waits twice as long.
     `branch` is the user's branch to land on, "" with a detached HEAD.
@@ -177,12 +198,14 @@ class RunConfig:
     model: str = ""
     agents: Mapping[str, AgentOptions] = field(default_factory=dict)
     backend: str = "process"
+    stall_timeout: float | None = None
     idle_timeout: float | None = 900.0
     allow: tuple[str, ...] = ()
     yolo: bool = False
     fresh: bool = False
     max_cost: float | None = None
     max_tokens: int | None = None
+    max_memory: int | None = None
     on_exhaust: OnExhaust = OnExhaust.STOP
     prices: Mapping[str, Price] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
@@ -209,6 +232,13 @@ class RunConfig:
         """Where the workers are, as the backend tells."""
         return Mode.DISTRIBUTED if self.backend == TMUX else Mode.LOCAL
 
+    @property
+    def patience(self) -> float | None:
+        """Seconds without progress after which a worker is marked as stalled; None for never."""
+        if self.stall_timeout is not None:
+            return self.stall_timeout
+        return None if self.idle_timeout is None else self.idle_timeout / 2
+
 
 LIMITS: Final = (
     "max_workers",
@@ -218,9 +248,11 @@ LIMITS: Final = (
     "max_tokens",
     "deadline",
     "timeout",
+    "stall_timeout",
     "idle_timeout",
+    "max_memory",
 )
-"""What can be changed while a run goes on. Time limits of a worker hold for those that start later."""
+"""What can be changed while a run goes on. What ends a worker or limits its memory holds for those that start later."""
 
 LIFTABLE: Final = frozenset(LIMITS) - {"max_workers", "timeout"}
 """Limits that there need not be."""

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from swarmskill.codec import dump_json, load_json
 from swarmskill.core.events import Event
+from swarmskill.core.leftover import without_dead
 from swarmskill.core.state import EMPTY, State
 from swarmskill.core.transitions import fold
 from swarmskill.errors import Refused, SwarmError
@@ -143,7 +144,7 @@ def read_relative(kin: Kin) -> Relative:
     held = read_holder(kin.folder) is not None
     try:
         events = read_ledger(kin.folder.ledger).events
-        return Relative(kin, events, fold(events), held)
+        return Relative(kin, events, without_dead(fold(events)), held)
     except SwarmError as error:
         return Relative(kin, (), EMPTY, held, error.message)
 

@@ -34,6 +34,8 @@ class CheckKind(StrEnum):
     """The worker ran past its time limit."""
     STALLED = "stalled"
     """The worker showed no progress for as long as the idle limit: no output, no change in its worktree."""
+    MEMORY = "memory"
+    """The kernel killed the worker for going over its memory limit."""
     CLAIM = "claim"
     """The worker's result file cannot be read, or contradicts what we see."""
     ISOLATION = "isolation"
@@ -97,9 +99,8 @@ class Task:
     `files` is the manifest: the paths or globs that the task may write; empty means no limit.
     `done` tasks were completed before the run and are never started. `run` is the argument list
     for the `command` agent. `estimate` is the expected duration in seconds. `timeout`, `max_retries`,
-    `retry_delay` (seconds) and `on_failure` override the run's; `max_cost` and `max_tokens` limit this
-    task over all its attempts.
-    `metadata` is kept as it was read.
+    `retry_delay` (seconds), `max_memory` (bytes) and `on_failure` override the run's; `max_cost` and
+    `max_tokens` limit this task over all its attempts. `metadata` is kept as it was read.
     """
 
     id: str
@@ -122,6 +123,7 @@ class Task:
     on_failure: OnFailure | None = None
     max_cost: float | None = None
     max_tokens: int | None = None
+    max_memory: int | None = None
     allow_empty: bool = False
     requires: Requirements = Requirements()
     metadata: Mapping[str, Any] = field(default_factory=dict)

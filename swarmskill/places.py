@@ -105,6 +105,11 @@ class RunFolder:
         return self.path / "keeper"
 
     @property
+    def cgroups(self) -> Path:
+        """Names the folders in which the run's workers have cgroups, one a line; there only if they ever had."""
+        return self.path / "cgroups"
+
+    @property
     def windows(self) -> Path:
         """Folder of what the run's tmux windows and its mayors tell each other."""
         return self.path / "windows"
@@ -144,7 +149,7 @@ class RunFolder:
         return self.path / "prompts" / f"{key}.md"
 
     def assignment(self, key: str) -> Path:
-        """Worktree and base of an attempt, from before its worker started."""
+        """Worktree, base and memory limit of an attempt, from before its worker started."""
         return self.path / "assignments" / f"{key}.json"
 
     def private(self, key: str) -> Path:

@@ -34,6 +34,7 @@ _FIXES: Final = {
     CheckKind.MARKERS: "Leave no line of a merge conflict (`<<<<<<<`, `=======`, `>>>>>>>`) in any file.",
     CheckKind.SIZE: "Leave no large file behind; remove what a build or a download made.",
     CheckKind.SECRETS: "Take the credential out of the files; read it from the environment where it is needed.",
+    CheckKind.MEMORY: "Use less memory: smaller parts, fewer processes at the same time. Its limit is the same again.",
     CheckKind.STALLED: "Say now and then what you do, and run no command that waits for input or for ever.",
     CheckKind.WORKTREE: "Leave a plain git worktree behind: no repository inside it, nothing of `.git` changed.",
     Trouble.CONTEXT_FULL: "Read what is there before you go on, and read no more of any file than you need.",

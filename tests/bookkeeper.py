@@ -29,7 +29,10 @@ ANSWERS: dict[type[ef.Effect], tuple[type[ev.Event], ...]] = {
 TOLD = (ev.WorkerReported, ev.SpawnQueued, ev.WorkerStalled, ev.WorkerStirred)
 """What the edge tells of an attempt unasked."""
 
-REQUESTS = (ev.RunStarted, ev.RunResumed, ev.StopRequested, ev.RetryRequested, ev.LimitsChanged, ev.Advised, *TOLD)
+REQUESTS = (
+    *(ev.RunStarted, ev.RunResumed, ev.StopRequested, ev.RunKilled, ev.RetryRequested, ev.LimitsChanged, ev.Advised),
+    *TOLD,
+)
 """Events that answer no effect."""
 
 
@@ -102,7 +105,7 @@ class Bookkeeper:
             if isinstance(effect, ef.Kill):  # the stronger one stands for the weaker
                 self.pending = [other for other in self.pending if not _is_kill_of(other, effect)]
             self.pending.append(effect)
-        if isinstance(event, ev.RunResumed):
+        if isinstance(event, ev.RunResumed | ev.RunKilled):
             self.pending = list(outstanding(self.state))
 
     def _is_taken_back(self, effect: ef.Effect, event: ev.Event, before: State) -> bool:

@@ -33,6 +33,8 @@ _PREVENTED: Final = "The user has specified a rule which prevents"
 _ASKED: Final = "The user rejected permission"
 """Nobody was there to answer, and the turn ends."""
 _LOCKED: Final = "database is locked"
+_QUERY: Final = "Failed query:"
+"""At the start: another opencode makes the same tables just then."""
 _NO_REASON: Final = "Unexpected server error"
 _KINDS: Final = {"ProviderAuthError": Trouble.AUTH, "ContextOverflowError": Trouble.CONTEXT_FULL}
 _SIGNALS: Final = 128
@@ -69,7 +71,7 @@ class OpencodeReader:
                 yield Retrying(Problem(Trouble.NETWORK, "the model's service does not answer"))
         elif exit_code and self._locked:
             # Several that start at the same time in a fresh home all set it up. Later on there is room.
-            yield Failed(Problem(Trouble.OVERLOADED, "another opencode holds its database: database is locked"))
+            yield Failed(Problem(Trouble.OVERLOADED, "another opencode holds or sets up its database"))
         elif exit_code:
             yield Failed(problem_of(self._words or self._logged or "opencode gives no reason"))
         elif self._rejected:
@@ -149,7 +151,7 @@ class OpencodeReader:
         if found := _REJECTED.search(words):
             self._rejected = found[1]
             yield WasDenied(found[1])
-        elif _LOCKED in words:
+        elif _LOCKED in words or (not self._heard and words.startswith(_QUERY)):
             self._locked = True
         elif words and not self._words.lower().startswith("error"):
             self._words = words

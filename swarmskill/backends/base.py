@@ -25,7 +25,8 @@ class Job:
     `masked` was printed. `slots` are files of `slots.SlotFolder` that the job holds while it lasts; the
     caller holds them until it has started. `label` and `agent` are for who shows the job to a person: what
     its work is called, and the agent whose stream it prints. One with a `screen` draws in the terminal that
-    SWARM_TERMINAL names to it.
+    SWARM_TERMINAL names to it. `memory` are the bytes that it may use: all its processes together where
+    `cgroup` names one to be made for it, else each by itself.
     """
 
     name: str
@@ -44,6 +45,8 @@ class Job:
     agent: str = ""
     slots: tuple[str, ...] = ()
     screen: bool = False
+    memory: int | None = None
+    cgroup: str = ""
 
     def fields(self) -> dict[str, Any]:
         """The job as JSON can carry it, for the process that is to hold it."""
@@ -64,6 +67,8 @@ class Job:
             "agent": self.agent,
             "slots": self.slots,
             "screen": self.screen,
+            "memory": self.memory,
+            "cgroup": self.cgroup,
         }
 
 
@@ -77,12 +82,16 @@ class Started:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobEnd:
-    """How a job ended: `exit_code` as a shell tells it (128 + signal number for a signal)."""
+    """How a job ended: `exit_code` as a shell tells it (128 + signal number for a signal).
+
+    `over_memory` when the kernel killed it, or a process of it, for going over its cgroup's limit.
+    """
 
     ending: Ending
     exit_code: int
     started_at: float
     ended_at: float
+    over_memory: bool = False
 
 
 class CannotStart(Exception):

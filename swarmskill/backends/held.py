@@ -19,6 +19,7 @@ class Held:
     """One job that is not over."""
 
     __slots__ = (
+        "cgroup",
         "cwd",
         "ending",
         "exit_code",
@@ -43,6 +44,8 @@ class Held:
     def __init__(self, fields: Mapping[str, Any], pid: int, pipe: int, log: JobLog, mark: int, at: float) -> None:
         self.name: str = fields["name"]
         self.cwd: str = fields["cwd"]
+        self.cgroup: str = fields["cgroup"]
+        """Its own, made for it; "" for none."""
         self.grace: float = fields["grace"]
         self.survives: bool = fields["survives"]
         self.pid = pid

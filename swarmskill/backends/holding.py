@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from swarmskill.backends.cgroups import inside, make_cgroup, remove_cgroup, remove_empty, was_over
 from swarmskill.backends.families import Families
 from swarmskill.backends.held import EXITED, KILLED, STALLED, TIMED_OUT, Held
 from swarmskill.backends.joblog import JobLog
@@ -78,7 +79,7 @@ class Holding:
         mark = self._next_mark
         at = time.time()
         try:
-            pid, pipe = self._spawner.spawn(fields["argv"], fields["cwd"], fields["env"], fields["stdin"], mark)
+            pid, pipe = self._spawn(fields, mark)
         except Unstartable:
             log.close()
             let_go(slots)
@@ -94,6 +95,23 @@ class Holding:
         if fields["idle"] is not None:
             self._watch_silence(job, fields["idle"])
         return job
+
+    def _spawn(self, fields: Mapping[str, Any], mark: int) -> tuple[int, int]:
+        """Start the job's process, in a cgroup of its own if it is to have one. Raises Unstartable."""
+        cgroup = fields["cgroup"]
+        words = (fields["argv"], fields["cwd"], fields["env"], fields["stdin"], mark)
+        if not cgroup:
+            return self._spawner.spawn(*words, memory=fields["memory"])
+        try:
+            make_cgroup(cgroup, fields["memory"])
+            with inside(cgroup):
+                return self._spawner.spawn(*words)
+        except Unstartable:
+            remove_empty(cgroup)
+            raise
+        except OSError as error:
+            remove_empty(cgroup)
+            raise Unstartable(f"it cannot be held to its memory limit: {error}") from None
 
     def kill(self, name: str, *, force: bool = False) -> None:
         """End a job early: TERM and after its grace KILL, or KILL at once."""
@@ -213,6 +231,9 @@ class Holding:
         for timer in (job.timer, job.idle_timer):
             if timer:
                 timer.cancel()
+        over = bool(job.cgroup) and was_over(job.cgroup)
+        if job.cgroup and not remove_cgroup(job.cgroup):
+            print(f"job {job.name!r}: {job.cgroup} cannot be removed", file=sys.stderr, flush=True)
         let_go(job.slots)
         del self.jobs[job.name]
         self._families.drop(job)
@@ -222,6 +243,7 @@ class Holding:
             "exit_code": job.exit_code,
             "started_at": job.started_at,
             "ended_at": time.time(),
+            "over_memory": over,
         }
         self._journal.ended(end)
         self.over.append((end, job.watchers))

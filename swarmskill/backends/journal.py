@@ -3,7 +3,7 @@
 `kind` is one of
     keeper   a keeper began; `base` is what the marks of its jobs have in common
     started  name, pid, identity, mark, at
-    ended    name, pid, identity, ending, exit_code, started_at, ended_at
+    ended    name, pid, identity, ending, exit_code, started_at, ended_at, over_memory
     refused  name, reason: it could not be started; only where a keeper has one job (see `windows`)
     left     the keeper ended with no job left
 

@@ -234,4 +234,5 @@ def _job_end(message: dict[str, Any]) -> JobEnd:
         exit_code=message["exit_code"],
         started_at=message["started_at"],
         ended_at=message["ended_at"],
+        over_memory=message.get("over_memory", False),
     )

@@ -42,19 +42,28 @@ class Spawner:
         self._null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self._files = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._locks = resource.getrlimit(MARK_LIMIT) if LINUX else (0, 0)
+        self._data = resource.getrlimit(resource.RLIMIT_DATA)
         self._raised = _raised(self._files)
 
-    def spawn(self, argv: list[str], cwd: str, env: Mapping[str, str], stdin: str | None, mark: int) -> tuple[int, int]:
+    def spawn(
+        self,
+        argv: list[str],
+        cwd: str,
+        env: Mapping[str, str],
+        stdin: str | None,
+        mark: int,
+        memory: int | None = None,
+    ) -> tuple[int, int]:
         """Start the program; its pid and the end of the pipe from which to read its output.
 
-        Raises Unstartable.
+        It, and each process that it starts, may use `memory` bytes. Raises Unstartable.
         """
         reader, writer = os.pipe()
         source = self._null
         try:
             source = _open_stdin(stdin) if stdin is not None else self._null
-            pid = self._spawn_in(cwd, argv, {**env, MARK_VARIABLE: str(mark)}, (source, writer), mark)
-        except (OSError, ValueError) as error:
+            pid = self._spawn_in(cwd, argv, {**env, MARK_VARIABLE: str(mark)}, (source, writer), mark, memory)
+        except (OSError, ValueError, MemoryError) as error:
             os.close(reader)
             raise Unstartable(_reason(error, argv, cwd)) from None
         finally:
@@ -64,13 +73,21 @@ class Spawner:
         os.set_blocking(reader, False)
         return pid, reader
 
-    def _spawn_in(self, cwd: str, argv: list[str], env: Mapping[str, str], files: tuple[int, int], mark: int) -> int:
+    def _spawn_in(
+        self,
+        cwd: str,
+        argv: list[str],
+        env: Mapping[str, str],
+        files: tuple[int, int],
+        mark: int,
+        memory: int | None,
+    ) -> int:
         source, writer = files
         os.chdir(cwd)
         try:
             program = find_program(argv[0] if argv else "", env.get("PATH", os.defpath))
-            self._set_limits(mark)
-            return os.posix_spawn(
+            self._set_limits(mark, memory)
+            pid = os.posix_spawn(
                 program,
                 argv,
                 env,
@@ -83,18 +100,37 @@ class Spawner:
                 setsigmask=[],
                 setsigdef=_RESET_SIGNALS,
             )
+            self._seal(pid, memory)
+            return pid
         finally:
-            self._set_limits(0)
+            self._set_limits(0, memory)
             os.fchdir(self._home)
 
-    def _set_limits(self, mark: int) -> None:
+    def _set_limits(self, mark: int, memory: int | None = None) -> None:
         """Take on the limits that a child shall inherit, or with mark 0 our own again."""
+        if memory:
+            # Only the soft one: we could never raise the hard one again. Not RLIMIT_AS: node and its like reserve far
+            # more addresses than they use.
+            resource.setrlimit(resource.RLIMIT_DATA, (self._most(memory) if mark else self._data[0], self._data[1]))
         resource.setrlimit(resource.RLIMIT_NOFILE, self._files if mark else self._raised)
         if LINUX:
             try:
                 resource.setrlimit(MARK_LIMIT, (mark, self._locks[1]) if mark else self._locks)
             except (OSError, ValueError):
                 pass  # a hard limit below the mark: the environment has to do
+
+    def _most(self, memory: int) -> int:
+        """The limit, or a lower one that we may not go beyond ourselves."""
+        hard = self._data[1]
+        return memory if hard == resource.RLIM_INFINITY else min(memory, hard)
+
+    def _seal(self, pid: int, memory: int | None) -> None:
+        """Make a child's limit one that it cannot raise."""
+        if memory and LINUX:
+            try:
+                resource.prlimit(pid, resource.RLIMIT_DATA, (self._most(memory), self._most(memory)))
+            except OSError:
+                pass  # it is over already, or runs as another user
 
 
 def find_program(name: str, path: str) -> str:

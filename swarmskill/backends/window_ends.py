@@ -202,6 +202,7 @@ def job_end(line: dict[str, Any]) -> JobEnd:
         exit_code=line["exit_code"],
         started_at=line["started_at"],
         ended_at=line["ended_at"],
+        over_memory=line.get("over_memory", False),
     )
 
 

@@ -2,7 +2,7 @@
 
 The mayor says (`do`):  start {id, job}  watch {name, pid, identity}  kill {name, force}  list {id}  bye
 The keeper says (`is`): started {id, name, pid, identity}  cannot_start {id, reason}  jobs {id, jobs}
-                        ended {name, pid, identity, ending, exit_code, started_at, ended_at}
+                        ended {name, pid, identity, ending, exit_code, started_at, ended_at, over_memory}
                         lost {name, pid, identity}
 
 Whoever starts a job watches it. The keeper imports this module: standard library only, and none of
@@ -15,7 +15,7 @@ import json
 import os
 import stat
 
-VERSION = 2
+VERSION = 3
 """Of the protocol. It is part of the address, so that two versions never talk past each other."""
 
 Message = dict[str, object]

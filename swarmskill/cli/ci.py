@@ -57,6 +57,12 @@ class Wanted:
                 raise UsageError(f"{path} cannot be written", hint=f"mkdir -p {path.parent}, or name another file")
         return cls(junit and junit.absolute(), summary and summary.absolute(), push)
 
+    @property
+    def words(self) -> list[str]:
+        """The options that were given."""
+        given = (("--junit", self.junit), ("--summary", self.summary), ("--push", self.push))
+        return [word for word, value in given if value]
+
     def check(self, repository: Repository) -> None:
         """Raise UsageError before the run if its branch could not be pushed after it."""
         if self.push:
@@ -104,9 +110,11 @@ def _jobs(
 
         jobs.append(lambda: _write(junit, junit_xml(state, events, folder, time.time())))
     if summary is not None or step:
+        from swarmskill.mayor.kindred import family_of
         from swarmskill.views.report import report_markdown
 
-        page = report_markdown(state, events, folder, time.time(), graph=True).encode("utf-8", "replace")
+        family = family_of(folder, events, state, held=False)
+        page = report_markdown(state, events, folder, time.time(), graph=True, family=family).encode("utf-8", "replace")
         if summary is not None:
             jobs.append(lambda: _write(summary, page))
         if step:

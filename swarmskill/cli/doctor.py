@@ -82,9 +82,11 @@ def _names(settings: dict[str, Setting]) -> list[str]:
 
 def _row(name: str, setting: Setting) -> Row:
     from swarmskill.views.doctor import Row
+    from swarmskill.views.marks import size_text
 
     value = _pool_words(setting.value) if name == "agent" else _plain(setting.value)
-    return Row(name=name, text=_text(value), value=value, origin=setting.origin)
+    text = size_text(value) if name == "max_memory" and isinstance(value, int) else _text(value)
+    return Row(name=name, text=text, value=value, origin=setting.origin)
 
 
 def _pool_words(pool: Any) -> str:

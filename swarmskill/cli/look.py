@@ -37,6 +37,7 @@ def runs(json: JsonOption = False) -> int:
 
     Example: swarm runs
     """
+    from swarmskill.core.leftover import without_dead
     from swarmskill.core.transitions import fold
     from swarmskill.errors import SwarmError
     from swarmskill.ledger import read_holder, read_ledger
@@ -51,7 +52,7 @@ def runs(json: JsonOption = False) -> int:
         folder = RunFolder(runs_folder(common_dir) / run_id)
         held = read_holder(folder) is not None
         try:
-            state = fold(read_ledger(folder.ledger).events)
+            state = without_dead(fold(read_ledger(folder.ledger).events))
             entries.append(RunEntry(run_id, state, is_tended(folder, state, held=held)))
         except SwarmError as error:
             entries.append(RunEntry(run_id, None, held, error.message))
@@ -132,7 +133,8 @@ def report(
     elif json:
         print_json(run_document(recalled.state, recalled.events, time.time(), held=recalled.tended))
     else:
-        print_text(report_markdown(recalled.state, recalled.events, recalled.folder, time.time()))
+        family = recall_family(recalled)
+        print_text(report_markdown(recalled.state, recalled.events, recalled.folder, time.time(), family=family))
     return 0
 
 
@@ -146,7 +148,8 @@ def _write_page(recalled: Recalled, name: str) -> None:
 
     state, events = recalled.state, recalled.events
     material = gather_material(recalled.folder, recalled.top, state, events, os.environ)
-    page = report_html(page_of(state, events, time.time(), material=material, held=recalled.tended))
+    family = recall_family(recalled)
+    page = report_html(page_of(state, events, time.time(), material=material, held=recalled.tended, family=family))
     if name == "-":
         sys.stdout.buffer.write(page)
         return

@@ -32,6 +32,7 @@ def examine_machine(agents: Sequence[Sighting], folder: Path) -> list[Tool]:
         Tool(name="python", fit=True, version=platform.python_version(), where=sys.executable),
         _node([seen.name for seen in agents if _runs_on_node(seen.path)]),
         _optional("tmux", "-V"),
+        _memory(),
     ]
 
 
@@ -80,6 +81,21 @@ def _keeper() -> Tool:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return Tool(name="keeper", fit=True, purpose="workers that outlive swarm", where="starts")
+
+
+def _memory() -> Tool:
+    """What would hold workers to `max_memory`."""
+    from swarmskill.backends.delegation import survey_ground
+    from swarmskill.backends.processes import LINUX
+
+    name, ground = "memory limit", survey_ground()
+    if ground.folder:
+        return Tool(name=name, fit=True, version="cgroup v2", where=ground.folder, purpose="max_memory, by worker")
+    if not LINUX:
+        return Tool(name=name, fit=None, purpose="max_memory", where="nothing holds workers to it on this system")
+    fix = f"each process by itself is held to it, not a worker's together: {ground.reason}"
+    fix += f"; start with: {ground.fix}" if ground.fix else ""
+    return Tool(name=name, fit=None, version="RLIMIT_DATA", purpose="max_memory, by process", fix=fix)
 
 
 def _node(users: Sequence[str]) -> Tool:

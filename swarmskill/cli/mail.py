@@ -17,6 +17,8 @@ from swarmskill.cli.wait import STILL_RUNNING
 from swarmskill.errors import UsageError
 from swarmskill.mail.kinds import ACK_REQUIRED, FROM_MAYOR, FROM_WORKER, Kind
 from swarmskill.mail.message import MAYOR, Importance
+from swarmskill.views.letters import letter_document, letter_line, letter_page
+from swarmskill.views.marks import count, safe
 
 if TYPE_CHECKING:
     from swarmskill.mail.mailbox import Received
@@ -82,9 +84,9 @@ def inbox(
     seat = take_seat(run)
     found = [one for one in seat.mailbox.received() if (everything or not one.seen) and _fits(one, kind, thread)]
     if json:
-        print_json({"mailbox": seat.mailbox.name, "messages": [_document(one) for one in found]})
+        print_json({"mailbox": seat.mailbox.name, "messages": [letter_document(one) for one in found]})
     else:
-        print_text("\n".join(map(_line, found)) or "no new mail")
+        print_text("\n".join(map(letter_line, found)) or "no new mail")
     return 0
 
 
@@ -96,9 +98,9 @@ def read(message_id: _ID, run: RunOption = "", json: JsonOption = False) -> int:
     mailbox = take_seat(run).mailbox
     found = mailbox.mark(mailbox.get(message_id))
     if json:
-        print_json(_document(found))
+        print_json(letter_document(found))
     else:
-        print_text(_page(found))
+        print_text(letter_page(found))
     return 0
 
 
@@ -110,7 +112,7 @@ def ack(message_id: _ID, run: RunOption = "", json: JsonOption = False) -> int:
     mailbox = take_seat(run).mailbox
     found = mailbox.mark(mailbox.get(message_id), "SA")
     if json:
-        print_json(_document(found))
+        print_json(letter_document(found))
     else:
         print_text(f"acknowledged {found.message.id}")
     return 0
@@ -159,7 +161,7 @@ def threads(run: RunOption = "", json: JsonOption = False) -> int:
             "messages": len(inside),
             "unread": sum(not one.seen for one in inside),
             "waiting": sum(one.message.ack_required and not one.acked for one in inside),
-            "last": _document(inside[-1]),
+            "last": letter_document(inside[-1]),
         }
         for thread, inside in found.items()
     ]
@@ -167,10 +169,11 @@ def threads(run: RunOption = "", json: JsonOption = False) -> int:
         print_json({"mailbox": seat.mailbox.name, "threads": rows})
         return 0
     lines = [
-        f"{row['thread'] or '-'}  {_count(len(inside))}, {row['unread']} unread, last: {_line(inside[-1])}"
+        f"{row['thread'] or '-'}  {count(len(inside), 'message')}, {row['unread']} unread, "
+        f"last: {letter_line(inside[-1])}"
         for row, inside in zip(rows, found.values(), strict=True)
     ]
-    print_text("\n".join(map(_safe, lines)) or "no mail")
+    print_text("\n".join(map(safe, lines)) or "no mail")
     return 0
 
 
@@ -198,9 +201,9 @@ def wait(
                 break
             watch.wait(left)
     if json:
-        print_json({"mailbox": seat.mailbox.name, "messages": [_document(one) for one in found]})
+        print_json({"mailbox": seat.mailbox.name, "messages": [letter_document(one) for one in found]})
     else:
-        print_text("\n".join(map(_line, found)) or "no mail came in time; go on, or call again")
+        print_text("\n".join(map(letter_line, found)) or "no mail came in time; go on, or call again")
     return 0 if found else STILL_RUNNING
 
 
@@ -219,11 +222,11 @@ def export(
 
     seat = take_seat(run)
     # The run is in .git/swarm/runs of its repository.
-    count = export_mail(seat.run.mail, Path(folder), str(seat.run.path.parents[3]))
+    written = export_mail(seat.run.mail, Path(folder), str(seat.run.path.parents[3]))
     if json:
-        print_json({"run_id": seat.run.run_id, "folder": folder, "messages": count})
+        print_json({"run_id": seat.run.run_id, "folder": folder, "messages": written})
     else:
-        print_text(_safe(f"{_count(count)} in {folder}"))
+        print_text(safe(f"{count(written, 'message')} in {folder}"))
     return 0
 
 
@@ -248,9 +251,9 @@ def import_(
         if thread in (None, one.message.thread)
     ]
     if json:
-        print_json({"folder": folder, "messages": [_document(one) for one in found]})
+        print_json({"folder": folder, "messages": [letter_document(one) for one in found]})
     else:
-        print_text("\n".join(map(_line, found)) or "no mail")
+        print_text("\n".join(map(letter_line, found)) or "no mail")
     return 0
 
 
@@ -272,9 +275,9 @@ def _post(seat: Seat, message: Message, key: str, notes: list[str], *, as_json: 
         document = {"id": sent.id, "type": str(sent.kind), "thread": sent.thread, "to": list(sent.to), "notes": notes}
         print_json(document)
         return 0
-    print_text(_safe(f"sent {sent.id} to {', '.join(sent.to)}: {sent.subject}"))
+    print_text(safe(f"sent {sent.id} to {', '.join(sent.to)}: {sent.subject}"))
     for note in notes:
-        print(_safe(f"note: {note}"), file=sys.stderr)
+        print(safe(f"note: {note}"), file=sys.stderr)
     return 0
 
 
@@ -317,64 +320,6 @@ def _said(text: str) -> str:
 
 def _fits(one: Received, kind: Kind | None, thread: str | None) -> bool:
     return kind in (None, one.message.kind) and thread in (None, one.message.thread)
-
-
-def _document(one: Received) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    message = one.message
-    return {
-        "id": message.id,
-        "thread": message.thread,
-        "type": str(message.kind),
-        "title": message.title,
-        "from": message.sender,
-        "to": list(message.to),
-        "created": message.created,
-        "importance": str(message.importance),
-        "ack_required": message.ack_required,
-        "seen": one.seen,
-        "acked": one.acked,
-        "reply_to": message.reply_to,
-        "body": asdict(message.body),
-        "text": message.text,
-        "problems": list(one.problems),
-    }
-
-
-def _line(one: Received) -> str:
-    message = one.message
-    mark = "!" if message.ack_required and not one.acked else " " if one.seen else "*"
-    first = next((line for line in message.text.split("\n") if line and not line.startswith(("#", "Bead:"))), "")
-    return _safe(f"{mark} {message.id}  {message.sender}  {message.subject}  {first[:60]}").rstrip()
-
-
-def _page(one: Received) -> str:
-    from swarmskill.mail.moment import moment_text
-    from swarmskill.views.marks import safe_lines
-
-    message = one.message
-    head = [
-        f"id:      {message.id}",
-        f"from:    {message.sender}",
-        f"to:      {', '.join(message.to)}",
-        f"subject: {message.subject}",
-        f"created: {moment_text(message.created)}",
-    ]
-    if message.ack_required and not one.acked:
-        head.append(f"it wants an answer: swarm mail reply {message.id} TEXT")
-    return "\n".join([*map(_safe, head), "", *safe_lines(message.text)])
-
-
-def _count(messages: int) -> str:
-    return f"{messages} message{'' if messages == 1 else 's'}"
-
-
-def _safe(line: str) -> str:
-    """Mail is foreign text: nothing in it may steer the terminal."""
-    from swarmskill.views.marks import safe
-
-    return safe(line)
 
 
 mail = make_group(

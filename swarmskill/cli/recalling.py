@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -15,7 +14,6 @@ from swarmskill.records import dataclass
 if TYPE_CHECKING:
     from swarmskill.core.events import Event
     from swarmskill.core.state import State
-    from swarmskill.lineage import Relative
     from swarmskill.views.kinship import Family
     from swarmskill.views.marks import Look
 
@@ -57,6 +55,7 @@ def is_tended(folder: RunFolder, state: State, *, held: bool) -> bool:
 
 def recall(wanted: str) -> Recalled:
     """Read the ledger of the run that the words mean. Raises Refused or LedgerDamaged."""
+    from swarmskill.core.leftover import without_dead
     from swarmskill.core.transitions import fold
     from swarmskill.ledger import read_holder, read_ledger
     from swarmskill.places import newest_run_id
@@ -67,22 +66,14 @@ def recall(wanted: str) -> Recalled:
     held = read_holder(folder) is not None
     events = read_ledger(folder.ledger).events
     newest = newest_run_id(located.common_dir) == folder.run_id
-    return Recalled(folder, located.top, events, fold(events), held, newest)
+    return Recalled(folder, located.top, events, without_dead(fold(events)), held, newest)
 
 
 def recall_family(recalled: Recalled) -> Family:
     """The run with all the runs that its workers started, and theirs."""
-    from swarmskill.lineage import Kin, Relative, family, read_origin, read_relative
-    from swarmskill.views.kinship import Family
+    from swarmskill.mayor.kindred import family_of
 
-    folder = recalled.folder
-    kin = Kin(folder, origin=read_origin(folder))
-    top = Relative(kin, recalled.events, recalled.state, recalled.tended)
-    return Family.of((top, *(_tended(read_relative(kin)) for kin in family(folder)[1:])))
-
-
-def _tended(one: Relative) -> Relative:
-    return replace(one, held=is_tended(one.folder, one.state, held=one.held))
+    return family_of(recalled.folder, recalled.events, recalled.state, held=recalled.tended)
 
 
 def check_task(state: State, task_id: str) -> None:

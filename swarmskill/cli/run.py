@@ -67,8 +67,10 @@ def run(
     max_workers: opt.MaxWorkersOption = None,
     max_cost: MaxCostOption = None,
     max_tokens: MaxTokensOption = None,
+    max_memory: opt.MaxMemoryOption = None,
     on_exhaust: opt.OnExhaustOption = None,
     timeout: opt.TimeoutOption = None,
+    stall_timeout: opt.StallTimeoutOption = None,
     idle_timeout: opt.IdleTimeoutOption = None,
     deadline: opt.DeadlineOption = None,
     max_retries: opt.MaxRetriesOption = None,
@@ -221,7 +223,9 @@ def run_tasks(
     common_dir = ready.repository.common_dir
     unfinished = _unfinished(listed, ready.repository)
     if unfinished is not None:
-        return _resume(unfinished, ready.repository, as_json=as_json, view_of=view_of)
+        from swarmskill.cli.resuming import go_on
+
+        return go_on(unfinished, ready.repository, as_json=as_json, view_of=view_of, wanted=wanted)
     folder = RunFolder(runs_folder(common_dir) / new_run_id(time.time(), last_run_id(common_dir)))
 
     def drive(watcher: Watching) -> State:
@@ -264,18 +268,6 @@ def _unfinished(listed: TaskList, repository: Repository) -> RunFolder | None:
         raise Refused(f"run {run_id} of the same task and list was stopped", hint=f"swarm resume {run_id}")
     print(f"run {run_id} of the same task and list was not finished: it goes on", file=sys.stderr)
     return found.folder
-
-
-def _resume(folder: RunFolder, repository: Repository, *, as_json: bool, view_of: ViewOf | None) -> int:
-    from swarmskill.mayor.session import resume_run
-
-    environment = dict(os.environ)
-    return show_run(
-        folder,
-        lambda watcher: resume_run(folder, repository, watcher, environment, user_folder=settings_folder()),
-        as_json=as_json,
-        view_of=view_of,
-    )
 
 
 def show_run(

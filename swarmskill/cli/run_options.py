@@ -48,6 +48,14 @@ FreshOption = Annotated[
 MaxWorkersOption = Annotated[
     str | None, typer.Option(metavar="N", help="Workers at the same time. [5]", rich_help_panel=LIMITS)
 ]
+MaxMemoryOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="Memory of one worker: 512M, 4G. `swarm doctor` tells what holds it. [no limit]",
+        rich_help_panel=LIMITS,
+    ),
+]
 OnExhaustOption = Annotated[
     OnExhaust | None,
     typer.Option(
@@ -59,8 +67,17 @@ TimeoutOption = Annotated[
     str | None,
     typer.Option(metavar="TIME", help="Of one worker: 90s, 30m, 2h. [30m]", rich_help_panel=LIMITS),
 ]
+StallTimeoutOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="Without progress until a worker is marked as stalled and asked. [half of --idle-timeout]",
+        rich_help_panel=LIMITS,
+    ),
+]
 IdleTimeoutOption = Annotated[
-    str | None, typer.Option(metavar="TIME", help="Of a worker without progress. [15m]", rich_help_panel=LIMITS)
+    str | None,
+    typer.Option(metavar="TIME", help="Of a worker without progress: it is ended. [15m]", rich_help_panel=LIMITS),
 ]
 DeadlineOption = Annotated[
     str | None, typer.Option(metavar="TIME", help="Of the whole run. [none]", rich_help_panel=LIMITS)

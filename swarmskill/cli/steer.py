@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from swarmskill.cli.ci import JunitOption, PushOption, SummaryOption, Wanted
 from swarmskill.cli.options import (
     DetachOption,
     JsonOption,
@@ -25,7 +26,6 @@ from swarmskill.cli.options import (
     print_json,
     print_text,
     recall,
-    settings_folder,
 )
 from swarmskill.config import LIFTABLE, LIMITS
 from swarmskill.errors import UsageError
@@ -33,7 +33,6 @@ from swarmskill.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from swarmskill.cli.detach import ViewOf
     from swarmskill.core.events import Event, LimitsChanged, StopRequested
     from swarmskill.mayor.hosting import HostedRun
     from swarmskill.places import RunFolder
@@ -69,6 +68,9 @@ def resume(
     run: RunArgument = "",
     max_cost: MaxCostOption = None,
     max_tokens: MaxTokensOption = None,
+    junit: JunitOption = None,
+    summary: SummaryOption = None,
+    push: PushOption = "",
     detach: DetachOption = False,
     json: JsonOption = False,
 ) -> int:
@@ -77,13 +79,14 @@ def resume(
     Example: swarm resume --max-cost 5
     """
     limits = _limits({"max_cost": max_cost, "max_tokens": max_tokens})
+    wanted = _wanted(junit, summary, push)
     recalled = recall(run)
     if recalled.hosted:
         raise UsageError(
             f"an assistant runs the workers of run {recalled.folder.run_id}: it has to go on",
             hint=f"there: swarm next --resume --run {recalled.folder.run_id}",
         )
-    return _drive(recalled.folder, detached=detach, as_json=json, limits=limits)
+    return _drive(recalled.folder, wanted, detached=detach, as_json=json, limits=limits)
 
 
 def limit(
@@ -95,7 +98,9 @@ def limit(
     max_tokens: Annotated[str | None, _limit_option("N", "Tokens that the run may use, from its start on.")] = None,
     deadline: Annotated[str | None, _limit_option("TIME", "Of the whole run, from its start on.")] = None,
     timeout: Annotated[str | None, _limit_option("TIME", "Of each worker that starts from now on.")] = None,
+    stall_timeout: Annotated[str | None, _limit_option("TIME", "Without progress until one is marked.")] = None,
     idle_timeout: Annotated[str | None, _limit_option("TIME", "Of one without progress.")] = None,
+    max_memory: Annotated[str | None, _limit_option("SIZE", "Memory of each worker that starts from now on.")] = None,
     reload: Annotated[bool, typer.Option("--reload", help="Take up what was changed in swarm.toml.")] = False,
     json: JsonOption = False,
 ) -> int:
@@ -143,17 +148,31 @@ def _reload(recalled: Recalled) -> str:
     return "its mayor reads swarm.toml again, and says what changed"
 
 
-def retry(task: TaskArgument, run: RunOption = "", detach: DetachOption = False, json: JsonOption = False) -> int:
+def retry(
+    task: TaskArgument,
+    run: RunOption = "",
+    junit: JunitOption = None,
+    summary: SummaryOption = None,
+    push: PushOption = "",
+    detach: DetachOption = False,
+    json: JsonOption = False,
+) -> int:
     """Try a task again that ended without being completed, and what was skipped because of it.
 
     Example: swarm retry 3
     """
+    wanted = _wanted(junit, summary, push)
     recalled = recall(run)
+    if wanted.words and (recalled.held or recalled.hosted):
+        raise UsageError(
+            f"somebody else is at work on run {recalled.folder.run_id} and would not heed {', '.join(wanted.words)}",
+            hint=f"leave it out, or wait before: swarm wait {recalled.folder.run_id}",
+        )
     said = retry_task(recalled, task)
     if said:
         _tell(recalled.folder, said, as_json=json)
         return 0
-    return _drive(recalled.folder, detached=detach, as_json=json)
+    return _drive(recalled.folder, wanted, detached=detach, as_json=json)
 
 
 def retry_task(recalled: Recalled, task: str) -> str:
@@ -217,7 +236,7 @@ def stop_run(recalled: Recalled, *, now: bool, force: bool) -> tuple[str, list[s
     else:
         from swarmskill.mayor.leftovers import kill_left_over
 
-        count = kill_left_over(recalled.folder, state, force=force)
+        count = kill_left_over(recalled.folder, state, force=force, reason=BY_COMMAND)
         said = f"its mayor is gone; left-over workers ended: {count}"
     below = still_open(recalled.folder)
     if not recalled.held:
@@ -253,28 +272,32 @@ def _ask(recalled: Recalled, request: Event) -> bool:
     return ask(recalled.folder, request)
 
 
-def _drive(folder: RunFolder, *, detached: bool, as_json: bool, limits: LimitsChanged | None = None) -> int:
-    if detached:
-        from swarmskill.cli.detach import detach
+def _wanted(junit: Path | None, summary: Path | None, push: str) -> Wanted:
+    """The options for build servers, once it is clear that they can be done. Raises UsageError."""
+    from swarmskill.repo.repository import Repository
 
-        return detach(lambda view_of: _resume(folder, limits, as_json=False, view_of=view_of), as_json=as_json)
-    return _resume(folder, limits, as_json=as_json)
+    wanted = Wanted.of(junit, summary, push)
+    if wanted.push:
+        wanted.check(Repository.open(Path.cwd()))
+    return wanted
 
 
-def _resume(folder: RunFolder, limits: LimitsChanged | None, *, as_json: bool, view_of: ViewOf | None = None) -> int:
-    from swarmskill.cli.run import show_run
-    from swarmskill.mayor.session import resume_run
+def _drive(
+    folder: RunFolder, wanted: Wanted, *, detached: bool, as_json: bool, limits: LimitsChanged | None = None
+) -> int:
+    """Resume the run here, or in a process of its own."""
+    from swarmskill.cli.resuming import go_on
     from swarmskill.repo.repository import Repository
 
     repository = Repository.open(Path.cwd())
-    return show_run(
-        folder,
-        lambda watcher: resume_run(
-            folder, repository, watcher, dict(os.environ), limits=limits, user_folder=settings_folder()
-        ),
-        as_json=as_json,
-        view_of=view_of,
-    )
+    if detached:
+        from swarmskill.cli.detach import detach
+
+        return detach(
+            lambda view_of: go_on(folder, repository, as_json=False, view_of=view_of, limits=limits, wanted=wanted),
+            as_json=as_json,
+        )
+    return go_on(folder, repository, as_json=as_json, limits=limits, wanted=wanted)
 
 
 def _tell(folder: RunFolder, said: str, *, as_json: bool, below: Sequence[str] = ()) -> None:

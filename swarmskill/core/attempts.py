@@ -120,11 +120,11 @@ def worker_exited(state: State, event: ev.WorkerExited) -> Step | None:
     task = replace(task, end=over, session=over.report.session)
     state = _settle(put(state, event.task, task), event.task, over.report.usage)
     claims_done = over.result is not None and over.result.status is Claim.DONE
-    problem = None if claims_done else _problem(over)
+    problem = None if claims_done or event.over_memory else _problem(over)
     if problem is not None:
         return _troubled(state, event, task, problem)
     state = probe_gone(state, event.task) if over.ending is Ending.KILLED else answered(state, event.task)
-    failure = _failure(over, claims_done=claims_done)
+    failure = _failure(event, over, claims_done=claims_done)
     if failure is not None:
         if failure.kind == CheckKind.STALLED:
             state = broke_down(state, task.agent, event.at)
@@ -196,16 +196,23 @@ def backed_off(state: State, event: ev.BackedOff) -> Step | None:
     return (undelay(state, event.task), ()) if task is not None and task.delayed_until else None
 
 
-def _failure(over: WorkerEnd, *, claims_done: bool) -> Feedback | None:
+def _failure(event: ev.WorkerExited, over: WorkerEnd, *, claims_done: bool) -> Feedback | None:
     """Why an end is a failure before anything is judged; None if it is none."""
     seconds = over.ended_at - over.started_at
     if over.ending is Ending.TIMED_OUT:
         return Feedback(kind=CheckKind.TIMEOUT, detail=f"timed out after {seconds:.0f} s")
     if over.ending is Ending.STALLED and not claims_done:
         return Feedback(kind=CheckKind.STALLED, detail=f"no progress for too long, ended after {seconds:.0f} s")
+    if event.over_memory:
+        return Feedback(kind=CheckKind.MEMORY, detail=event.over_memory)
     if over.ending is Ending.EXITED and over.exit_code != 0 and over.report.problem is None:
-        return Feedback(kind=CheckKind.EXIT, detail=f"exit code {over.exit_code}")
+        return Feedback(kind=CheckKind.EXIT, detail=_guessed(f"exit code {over.exit_code}", event.hint))
     return None
+
+
+def _guessed(detail: str, hint: str) -> str:
+    """The detail, and what may be behind it."""
+    return f"{detail}; {hint}" if hint else detail
 
 
 def _troubled(state: State, event: ev.WorkerExited, task: TaskState, problem: Problem) -> Step:
@@ -221,6 +228,7 @@ def _troubled(state: State, event: ev.WorkerExited, task: TaskState, problem: Pr
         return _capped(state, event, task, detail)
     if problem.kind is Trouble.CRASHED:
         state = broke_down(state, task.agent, event.at)
+        detail = _guessed(detail, event.hint)
     return fail(state, event, Feedback(kind=problem.kind, detail=detail))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import field
 
 from swarmskill.answers import Answer
-from swarmskill.config import RunConfig
+from swarmskill.config import MemoryLimit, RunConfig
 from swarmskill.model import NO_REPORT, NOTHING_USED, AgentReport, Task, Usage, Verdict, WorkerEnd
 from swarmskill.records import dataclass
 
@@ -66,6 +66,17 @@ class StopRequested(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunKilled(Event):
+    """Somebody ended all that a mayor who is gone had left at work: there is nobody now.
+
+    How the workers ended, and all else that is not answered, is for the next mayor to find out.
+    """
+
+    session: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitsChanged(Event):
     """Somebody changed limits of the run, named as in RunConfig; None leaves one as it is, those `lifted` are gone."""
 
@@ -76,7 +87,9 @@ class LimitsChanged(Event):
     max_workers_per_repo: int | None = None
     deadline: float | None = None
     timeout: float | None = None
+    stall_timeout: float | None = None
     idle_timeout: float | None = None
+    max_memory: int | None = None
     lifted: tuple[str, ...] = ()
 
 
@@ -93,7 +106,7 @@ class WorkerStarted(AttemptEvent):
     """Answers Spawn. `identity` tells this process from a later one of the same `pid`.
 
     `worktree` is an absolute path, `base` the commit that the worktree started from. `warnings`
-    tell what the worktree lacks that the configuration asked for.
+    tell what the worktree lacks that the configuration asked for. `memory` is its limit, None for none.
     """
 
     pid: int
@@ -101,6 +114,7 @@ class WorkerStarted(AttemptEvent):
     worktree: str
     base: str
     warnings: tuple[str, ...] = ()
+    memory: MemoryLimit | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,9 +171,15 @@ class WorkerStirred(AttemptEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerExited(AttemptEvent):
-    """Answers Await: the worker and all its processes are gone."""
+    """Answers Await: the worker and all its processes are gone.
+
+    `over_memory` names the memory limit for which the kernel killed it, "" if it did not or nobody knows. `hint` is
+    a guess at what made it fail.
+    """
 
     end: WorkerEnd
+    over_memory: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

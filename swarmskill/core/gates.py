@@ -40,7 +40,8 @@ def close_gate(state: State, event: AttemptEvent, problem: Problem) -> tuple[Sta
     if gate is not None and gate.door is not Door.PROBING:
         return state, ()  # another worker was told the same
     strikes = gate.strikes + 1 if gate else 1
-    reason = f"{problem.kind}: {problem.detail}" if problem.detail else problem.kind.value
+    kind = problem.kind.replace("_", " ")
+    reason = f"{kind}: {problem.detail}" if problem.detail else kind
     if strikes > _STRIKES:
         return _put(state, agent, Gate(Door.SHUT, f"turned away {strikes} times in a row, {reason}", strikes)), ()
     seconds = _seconds(state.run_id, agent, strikes, problem.retry_after)

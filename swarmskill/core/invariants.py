@@ -42,10 +42,12 @@ def _run(state: State) -> Iterator[str]:
 
 def _stage(state: State) -> Iterator[str]:
     stopping = state.stop is not Stop.NONE
-    if state.stage is not Stage.RUNNING and state.busy:
+    if state.stage is not Stage.RUNNING and state.busy and not state.killed:
         yield f"the run is {state.stage} while workers run"
     if state.stage is not Stage.RUNNING and state.active and state.stop is not Stop.FORCE:
         yield f"the run is {state.stage} while tasks are active"
+    if state.killed and (state.stage, state.stop) != (Stage.OVER, Stop.FORCE):
+        yield f"the run was killed, and is {state.stage}"
     if state.stage is Stage.OVER and state.open and not stopping:
         yield "the run is over although tasks are open and nobody stopped it"
     if state.exhausted and state.stop not in (Stop.GRACEFUL, Stop.NOW):

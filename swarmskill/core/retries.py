@@ -27,6 +27,7 @@ _CAP: Final = 2
 
 _OUTCOMES: Final[dict[str, Outcome]] = {
     CheckKind.EXIT: Outcome.FAILED,
+    CheckKind.MEMORY: Outcome.FAILED,
     SPAWN: Outcome.FAILED,
     CheckKind.TIMEOUT: Outcome.TIMED_OUT,
     CheckKind.STALLED: Outcome.TIMED_OUT,

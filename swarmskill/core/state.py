@@ -154,6 +154,7 @@ class State:
     `settled` is what all attempts that ended have used, `beside` what agents used that were asked beside the workers:
     to advise one, or to sum up. `advice` has the question and the time of each call that advised a worker.
     `exhausted` when the budget stopped the run.
+    `killed` when its mayor is gone and somebody ended what that left at work: workers are in it that are no more.
     """
 
     run_id: str = ""
@@ -186,6 +187,7 @@ class State:
     stage: Stage = Stage.RUNNING
     stop: Stop = Stop.NONE
     stop_reason: str = ""
+    killed: bool = False
     failing: bool = False
     started_at: float = 0.0
     ended_at: float = 0.0

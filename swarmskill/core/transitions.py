@@ -12,11 +12,12 @@ Laws:
 4. Every effect is answered by exactly one event, or by the mayor's death and then by recovery. So an
    answer changes the state just if its effect is outstanding. A Kill shares its answer with the Await,
    a Recall with the Spawn, and a forced Kill stands for an earlier one that was not. After RunResumed all
-   that is outstanding is to be performed anew, not only what that step returned. Five are taken back
-   unanswered: kills by a budget that was raised, recalls in a run that goes on after all, the rest of an
-   agent that now wants a person, a summary when the stop is forced, the wait of a task that fail-fast
-   cancelled. WorkerReported, WorkerStalled, WorkerStirred and SpawnQueued answer nothing; they change the
-   state just if they tell more than those before.
+   that is outstanding is to be performed anew, not only what that step returned. RunKilled ends a run without
+   a mayor: what is unanswered is for the next one, which asks anew for a landing, a report and a summary.
+   Five are taken back unanswered: kills by a budget that was raised, recalls in a run that goes on after
+   all, the rest of an agent that now wants a person, a summary when the stop is forced, the wait of a task
+   that fail-fast cancelled. WorkerReported, WorkerStalled, WorkerStirred and SpawnQueued answer nothing;
+   they change the state just if they tell more than those before.
 5. A task completes only by `Integrated`. Nothing else completes it.
 
 A task goes waiting -> ready -> assigned -> running -> validating -> integrating -> ended; a failed
@@ -120,6 +121,7 @@ def _run_resumed(state: State, event: ev.RunResumed) -> Step | None:
         summary=None,
         landing_refused="",
         landing_hint="",
+        killed=False,
     )
     unfinished = stopped or state.open or state.owed or should_land(state)
     if state.stage in (Stage.SUMMING, Stage.REPORTING, Stage.OVER) and unfinished:
@@ -138,6 +140,14 @@ def _stop_requested(state: State, event: ev.StopRequested) -> Step | None:
     if state.stage is Stage.SUMMING and stop is Stop.FORCE:
         state = replace(state, stage=Stage.RUNNING)
     return state, kills_of(state)
+
+
+def _run_killed(state: State, event: ev.RunKilled) -> Step | None:
+    if state.stage is Stage.OVER or event.session != state.session:
+        return None
+    forced = state.stop is Stop.FORCE
+    state = replace(state, stop=Stop.FORCE, exhausted=False, stop_reason=event.reason)
+    return replace(state, stage=Stage.OVER, killed=True, ended_at=event.at), () if forced else kills_of(state)
 
 
 def _limits_changed(state: State, event: ev.LimitsChanged) -> Step | None:
@@ -213,6 +223,7 @@ _HANDLERS: dict[type[ev.Event], Callable[[State, Any], Step | None]] = {
     ev.RunResumed: _run_resumed,
     ev.StopRequested: _stop_requested,
     ev.RetryRequested: _retry_requested,
+    ev.RunKilled: _run_killed,
     ev.LimitsChanged: _limits_changed,
     ev.GateRested: _gate_rested,
     ev.Summarised: _summarised,

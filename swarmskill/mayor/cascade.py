@@ -99,10 +99,10 @@ def end_descendants(folder: RunFolder) -> int:
         while read_holder(kin.folder) is not None and time.monotonic() < deadline:
             time.sleep(_LOOK_AGAIN)
         relative = read_relative(kin)
-        if relative.trouble or relative.state.stage is Stage.OVER:
+        if relative.trouble or relative.state.stage is Stage.OVER or relative.state.config.backend in HOSTED:
             continue
         with suppress(SwarmError):  # somebody holds it still
-            count += kill_left_over(kin.folder, relative.state, force=True)
+            count += kill_left_over(kin.folder, relative.state, force=True, reason=f"{_WITH_PARENT}{folder.run_id}")
     return count
 
 
@@ -121,7 +121,7 @@ def _stop(kin: Kin, top: str, *, now: bool, force: bool) -> Reached | None:
     if not now:
         return Reached(run_id, "nobody is at work on it")
     with suppress(SwarmError):
-        ended = kill_left_over(kin.folder, state, force=force)
+        ended = kill_left_over(kin.folder, state, force=force, reason=request.reason)
         return Reached(run_id, f"its mayor is gone; left-over workers ended: {ended}")
     return Reached(run_id, "it could not be stopped: somebody else is at it")
 

@@ -9,8 +9,9 @@ from swarmskill.config import WorktreeSetup
 from swarmskill.core.state import State
 from swarmskill.mayor.branch import FOREIGN
 from swarmskill.mayor.isolation import LOST, PUT_ASIDE
+from swarmskill.mayor.memory import clear_cgroups
 from swarmskill.model import Outcome, Phase
-from swarmskill.places import attempt_key, attempt_ref, worktrees_folder
+from swarmskill.places import RunFolder, attempt_key, attempt_ref, runs_folder, worktrees_folder
 from swarmskill.records import dataclass
 from swarmskill.repo.integrate import drop_attempt, kept_attempts
 from swarmskill.repo.repository import Repository
@@ -42,6 +43,7 @@ def clean_run(repository: Repository, state: State, named: frozenset[str]) -> Cl
             worktrees.remove(path)
             cleaned.removed.append(str(path))
     worktrees.prune()
+    clear_cgroups(RunFolder(runs_folder(repository.common_dir) / state.run_id))
     touched = any(task.end and task.end.touched for task in state.tasks.values())
     for key in kept_attempts(repository, state.run_id):
         if key.startswith((FOREIGN, LOST)) or (touched and key.startswith(PUT_ASIDE)):

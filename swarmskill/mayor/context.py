@@ -13,6 +13,7 @@ from swarmskill.mayor.branch import RunBranch
 from swarmskill.mayor.commands import Commands
 from swarmskill.mayor.courier import Courier
 from swarmskill.mayor.isolation import CheckoutGuard
+from swarmskill.mayor.memory import MemoryHold
 from swarmskill.places import RunFolder
 from swarmskill.records import dataclass
 from swarmskill.repo.collecting import GcPause
@@ -25,7 +26,8 @@ class RunContext:
     """One run's folder, repository, processes and worktrees.
 
     `backend` holds the mayor's own commands, `workers` the workers; `handed` is the latter where an assistant
-    runs them, else None. `courier` carries the mail of a distributed run. `environment` is the mayor's own.
+    runs them, else None; `memory` holds them to their limits. `courier` carries the mail of a distributed run.
+    `environment` is the mayor's own.
     """
 
     folder: RunFolder
@@ -40,6 +42,7 @@ class RunContext:
     guard: CheckoutGuard
     branch: RunBranch
     no_gc: GcPause
+    memory: MemoryHold
     accounts: Accounts
     courier: Courier | None = None
 

@@ -29,15 +29,15 @@ from swarmskill.mail.limits import LIMITS, Limits
 from swarmskill.mail.mailbox import Owner, write_owner
 from swarmskill.mail.message import MAYOR, Message
 from swarmskill.mail.post import Post
-from swarmskill.mail.reactions import NUDGE, TERMINATE, UNANSWERED, react
+from swarmskill.mail.reactions import NUDGE, TERMINATE, react
 from swarmskill.mail.reminders import PATIENCE, Patience
 from swarmskill.mail.roster import workers_of
 from swarmskill.mail.watch import Watch
 from swarmskill.mayor.judgements import Judgement, judgements
 from swarmskill.mayor.last_word import shown
+from swarmskill.mayor.questions import Ask, Questions
 from swarmskill.model import Task
 from swarmskill.places import RunFolder, attempt_key
-from swarmskill.records import dataclass
 
 _ROUND = 2.0
 """Seconds after which all mailboxes are looked at, whatever was seen of them."""
@@ -50,13 +50,6 @@ _MANIFEST = "manifest"
 
 _MOST_AT_ONCE = 100
 """Rounds of one sender's mail that others wait for."""
-
-
-@dataclass(slots=True)
-class _Correspondent:
-    """A worker with a mailbox."""
-
-    task: Task
 
 
 class Courier:
@@ -90,9 +83,9 @@ class Courier:
         self._post = Post(folder.mail, tasks, limits, patience, expected=living)
         self._leases = Leases(folder.mail)
         Store(folder.mail).make()
-        self._workers: dict[str, _Correspondent] = {}
-        self._consulted: set[str] = set()
-        self._ask: Callable[[Message, Task], object] | None = None
+        self._workers: dict[str, Task] = {}
+        """Those with a mailbox, and their tasks."""
+        self._questions = Questions(self._post, self._workers, say, self._answer)
         self._release_left_over()
         self._watch = Watch()
         self._watched: dict[str, Path] = {}
@@ -120,9 +113,8 @@ class Courier:
             except OSError as error:
                 self._post.remove(worker)
                 raise CannotStart(f"no mailbox can be made in {worktree}: {error.strerror or error}") from error
-            self._workers[worker] = _Correspondent(task)
-            for message in self._questions():
-                self._consult(message)
+            self._workers[worker] = task
+            self._questions.put()
         self._watch.wake()
 
     def nudge(self, worker: str) -> bool:
@@ -142,7 +134,7 @@ class Courier:
                 return None
             with self._told_trouble():
                 self._carry([worker])
-                self._drop_questions(worker)
+                self._questions.drop(worker)
             self._post.remove(worker)
             with self._told_trouble():
                 self._leases.release(worker)
@@ -156,22 +148,16 @@ class Courier:
                 self._tell(worker, Kind.TERMINATE, TERMINATE, f"terminate {worker}")
                 self._carry([MAYOR])
 
-    def consult(self, ask: Callable[[Message, Task], object] | None) -> None:
+    def consult(self, ask: Ask | None) -> None:
         """Have this begin to find an answer to what workers ask, besides persons: `answer` takes it. None: no more."""
         with self._lock:
-            self._ask = ask
-            for message in self._questions():
-                self._consult(message)
+            self._questions.consult(ask)
 
     def answer(self, question: str, text: str) -> None:
         """Tell a worker what was found for the question of that id, unless somebody has answered it before."""
         with self._lock, self._told_trouble():
-            for message in self._questions():
-                if message.id == question:
-                    to = (self._post.address(message.sender),)
-                    self._send(message.thread, to, Kind.HELP_RESPONSE, text, f"advice {question}", reply_to=question)
-                    self._post.settle(message)
-                    self._carry([MAYOR])
+            if self._questions.answer(question, text):
+                self._carry([MAYOR])
 
     def judge(self, found: Iterable[Judgement]) -> None:
         """Have it told what became of what workers offered; what was told before is not told again. Does not wait."""
@@ -217,7 +203,8 @@ class Courier:
         now = time.monotonic()
         if now >= self._due_at:  # not only where nothing came: there may be mail all the time
             self._due_at = now + self._every
-            self._remind(now)
+            if self._questions.remind(now):
+                self._carry([MAYOR])
 
     def _carry(self, names: Iterable[str] | None) -> None:
         """Bring the mail of these, all that there is by now, and react to what came for the mayor."""
@@ -240,19 +227,12 @@ class Courier:
         if reaction.show:
             self._say(reaction.show)
         if worker is not None and reaction.doing:
-            self._doing(worker.task.id, reaction.doing)
+            self._doing(worker.id, reaction.doing)
         if reaction.open:
             self._post.take(message)
-            self._consult(message)
+            self._questions.put()
         else:
             self._post.settle(message)
-
-    def _consult(self, message: Message) -> None:
-        """Have a question answered once; one whose worker is not known yet is asked when it begins."""
-        worker = self._workers.get(message.sender)
-        if self._ask is not None and worker is not None and message.id not in self._consulted:
-            self._consulted.add(message.id)
-            self._ask(message, worker.task)
 
     def _run_errand(self, message: Message) -> None:
         """Write for a worker what its sandbox forbids it to write, and answer it."""
@@ -262,7 +242,7 @@ class Courier:
 
     def _tell_again(self) -> None:
         """Show the questions that wait since a mayor before, and forget those of workers that are gone."""
-        for message in self._questions():
+        for message in self._questions.open:
             if message.sender in self._living | self._workers.keys():
                 self._react(message)
             else:
@@ -276,33 +256,13 @@ class Courier:
         if not told:
             self._carry([MAYOR])
 
-    def _drop_questions(self, worker: str) -> None:
-        """Wait no longer for an answer to a worker that has ended."""
-        for message in self._questions():
-            if message.sender == worker:
-                self._say(f"{worker} ended before its question was answered")
-                self._post.settle(message)
-
-    def _questions(self) -> list[Message]:
-        """What workers asked and nobody has answered."""
-        return [one.message for one in self._post.pending if one.recipient == MAYOR]
-
-    def _remind(self, now: float) -> None:
-        due = self._post.due(now)
-        for one in due.reminders:
-            if one.recipient == MAYOR:
-                self._say(f"{one.message.sender} still waits for an answer: swarm mail reply {one.message.id} 'TEXT'")
-        for one in due.escalations:
-            if one.recipient == MAYOR:
-                self._tell(one.message.sender, Kind.HELP_RESPONSE, UNANSWERED, f"unanswered {one.message.id}")
-                self._say(f"{one.message.sender} got no answer, and goes on by its best judgement")
-                self._post.settle(one.message)
-        if due.escalations:
-            self._carry([MAYOR])
-
     def _tell(self, worker: str, kind: Kind, words: str, key: str) -> None:
         known = self._workers.get(worker)
-        self._send(known.task.id if known else "", (self._post.address(worker),), kind, words, key)
+        self._send(known.id if known else "", (self._post.address(worker),), kind, words, key)
+
+    def _answer(self, asked: Message, words: str, key: str) -> None:
+        to = (self._post.address(asked.sender),)
+        self._send(asked.thread, to, Kind.HELP_RESPONSE, words, key, reply_to=asked.id)
 
     def _send(self, thread: str, to: tuple[str, ...], kind: Kind, words: str, key: str, *, reply_to: str = "") -> None:
         message = Message(

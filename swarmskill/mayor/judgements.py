@@ -17,7 +17,8 @@ from swarmskill.mail.roster import task_address
 from swarmskill.model import CheckKind, Outcome, Phase
 from swarmskill.records import dataclass
 
-_JUDGED: Final = frozenset(CheckKind) - {CheckKind.EXIT, CheckKind.TIMEOUT, CheckKind.STALLED} | {retries.CONFLICT}
+_UNJUDGED: Final = frozenset({CheckKind.EXIT, CheckKind.TIMEOUT, CheckKind.STALLED, CheckKind.MEMORY})
+_JUDGED: Final = frozenset(CheckKind) - _UNJUDGED | {retries.CONFLICT}
 """Failures of what was offered, and not of how a worker ended."""
 
 

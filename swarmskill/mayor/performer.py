@@ -24,7 +24,7 @@ from swarmskill.mayor.capacity import Lease, Slots, StartLine
 from swarmskill.mayor.cascade import Cascade
 from swarmskill.mayor.context import RunContext
 from swarmskill.mayor.courier import judged
-from swarmskill.mayor.health import Health
+from swarmskill.mayor.health import Health, cannot_nudge
 from swarmskill.mayor.judging import Judge
 from swarmskill.mayor.merging import Merger
 from swarmskill.mayor.reporting import write_report
@@ -71,7 +71,7 @@ class ThreadedPerformer:
         self._waits: list[threading.Timer] = []
         self._reporter = Reporter(run.accounts, receive)
         self._cascade = Cascade(run.folder)
-        self._health = Health(run.folder, receive, run.courier.nudge if run.courier else _cannot_nudge)
+        self._health = Health(run.folder, receive, run.courier.nudge if run.courier else cannot_nudge)
         if run.handed is None:
             self._health.start()
         if run.courier is not None and run.config.help_agent:
@@ -189,7 +189,3 @@ def _waited(effect: ef.Rest | ef.BackOff) -> ev.Event:
     if isinstance(effect, ef.Rest):
         return ev.GateRested(at=time.time(), agent=effect.agent, strikes=effect.strikes)
     return ev.BackedOff(at=time.time(), task=effect.task, attempt=effect.attempt)
-
-
-def _cannot_nudge(_worker: str) -> bool:
-    return False

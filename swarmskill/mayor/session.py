@@ -37,9 +37,11 @@ from swarmskill.mayor.commands import Commands
 from swarmskill.mayor.context import RunContext, known_secrets
 from swarmskill.mayor.courier import carried_mail
 from swarmskill.mayor.deadline import Deadline
+from swarmskill.mayor.health import cannot_nudge, signs
 from swarmskill.mayor.isolation import CheckoutGuard
 from swarmskill.mayor.leftovers import this_process
 from swarmskill.mayor.loop import WAKE, Mayor
+from swarmskill.mayor.memory import held_memory
 from swarmskill.mayor.merging import MERGED
 from swarmskill.mayor.notify import Notifier, remember
 from swarmskill.mayor.performer import ThreadedPerformer
@@ -159,6 +161,7 @@ def _drive(
     watcher.look_below(folder)
     with (
         leash(folder) as held,
+        held_memory(folder, config, folded.graph.tasks, watcher.say, hosted=handed is not None) as memory,
         closing(ProcessBackend(folder.keeper)) as backend,
         opened_windows(folder, config) as tmux,
         carried_mail(folder, folded, known_secrets(environment, config), watcher.say, accounts.note) as courier,
@@ -187,6 +190,7 @@ def _drive(
             guard=CheckoutGuard(repository, folder, config.isolation, no_gc, ours=config.list_file),
             branch=RunBranch(repository, folder.run_id, head, watcher.say),
             no_gc=no_gc,
+            memory=memory,
             accounts=accounts,
             courier=courier,
         )
@@ -217,8 +221,9 @@ def _run_mayor(
     )
     notifier = Notifier(run, watcher.say)
     if handed is not None:
+        seen = _seen_of_workers(run, handed, state)
         with closing(notifier), closing(ThreadedPerformer(run, mayor.receive, [notifier.heard])) as performer:
-            state = mayor.run(performer, first)
+            state = mayor.run(performer, [*seen, *first])
             box.settle()
         return state
     deadline = Deadline(mayor.receive, session, state.started_at, run.config.deadline)
@@ -232,6 +237,15 @@ def _run_mayor(
             state = mayor.run(performer, first)
         box.settle()
     return state
+
+
+def _seen_of_workers(run: RunContext, handed: HandedOut, state: State) -> list[Event]:
+    """Which of the assistant's workers changed nothing in their worktrees for long, and which get on again."""
+    patience = state.config.patience
+    if patience is None:
+        return []
+    found = signs(run.folder, state, patience, cannot_nudge)
+    return [event for event in found if not handed.expect(attempt_key(event.task, event.attempt)).has_come()]
 
 
 def _is_with_assistant(handed: HandedOut, state: State) -> bool:

@@ -18,7 +18,7 @@ from swarmskill.agents.registry import find_agent
 from swarmskill.backends.base import CannotStart, Job, JobEnd, JobLost, Started
 from swarmskill.backends.masking import mask
 from swarmskill.codec import dump_json, load_json
-from swarmskill.config import RunConfig
+from swarmskill.config import MemoryGuard, MemoryLimit, RunConfig
 from swarmskill.core import events as ev
 from swarmskill.core.effects import Await, Kill, Spawn
 from swarmskill.core.state import State
@@ -28,6 +28,7 @@ from swarmskill.mayor.capacity import NO_LEASE, Lease
 from swarmskill.mayor.cascade import broken_off
 from swarmskill.mayor.context import RunContext
 from swarmskill.mayor.last_word import last_word
+from swarmskill.mayor.memory import hint_text, over_text
 from swarmskill.mayor.telling import Teller
 from swarmskill.model import Ending, Feedback, Task, WorkerEnd, WorkerResult
 from swarmskill.places import RESULT_FILE, attempt_key
@@ -71,15 +72,16 @@ class Workers:
             return _failed(effect, problem, permanent=True)
         earlier = self.run.workers.find(key)
         if earlier is not None:
-            return _started(effect, earlier, *self._read_assignment(key))
+            return _started(effect, earlier, *self._read_assignment(key), self._limit_of(key))
         if refusal := self.teller.refusal_of_claim(task):
             return _failed(effect, refusal, permanent=True)
         try:
             acquired, base = self._place(effect, key)
             prompt = self._prompt(effect, task, acquired.path, state)
-            job = self._job(effect, state, acquired.path, prompt)
+            limit = self.run.memory.limit(task.max_memory or state.config.max_memory)
+            job = self.run.memory.hold(self._job(effect, state, acquired.path, prompt), limit)
             job = replace(job, slots=slots)
-            self._note_assignment(key, acquired.path, base)
+            self._note_assignment(key, acquired.path, base, limit)
             self.run.guard.begin(key)
             if self.run.courier is not None:
                 self.run.courier.begin(key, task, acquired.path)
@@ -88,7 +90,7 @@ class Workers:
             if self.run.courier is not None:
                 self.run.courier.end(key)
             return _failed(effect, str(error))
-        return _started(effect, started, acquired, base)
+        return _started(effect, started, acquired, base, limit)
 
     def watch(self, effect: Await, state: State, harvest: Callable[[Callable[[], ev.Event]], None]) -> None:
         """Once the worker has ended, hand `harvest` a function that makes its last event."""
@@ -207,14 +209,22 @@ class Workers:
         replace_file(path, patch(self.run.repository, f"{feedback.diff}^", feedback.diff))
         return str(path)
 
-    def _note_assignment(self, key: str, worktree: Path, base: str) -> None:
+    def _note_assignment(self, key: str, worktree: Path, base: str, limit: MemoryLimit | None) -> None:
         """What a later mayor has to know of a worker that was started but not yet recorded."""
-        document = dump_json({"worktree": str(worktree), "base": base})
+        memory = {"memory": {"size": limit.size, "guard": limit.guard}} if limit else {}
+        document = dump_json({"worktree": str(worktree), "base": base, **memory})
         replace_file(self.run.folder.assignment(key), document.encode())
 
     def _read_assignment(self, key: str) -> tuple[Acquired, str]:
         noted = load_json(self.run.folder.assignment(key).read_bytes())
         return Acquired(Path(noted["worktree"])), noted["base"]
+
+    def _limit_of(self, key: str) -> MemoryLimit | None:
+        """The memory limit with which the attempt's worker was started."""
+        with suppress(OSError, ValueError):
+            if noted := load_json(self.run.folder.assignment(key).read_bytes()).get("memory"):
+                return MemoryLimit(noted["size"], MemoryGuard(noted["guard"]))
+        return None
 
     def _harvest(self, effect: Await, key: str, done: Future[JobEnd]) -> ev.Event:
         shutil.rmtree(self.run.folder.private(key), ignore_errors=True)  # of an agent that could not do so itself
@@ -256,7 +266,15 @@ class Workers:
             kept=kept,
             report=report,
         )
-        return ev.WorkerExited(at=time.time(), task=effect.task, attempt=effect.attempt, end=worker_end)
+        limit = self._limit_of(key)
+        return ev.WorkerExited(
+            at=time.time(),
+            task=effect.task,
+            attempt=effect.attempt,
+            end=worker_end,
+            over_memory=over_text(limit, end),
+            hint=hint_text(limit, end, self.run.folder.log(key)),
+        )
 
     def _keep_result(self, claimed: Path, key: str, result: WorkerResult) -> WorkerResult:
         """Copy the result file into the run, and take the secrets out of both."""
@@ -280,7 +298,9 @@ def allowed_commands(task: Task, config: RunConfig, *, mail: bool = False) -> It
                 yield words
 
 
-def _started(effect: Spawn, started: Started, acquired: Acquired, base: str) -> ev.WorkerStarted:
+def _started(
+    effect: Spawn, started: Started, acquired: Acquired, base: str, memory: MemoryLimit | None
+) -> ev.WorkerStarted:
     return ev.WorkerStarted(
         at=time.time(),
         task=effect.task,
@@ -290,6 +310,7 @@ def _started(effect: Spawn, started: Started, acquired: Acquired, base: str) -> 
         worktree=str(acquired.path),
         base=base,
         warnings=acquired.warnings,
+        memory=memory,
     )
 
 

@@ -23,11 +23,15 @@ MAX_RETRIES = 100
 MAX_PRIORITY = 1_000_000
 MAX_COST = 1e9
 MAX_TOKENS = 10**15
+LEAST_MEMORY = 16 << 20
+MAX_MEMORY = 1 << 50
 
 _DURATION = re.compile(
     r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?", re.ASCII
 )
 _UNITS = (86400, 3600, 60, 1)
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)(?:([kmgt])(?:i?b)?|b)?", re.ASCII)
+_POWERS = {None: 0, "k": 10, "m": 20, "g": 30, "t": 40}
 
 _OPEN = frozenset(
     {"pending", "in_progress", "open", "ready", "todo", "waiting", "assigned", "running", "blocked", "failed"}
@@ -155,6 +159,26 @@ def decode_max_cost(value: Any, place: str, findings: Findings) -> float | None:
 def decode_max_tokens(value: Any, place: str, findings: Findings) -> int | None:
     """A limit in tokens, from 1."""
     return _integer(value, place, findings, 1, MAX_TOKENS, "write 500000, or leave it out")
+
+
+def decode_max_memory(value: Any, place: str, findings: Findings) -> int | None:
+    """Bytes of memory: a whole number, or text such as "512M", "4G", "1.5 GiB", all in powers of 1024."""
+    if isinstance(value, str):
+        match = _SIZE.fullmatch(value.replace(" ", "").lower())
+        if match is None:
+            findings.problem(place, f"{show(value)} is no amount of memory", 'write for example "4G" or "512M"')
+            return None
+        size = int(float(match[1]) * (1 << _POWERS[match[2]]))
+    elif isinstance(value, int) and not isinstance(value, bool):
+        size = value
+    else:
+        _wrong(value, place, findings, "an amount of memory", 'write for example "4G" or "512M"')
+        return None
+    if not LEAST_MEMORY <= size <= MAX_MEMORY:
+        text = f"wants at least 16M, which a program needs to start, and at most 1024T, found {show(value)}"
+        findings.problem(place, text, 'write for example "4G"')
+        return None
+    return size
 
 
 def decode_status(value: Any, place: str, findings: Findings) -> bool | None:

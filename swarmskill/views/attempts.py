@@ -152,5 +152,7 @@ def _after(attempt: Attempt, event: ev.AttemptEvent) -> Attempt:
             return replace(attempt, failed=failed, problem=event_text(event), decided_at=event.at, checks=checks)
         case ev.IntegrationConflicted():
             return replace(attempt, problem=event_text(event), decided_at=event.at)
+        case ev.WorkerStalled() | ev.WorkerStirred() | ev.SpawnQueued() | ev.BackedOff():
+            return attempt  # what may still turn out well, or is over
         case _:
             return replace(attempt, problem=event_text(event))

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
+from swarmskill.backends.host import HOSTED
 from swarmskill.core.graph import bits
 from swarmskill.core.state import Stage, State, Stop, TaskState
 from swarmskill.model import Outcome, Phase
@@ -16,6 +17,7 @@ from swarmskill.records import dataclass
 from swarmskill.views.base import Progress, Progresses
 from swarmskill.views.gates import gate_lines
 from swarmskill.views.holds import LATER, SEVERAL, Group, Holds, fold
+from swarmskill.views.layout import wrap
 from swarmskill.views.marks import (
     Look,
     about,
@@ -38,6 +40,7 @@ from swarmskill.views.tally import Tally
 
 _RECENT, _GROUPS = 4, 5
 _COLUMNS = ("", "", "dim", "dim", "", "dim", "dim")
+_STALLED = ("", "", "dim", "dim", "yellow", "dim", "dim")
 _ID, _SUBJECT, _AGENT, _TIME, _ACTION, _TOKENS, _COST = range(len(_COLUMNS))
 _RIGHT = (_TIME, _TOKENS, _COST)
 _WIDEST_ACTION = 60
@@ -92,23 +95,30 @@ class Board:
         state = self.state
         parts = [f"{elapsed(run_seconds(state, self.now))}", self._doing(state)]
         budget = run_budget(state)
-        if budget.text and not budget.limited:
-            parts.append(budget.text)
         title = Text().append(f"swarm {state.run_id}", "bold").append(f"  {'  '.join(parts)}")
+        if budget.text and not budget.limited:
+            used = (budget.text, cost_text(budget.usage))
+            title.append(next((f"  {text}" for text in used if text and title.cell_len + len(text) + 2 < width), ""))
         yield self._cut(title, width)
         yield self._cut(self._bar(state, width), width)
         if budget.limited:
             yield self._cut(self._budget_bar(budget, width), width)
-        for line in gate_lines(state):
-            yield self._cut(Text(f"! {self._look.clean(line)}", "yellow"), width)
+        for gate in gate_lines(state):
+            first, *rest = wrap(f"! {self._look.clean(gate)}", max(8, width - 3))
+            yield self._cut(Text(first, "yellow"), width)
+            if rest:  # at its end stands what helps
+                yield self._cut(Text(f"  {' '.join(rest)}", "yellow"), width)
 
     def _doing(self, state: State) -> str:
         if state.stage is Stage.OVER:
             return "over"
         if state.stage is not Stage.RUNNING:
             return state.stage.value
-        workers = f"{state.busy.bit_count()} of {count(state.config.max_workers, 'worker')}"
-        return workers if state.stop is Stop.NONE else f"stopping, {count(state.busy.bit_count(), 'worker')} left"
+        working = (state.busy & ~state.queued).bit_count()
+        if state.stop is not Stop.NONE:
+            return f"stopping, {count(working, 'worker')} left"
+        stalled = sum(self._task(rank).stalled_since > 0 for rank in bits(state.busy))
+        return f"{working} of {count(state.config.max_workers, 'worker')}{f', {stalled} stalled' if stalled else ''}"
 
     def _bar(self, state: State, width: int) -> Text:
         total, ended = len(state.graph.tasks), self._tally.ended
@@ -150,7 +160,8 @@ class Board:
 
         What is under way gets its lines first, then what waits, then what ended.
         """
-        active = sorted(bits(self.state.active), key=lambda rank: (self._task(rank).assigned_at, rank))
+        under_way = self.state.active & ~self.state.queued
+        active = sorted(bits(under_way), key=lambda rank: (self._task(rank).assigned_at, rank))
         groups = self._holds.groups(self.state)
         most = max(2, room - min(len(groups), 2))
         shown = active if len(active) <= most else active[: most - 1]
@@ -177,8 +188,9 @@ class Board:
         rows = [self._active_row(rank) for rank in ranks]
         widths = _fit_columns(rows, width - 4)
         for rank, row in zip(ranks, rows, strict=True):
-            line = Text().append(f"  {self._look.mark(self._task(rank))} ", style_of(self._task(rank)))
-            for i, style in enumerate(_COLUMNS):
+            task = self._task(rank)
+            line = Text().append(f"  {self._look.mark(task)} ", style_of(task))
+            for i, style in enumerate(_COLUMNS if not task.stalled_since else _STALLED):
                 if not widths[i]:
                     continue
                 cell = shorten(row[i], widths[i], self._look.sign("…"))
@@ -196,9 +208,11 @@ class Board:
         """The columns as text of any width."""
         state, task = self.state, self._task(rank)
         progress = self._progress.get(self._id(rank), Progress())
-        action = f"waits for {task.queued}" if task.queued else _DOING.get(task.phase) or progress.last_action
+        action = _DOING.get(task.phase) or progress.last_action
         if task.stalled_since:
-            action = f"no progress for {elapsed(self.now - task.stalled_since)}"
+            last = f": {action}" if action else ""
+            seen = "nothing changed" if state.config.backend in HOSTED else "no progress"
+            action = f"{seen} for {elapsed(self.now - task.stalled_since)}{last}"
         if task.attempt > 1:
             action = f"try {task.attempt}: {action}" if action else f"try {task.attempt}"
         return (
@@ -240,6 +254,7 @@ class Board:
             return f"{wait} for {files}{holder}"
         agent = self._look.fit(group.agent, 16)
         return {
+            Hold.SLOT: f"{wait} for {self._look.clean(group.slot)}",
             Hold.WORKERS: f"{wait} for a free worker",
             Hold.SHARE: f"{wait} for a free worker of {agent}",
             Hold.PROBING: f"{wait} while {agent} is tried",

@@ -81,8 +81,11 @@ def _sorted(rows: Iterable[Row], by: By) -> list[Row]:
     return sorted(rows, key=lambda row: (-(row.usage.cost_usd or 0.0), -row.usage.tokens, row.name))
 
 
-def family_rows(family: Family, by: By) -> list[Row]:
-    """The rows of a run and all its descendants; what those used counts for the task from which they come."""
+def family_rows(family: Family, by: By, tried: Mapping[str, Sequence[Attempt]] | None = None) -> list[Row]:
+    """The rows of a run and all its descendants; what those used counts for the task from which they come.
+
+    `tried` are the top run's own attempts by task, for whoever has them already.
+    """
     found: dict[str, Row] = {}
     for one in family.relatives:
         if one.trouble:
@@ -91,7 +94,7 @@ def family_rows(family: Family, by: By) -> list[Row]:
         if origin:
             row = found.get(origin, Row(origin, 0, NOTHING_USED))
             found[origin] = replace(row, runs=row.runs + 1)
-        for row in cost_rows(one.state, one.events, by):
+        for row in cost_rows(one.state, one.events, by, tried if one is family.top else None):
             name = origin or row.name
             sofar = found.get(name, Row(name, 0, NOTHING_USED))
             found[name] = replace(
@@ -117,7 +120,7 @@ def cost_document(family: Family, by: By) -> dict[str, Any]:
         "total": {
             "attempts": sum(row.attempts for row in rows),
             "attempts_without_cost": sum(row.untold for row in rows),
-            **usage_row(_total(rows)),
+            **usage_row(total_of(rows)),
         },
         "limits": {"max_cost": state.config.max_cost, "max_tokens": state.config.max_tokens},
         "runs": [_run_row(one) for one in family.relatives],
@@ -139,7 +142,7 @@ def _run_row(one: Relative) -> dict[str, Any]:
 def cost_table(family: Family, by: By, *, look: Look = PLAIN) -> str:
     """The text of `swarm cost`: tokens by kind and the cost, with a total; "~" marks an estimate."""
     state, rows = family.top.state, family_rows(family, by)
-    total = _total(rows)
+    total = total_of(rows)
     if not total.tokens and total.cost_usd is None:
         return f"run {state.run_id}: no agent has told what it used\n"
     subjects = (
@@ -195,7 +198,8 @@ def _aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[s
     return align(head), [align(row) for row in rows]
 
 
-def _total(rows: Iterable[Row]) -> Usage:
+def total_of(rows: Iterable[Row]) -> Usage:
+    """What all of these used."""
     total = NOTHING_USED
     for row in rows:
         total += row.usage

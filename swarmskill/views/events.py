@@ -8,7 +8,20 @@ from typing import Any
 
 from swarmskill.core import events as ev
 from swarmskill.model import Claim, Ending, Verdict
-from swarmskill.views.marks import PLAIN, Look, amount, clock, count, duration, listed, money, pad, short, usage_text
+from swarmskill.views.marks import (
+    PLAIN,
+    Look,
+    amount,
+    clock,
+    count,
+    duration,
+    listed,
+    money,
+    pad,
+    short,
+    size_text,
+    usage_text,
+)
 from swarmskill.views.reasons import problem_text
 from swarmskill.views.tracking import answer_text
 
@@ -85,10 +98,15 @@ def _stop_requested(event: ev.StopRequested) -> str:
     return f"asked to stop {how}" + (f": {event.reason}" if event.reason else "")
 
 
+def _run_killed(event: ev.RunKilled) -> str:
+    return "killed, its mayor being gone" + (f": {event.reason}" if event.reason else "")
+
+
 def _worker_started(event: ev.WorkerStarted) -> str:
     warnings = "".join(f"; warning: {text}" for text in event.warnings)
     process = f", process {event.pid}" if event.pid else ""
-    return f"worker started from {short(event.base)}{process}{warnings}"
+    memory = f", at most {size_text(event.memory.size)} of memory ({event.memory.guard})" if event.memory else ""
+    return f"worker started from {short(event.base)}{process}{memory}{warnings}"
 
 
 def _spawn_failed(event: ev.SpawnFailed) -> str:
@@ -111,6 +129,8 @@ def _worker_exited(event: ev.WorkerExited) -> str:
         text = f"worker was stopped after {took}"
     else:
         text = f"worker ended after {took} with exit code {end.exit_code}"
+    for known in (event.over_memory, event.hint):
+        text += f", {known}" if known else ""
     if end.report.usage.tokens:
         text += f", {usage_text(end.report.usage)}"
     if end.report.problem is not None:
@@ -140,7 +160,9 @@ _LIMIT_TEXTS: dict[str, Callable[[Any], str]] = {
     "max_workers_per_repo": lambda number: f"{count(number, 'worker')} in this repository",
     "deadline": lambda seconds: f"{duration(seconds)} for the run",
     "timeout": lambda seconds: f"{duration(seconds)} for a worker",
+    "stall_timeout": lambda seconds: f"{duration(seconds)} without progress before a worker is marked",
     "idle_timeout": lambda seconds: f"{duration(seconds)} without progress",
+    "max_memory": lambda size: f"{size_text(size)} of memory for a worker",
 }
 
 
@@ -164,6 +186,7 @@ _TEXTS: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.RunStarted: _run_started,
     ev.RunResumed: lambda event: f"resumed, session {event.session}",
     ev.StopRequested: _stop_requested,
+    ev.RunKilled: _run_killed,
     ev.RetryRequested: lambda event: "asked to try again",
     ev.WorkerStarted: _worker_started,
     ev.SpawnFailed: _spawn_failed,

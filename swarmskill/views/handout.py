@@ -10,7 +10,7 @@ from swarmskill.core.state import Stage, State, Stop
 from swarmskill.model import Outcome, Phase
 from swarmskill.places import RESULT_FILE
 from swarmskill.records import dataclass
-from swarmskill.views.marks import short
+from swarmskill.views.marks import clock, short
 from swarmskill.views.outcome import all_completed, counts, counts_text
 from swarmskill.views.reasons import feedback_text, why_ended
 
@@ -107,6 +107,8 @@ def next_line(state: State, handed: list[Handed], wait: str) -> str:
     if out:
         told = " (call those that you have not)" if out[0].call else ""
         words.append(f"Out already: {_names(out)}{told}.")
+    if quiet := quiet_line(state, [one.task for one in out]):
+        words.append(f"N{quiet[1:]}.")
     if handed:
         return " ".join([*words, wait])
     return over_line(state)
@@ -121,6 +123,15 @@ def stopping_line(state: State) -> str:
     if state.stop is Stop.NONE:
         return ""
     return f"the run is being stopped ({state.stop_reason or 'on request'}): it ends when these workers have"
+
+
+def quiet_line(state: State, tasks: Iterable[str]) -> str:
+    """Whose worker shows no sign of life in its worktree, which is all of it that can be seen; "" for nobody's."""
+    quiet = [(task_id, since) for task_id in tasks if (since := state.tasks[task_id].stalled_since)]
+    if not quiet:
+        return ""
+    whose = ", ".join(f"{task_id} (since {clock(since)})" for task_id, since in quiet)
+    return f"nothing changed in the worktree of {whose}: look whether the worker gets on"
 
 
 def over_line(state: State) -> str:
@@ -148,6 +159,7 @@ def done_line(state: State, tasks: Iterable[str], out: Iterable[str], done: Done
         again = f"; again: {done.waiting(waiting)}" if done.seconds else ""
         if stopping := stopping_line(state):
             told.append(stopping)
+        told += filter(None, [quiet_line(state, waiting)])
         told.append(f"still out: {', '.join(waiting)}{again}")
     else:
         told.append(over_line(state))
@@ -157,9 +169,9 @@ def done_line(state: State, tasks: Iterable[str], out: Iterable[str], done: Done
 def nothing_line(state: State, tasks: Sequence[str], waited: float, done: DoneCommand) -> str:
     """What to do when none of these tasks' workers has left a result in so many seconds."""
     ended = done.ended(tasks[0] if len(tasks) == 1 else ANY)
-    stopping = f"{line}; " if (line := stopping_line(state)) else ""
+    notes = "".join(f"{line}; " for line in (stopping_line(state), quiet_line(state, tasks)) if line)
     return (
-        f"nothing has come from {', '.join(tasks)} in {waited:g} s; {stopping}again: {done.waiting(tasks)}; "
+        f"nothing has come from {', '.join(tasks)} in {waited:g} s; {notes}again: {done.waiting(tasks)}; "
         f"for one that has ended without a result: {ended}"
     )
 

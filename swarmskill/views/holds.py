@@ -23,7 +23,7 @@ class Group:
 
     `holder` is the rank of the task that holds them, SEVERAL for more than two of those, LATER when none
     of the tasks under way does. `first` are the ranks of the first few of them, `agent` is the one that
-    they wait for, `until` when the wait of the first is over.
+    they wait for, `until` when the wait of the first is over, `slot` what their workers wait for.
     """
 
     hold: Hold
@@ -32,6 +32,7 @@ class Group:
     first: tuple[int, ...]
     agent: str = ""
     until: float = 0.0
+    slot: str = ""
 
 
 class Holds:
@@ -42,7 +43,11 @@ class Holds:
         self._behind: dict[int, int] = {}
 
     def groups(self, state: State) -> list[Group]:
-        """Those held by files first, then those that lack a worker or agent, by a blocker under way, and the rest."""
+        """Those whose workers wait for a slot first, those held by files, those that lack a worker or agent.
+
+        Then those that back off, those behind a blocker under way, and the rest: in a run that winds down they are
+        one group with what could start, as none of them will.
+        """
         if state.graph is not self._graph:
             self._graph, self._behind = state.graph, {}
         eligible = eligible_tasks(state)
@@ -50,12 +55,16 @@ class Holds:
         files, left = _held(Hold.FILES, overlaps, eligible)
         behind = {rank: self._dependents(state.graph, rank) for rank in bits(state.active)}
         blocked, later = _held(Hold.BLOCKERS, behind, state.open & ~state.ready & ~state.active)
+        barred = state.ready & ~eligible & ~_backing(state)
+        if state.stop is not Stop.NONE or state.failing:
+            barred, later = barred | later, 0
         return [
+            *_queued(state),
             *files,
             *_lacking(state, left),
             *_backing_off(state),
             *blocked,
-            *_group(not_eligible(state), state.ready & ~eligible & ~_backing(state)),
+            *_group(not_eligible(state), barred),
             *_group(Hold.BLOCKERS, later),
         ]
 
@@ -103,6 +112,17 @@ def _lacking(state: State, members: int) -> Iterator[Group]:
     for lack in sorted(lacks, key=lambda lack: lack.hold is not Hold.WORKERS):
         for group in _group(lack.hold, lacks[lack]):
             yield replace(group, agent=lack.agent, until=lack.until)
+
+
+def _queued(state: State) -> Iterator[Group]:
+    """Those whose workers wait for a slot that other runs have, by what they wait for."""
+    slots: dict[str, int] = {}
+    for rank in bits(state.queued):
+        slot = state.tasks[state.graph.tasks[rank].id].queued
+        slots[slot] = slots.get(slot, 0) | 1 << rank
+    for slot, members in slots.items():
+        for group in _group(Hold.SLOT, members):
+            yield replace(group, slot=slot)
 
 
 def _backing(state: State) -> int:

@@ -11,7 +11,7 @@ from swarmskill.core.budget import dollars
 from swarmskill.core.state import TaskState
 from swarmskill.model import Outcome, Phase, Usage
 from swarmskill.records import dataclass
-from swarmskill.views.outcome import word
+from swarmskill.views.outcome import tone, word
 
 _MARKS: dict[str, tuple[str, str, str]] = {
     Phase.WAITING: ("·", ".", "dim"),
@@ -32,6 +32,8 @@ _MARKS: dict[str, tuple[str, str, str]] = {
 }
 
 _SIGNS = {"…": "...", "━": "=", "─": "-", "│": "|", "├": "|", "└": "`", "·": "-", "–": "-", "•": "*"}
+
+_SIZES = ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB"))
 
 _SGR = {"dim": "2", "bold": "1", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
@@ -71,7 +73,7 @@ class Look:
 
     def mark(self, task: TaskState) -> str:
         """One character for where the task is or why it ended."""
-        return self.mark_of(word(task))
+        return self.mark_of(word(task) if task.stalled_since else tone(task))
 
     def mark_of(self, name: str) -> str:
         """One character for a phase or outcome."""
@@ -114,7 +116,7 @@ def look_of(stream: Stream, environ: Mapping[str, str], width: int = 0) -> Look:
 
 def style_of(task: TaskState) -> str:
     """The colour of a task's mark."""
-    return _MARKS[word(task)][2]
+    return "yellow" if task.stalled_since else _MARKS[tone(task)][2]
 
 
 def safe(text: str) -> str:
@@ -211,6 +213,12 @@ def amount(tokens: int) -> str:
     if tokens < 1000:
         return str(tokens)
     return f"{tokens / 1000:.0f}k" if tokens < 999_500 else f"{tokens / 1_000_000:.1f}M"
+
+
+def size_text(size: int) -> str:
+    """An amount of memory: "512 MiB", "1.5 GiB"."""
+    power, unit = next((one for one in _SIZES if size >= 1 << one[0]), (0, "bytes"))
+    return f"{size / (1 << power):.4g} {unit}"
 
 
 def money(usd: float) -> str:

@@ -12,7 +12,7 @@ from swarmskill.places import RunFolder
 from swarmskill.views.base import Progress, Progresses
 from swarmskill.views.kinship import Family
 from swarmskill.views.marks import cost_text, count, elapsed
-from swarmskill.views.outcome import counts, run_outcome, run_seconds
+from swarmskill.views.outcome import RunOutcome, counts, run_outcome, run_seconds
 
 _LOOK = 2.0
 """Seconds from the end of one look to the next."""
@@ -52,8 +52,9 @@ def nested_lines(family: Family, now: float) -> dict[str, tuple[str, ...]]:
         if one.held and not one.trouble:
             done = f"{counts(one.state)['completed']} of {count(len(one.state.tasks), 'task')}"
             workers = count(one.state.busy.bit_count(), "worker")
-            parts = [run_outcome(one.state).value, done, workers, elapsed(run_seconds(one.state, now))]
-            parts += filter(None, [cost_text(family.usage(one))])
-            line = f"{'  ' * (one.kin.level - 1)}run {one.folder.run_id}  {', '.join(parts)}"
+            outcome = run_outcome(one.state)
+            word = "" if outcome is RunOutcome.RUNNING else outcome.value
+            parts = [word, done, workers, elapsed(run_seconds(one.state, now)), cost_text(family.usage(one))]
+            line = f"{'  ' * (one.kin.level - 1)}run {one.folder.run_id}  {', '.join(filter(None, parts))}"
             found.setdefault(family.tops_task(one), []).append(line)
     return {task: tuple(lines) for task, lines in found.items()}

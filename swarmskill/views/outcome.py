@@ -67,6 +67,13 @@ def word(task: TaskState) -> str:
     return task.standing or task.phase
 
 
+def tone(task: TaskState) -> str:
+    """What the task's look is to tell: its word, but `stalled` and `ready` of workers that do not or not yet work."""
+    if task.stalled_since:
+        return "stalled"
+    return Phase.READY if task.queued else word(task)
+
+
 def counts(state: State) -> dict[str, int]:
     """How many tasks are completed, in_progress and pending, and how many ended as what else.
 

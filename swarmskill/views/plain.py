@@ -94,7 +94,7 @@ def change_lines(before: State, event: ev.Event, state: State) -> Iterator[Line]
     own = state.graph.rank.get(getattr(event, "task", ""), -1)
     yield from _side_effects(before, state, own)
     yield from _gates_moved(before, state)
-    if before.stop is Stop.NONE is not state.stop and not isinstance(event, ev.StopRequested):
+    if before.stop is Stop.NONE is not state.stop and not isinstance(event, ev.StopRequested | ev.RunKilled):
         yield from _stopping(state, "ending" if state.stop is Stop.NOW else "waiting for")
 
 
@@ -111,12 +111,17 @@ def _stop_requested(event: ev.StopRequested, before: State, state: State) -> Ite
     yield from _stopping(state, "killing" if event.force else "ending" if event.now else "waiting for")
 
 
+def _run_killed(event: ev.RunKilled, before: State, state: State) -> Iterator[Line]:
+    yield "killed", event_text(event)
+
+
 def _stopping(state: State, how: str) -> Iterator[Line]:
-    if not state.busy and state.stop_reason:
+    working = (state.busy & ~state.queued).bit_count()
+    if not working and state.stop_reason:
         yield "stopping", state.stop_reason
         return
     because = f" ({state.stop_reason})" if state.stop_reason else ""
-    yield "stopping", f"{how} {count(state.busy.bit_count(), 'worker')}{because}"
+    yield "stopping", f"{how} {count(working, 'worker')}{because}"
 
 
 def _retry_requested(event: ev.RetryRequested, before: State, state: State) -> Iterator[Line]:
@@ -228,6 +233,7 @@ _LINES: dict[type[ev.Event], Callable[[Any, State, State], Iterator[Line]]] = {
     ev.RunStarted: _run_started,
     ev.RunResumed: _run_resumed,
     ev.StopRequested: _stop_requested,
+    ev.RunKilled: _run_killed,
     ev.RetryRequested: _retry_requested,
     ev.WorkerStarted: _worker_started,
     ev.SpawnFailed: _decided,

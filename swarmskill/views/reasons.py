@@ -179,7 +179,7 @@ def why_ended(task: TaskState) -> str:
 
 def feedback_text(feedback: Feedback) -> str:
     """Why an attempt was not taken."""
-    plain = (CheckKind.EXIT, CheckKind.TIMEOUT, CheckKind.STALLED, retries.CONFLICT)
+    plain = (CheckKind.EXIT, CheckKind.TIMEOUT, CheckKind.STALLED, CheckKind.MEMORY, retries.CONFLICT)
     if feedback.kind in plain:
         return feedback.detail
     if feedback.kind == retries.LOST:

@@ -13,8 +13,10 @@ from swarmskill.model import Outcome
 from swarmskill.places import RunFolder, attempt_key
 from swarmskill.views import commands
 from swarmskill.views.attempts import Attempt, attempt_agents, attempts_by_task
+from swarmskill.views.below import Sums, runs_below, sums_of
 from swarmskill.views.diagrams import run_mermaid
 from swarmskill.views.gates import gate_lines
+from swarmskill.views.kinship import Family
 from swarmskill.views.marks import amount, cost_text, count, date, duration, safe, short
 from swarmskill.views.outcome import Status, counts, counts_text, run_outcome, run_seconds, task_seconds, task_status
 from swarmskill.views.reasons import problem_text, why_ended
@@ -33,20 +35,28 @@ Attempts = dict[str, list[Attempt]]
 
 
 def report_markdown(
-    state: State, events: Iterable[Event], folder: RunFolder, now: float, *, graph: bool = False
+    state: State,
+    events: Iterable[Event],
+    folder: RunFolder,
+    now: float,
+    *,
+    graph: bool = False,
+    family: Family | None = None,
 ) -> str:
     """The whole report. It is written by the mayor that holds the run, just before the run is over.
 
-    With `graph` it shows the tasks as a Mermaid flowchart, too, which code hosts draw.
+    With `graph` it shows the tasks as a Mermaid flowchart, too, which code hosts draw. Of the `family` it lists
+    the runs that its workers started, with the costs of all.
     """
     told = tuple(events)
-    attempts = attempts_by_task(told)
+    attempts, sums = attempts_by_task(told), sums_of(family) if family and family.relatives[1:] else None
     sections = (
-        _heading(state, now),
+        _heading(state, now, sums),
         _summary(state),
         _graph(state) if graph else (),
         _tasks(state, attempts, now),
         _attempts(state, told, attempts),
+        _runs_below(family, sums, now),
         _tracking(state),
         _commits(state, attempts),
         _unfinished(state, attempts, folder),
@@ -61,14 +71,17 @@ def escape(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", safe(text))
 
 
-def _heading(state: State, now: float) -> Iterator[str]:
+def _heading(state: State, now: float, sums: Sums | None) -> Iterator[str]:
     yield f"# Run {state.run_id}: {_outcome(state)}"
     yield ""
     yield (
         f"{count(len(state.tasks), 'task')}: {counts_text(counts(state))}. "
         f"Started {date(state.started_at)}, {duration(run_seconds(state, now))}."
     )
-    if used := whole_budget(state).text:
+    used = whole_budget(state).text
+    if sums and sums.text:
+        used = f"{used or 'nothing'}; with the runs that its workers started {sums.text}"
+    if used:
         yield f"Used {escape(used)}."
     if state.stop_reason:
         yield f"Stopped: {escape(state.stop_reason)}."
@@ -157,6 +170,23 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     yield f"|{'---|' * len(used)}"
     for row in rows:
         yield f"| {' | '.join(row[i] for i in used)} |"
+
+
+def _runs_below(family: Family | None, sums: Sums | None, now: float) -> Iterator[str]:
+    """The runs that the workers started, and theirs, with what each used itself and what all used."""
+    if family is None or sums is None:
+        return
+    yield "## Runs that its workers started"
+    yield ""
+    head = ("run", "started by", "task", "outcome", "tasks", "time", "tokens", "cost")
+    cells = [
+        (one.run_id, one.by, escape(one.task), one.outcome, escape(one.tasks), one.time, one.tokens, escape(one.cost))
+        for one in runs_below(family, now)
+    ]
+    if sums.text:
+        lines = (("this run itself", sums.own), ("all of them", sums.whole))
+        cells += [(name, *("",) * 5, tokens, escape(cost)) for name, (tokens, cost) in lines]
+    yield from _table(head, cells)
 
 
 def _tracking(state: State) -> Iterator[str]:

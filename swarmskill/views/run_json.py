@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from swarmskill.backends.host import HOSTED
 from swarmskill.core.budget import run_usage
 from swarmskill.core.events import Event
 from swarmskill.core.graph import natural
@@ -139,7 +140,8 @@ def detail(state: State, task_id: str) -> str:
     if hold is not None:
         return hold.text
     if task.stalled_since:
-        return f"no progress since {clock(task.stalled_since)}"
+        seen = "nothing changed in its worktree" if state.config.backend in HOSTED else "no progress"
+        return f"{seen} since {clock(task.stalled_since)}"
     if task.phase is not Phase.ENDED:
         return f"again, because {feedback_text(task.feedback)}" if task.feedback else ""
     if task.standing is not Outcome.COMPLETED:

@@ -130,7 +130,7 @@ def _table(state: State, now: float, look: Look, progress: Progresses, show_all:
 def _row(state: State, task_id: str, now: float, look: Look, progress: Progress) -> tuple[str, ...]:
     task = state.tasks[task_id]
     seconds = task_seconds(task, now)
-    doing = progress.last_action if task.phase is Phase.RUNNING else ""
+    doing = progress.last_action if task.phase is Phase.RUNNING and not task.stalled_since else ""
     narrow = 0 < look.width < _WIDE
     return (
         look.mark(task),

@@ -75,6 +75,7 @@ _WHOLE_RUN: Final = _object(
 _NODE: Final = _object(
     id=_TEXT, subject=_TEXT, phase=_TEXT, outcome=_maybe("string"), blocked_by=_list(_TEXT), blocks=_list(_TEXT)
 )
+_USAGE: Final = _object(tokens=_COUNT, cost_usd=_maybe("number"), cost_estimated={"type": "boolean"})
 _RELATIVE: Final = _object(
     run_id=_TEXT,
     level=_COUNT,
@@ -83,8 +84,9 @@ _RELATIVE: Final = _object(
     seconds=_NUMBER,
     tasks=_COUNT,
     counts=_ANY,
+    used=_USAGE,
 )
-_TREE: Final = _object(run_id=_TEXT, outcome=_TEXT, tasks=_list(_NODE), runs=_list(_RELATIVE))
+_TREE: Final = _object(run_id=_TEXT, outcome=_TEXT, tasks=_list(_NODE), runs=_list(_RELATIVE), total=_USAGE)
 
 _ONE: Final = "/api/runs/{run}"
 

@@ -6,29 +6,33 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from swarmskill.core.budget import run_usage
 from swarmskill.core.events import Event
+from swarmskill.core.leftover import without_dead
 from swarmskill.core.state import EMPTY, State
 from swarmskill.core.transitions import step
 from swarmskill.ledger import read_holder
-from swarmskill.lineage import Kin, family
+from swarmskill.lineage import Kin, Relative, family
 from swarmskill.material import gather_material
 from swarmskill.mayor.accounts import Accounts
 from swarmskill.mayor.assistant import is_tended
 from swarmskill.places import RunFolder, run_ids, runs_folder
 from swarmskill.records import dataclass
 from swarmskill.views.base import Progresses
-from swarmskill.views.outcome import counts, counts_text, run_outcome, run_seconds
+from swarmskill.views.kinship import Family
+from swarmskill.views.outcome import counts, run_outcome, run_seconds
 from swarmskill.views.page.html import live_html, report_html
 from swarmskill.views.page.model import page_of
-from swarmskill.views.page.shapes import LIVE, KinRow
-from swarmskill.views.run_json import RunEntry, run_document, runs_document, tree_document
+from swarmskill.views.page.shapes import LIVE, Page
+from swarmskill.views.run_json import RunEntry, run_document, runs_document, tree_document, usage_row
 from swarmskill.web.following import LedgerTail
 
+_UNREADABLE = "its ledger cannot be read"
 _MOST_KEPT = 40
 """Runs of which is kept what was read."""
 
@@ -82,7 +86,7 @@ class Shelf:
         held = read_holder(folder) is not None  # asked first: a run that ends meanwhile is not called interrupted
         with book.lock:
             _read_on(book)
-            return Seen(folder, tuple(book.events), book.state, is_tended(folder, book.state, held=held))
+            return Seen(folder, tuple(book.events), without_dead(book.state), is_tended(folder, book.state, held=held))
 
     def run(self, run_id: str) -> dict[str, Any]:
         """One run, as `swarm status --json` tells it. Raises KeyError."""
@@ -91,58 +95,44 @@ class Shelf:
 
     def tree(self, run_id: str) -> dict[str, Any]:
         """The run's tasks, and the runs that its workers started, theirs included. Raises KeyError."""
-        folder, now = self.folder(run_id), time.time()
-        seen = self.seen(folder)
-        runs = [self._relative(kin, now) for kin in family(folder)]
-        return {**tree_document(seen.state, now, held=seen.held), "runs": runs}
+        seen, now = self.seen(self.folder(run_id)), time.time()
+        whole = self._family(seen)
+        return {
+            **tree_document(seen.state, now, held=seen.held),
+            "runs": [_relative_row(one, now) for one in whole.relatives],
+            "total": usage_row(whole.usage(whole.top)),
+        }
 
     def live(self, run_id: str) -> bytes:
         """The part of the run's page that changes. Raises KeyError."""
-        folder, now = self.folder(run_id), time.time()
-        seen = self.seen(folder)
-        kin = tuple(self._kin_rows(folder, now))
-        progress = self._progress(seen)
-        return live_html(page_of(seen.state, seen.events, now, limits=LIVE, held=seen.held, progress=progress, kin=kin))
+        seen = self.seen(self.folder(run_id))
+        return live_html(self._page(seen, limits=LIVE, progress=self._progress(seen)))
 
     def report(self, run_id: str) -> bytes:
         """The run's report as a page. Raises KeyError."""
-        folder, now = self.folder(run_id), time.time()
-        seen = self.seen(folder)
-        material = gather_material(folder, self.top, seen.state, seen.events, os.environ)
-        kin = tuple(self._kin_rows(folder, now))
-        return report_html(page_of(seen.state, seen.events, now, material=material, held=seen.held, kin=kin))
+        seen = self.seen(self.folder(run_id))
+        return report_html(
+            self._page(seen, material=gather_material(seen.folder, self.top, seen.state, seen.events, os.environ))
+        )
+
+    def _page(self, seen: Seen, **more: Any) -> Page:
+        found = self._family(seen)
+        return page_of(seen.state, seen.events, time.time(), held=seen.held, family=found, linked=True, **more)
 
     def _entry(self, folder: RunFolder) -> RunEntry:
         seen = self.seen(folder)
         if not seen.events:
-            return RunEntry(folder.run_id, None, seen.held, "its ledger cannot be read")
+            return RunEntry(folder.run_id, None, seen.held, _UNREADABLE)
         return RunEntry(folder.run_id, seen.state, seen.held)
 
-    def _relative(self, kin: Kin, now: float) -> dict[str, Any]:
-        seen, origin = self.seen(kin.folder), kin.origin
-        parent = None if origin is None or not kin.level else origin
-        return {
-            "run_id": kin.folder.run_id,
-            "level": kin.level,
-            "parent": parent and {"run_id": parent.folder.run_id, "task": parent.task, "attempt": parent.attempt},
-            "outcome": run_outcome(seen.state, held=seen.held).value,
-            "seconds": round(run_seconds(seen.state, now), 3),
-            "tasks": len(seen.state.tasks),
-            "counts": counts(seen.state),
-        }
+    def _family(self, seen: Seen) -> Family:
+        """The run and all that its workers started."""
+        return Family.of([self._relative(kin, seen) for kin in family(seen.folder)])
 
-    def _kin_rows(self, folder: RunFolder, now: float) -> Iterator[KinRow]:
-        for kin in family(folder)[1:]:
-            seen = self.seen(kin.folder)
-            here = kin.folder.path.parent == folder.path.parent
-            yield KinRow(
-                kin.level,
-                kin.folder.run_id,
-                run_outcome(seen.state, held=seen.held).value,
-                counts_text(counts(seen.state)),
-                kin.origin.task if kin.origin else "",
-                linked=here,
-            )
+    def _relative(self, kin: Kin, top: Seen) -> Relative:
+        seen = self.seen(kin.folder) if kin.level else top
+        trouble = "" if seen.events else _UNREADABLE
+        return Relative(kin, tuple(seen.events), seen.state, seen.held, trouble)
 
     def _progress(self, seen: Seen) -> Progresses:
         """What the workers are doing, by their own output."""
@@ -161,6 +151,21 @@ class Shelf:
             while len(self._books) > _MOST_KEPT:
                 self._books.popitem(last=False)
             return book
+
+
+def _relative_row(one: Relative, now: float) -> dict[str, Any]:
+    origin = one.kin.origin
+    parent = None if origin is None or not one.kin.level else origin
+    return {
+        "run_id": one.folder.run_id,
+        "level": one.kin.level,
+        "parent": parent and {"run_id": parent.folder.run_id, "task": parent.task, "attempt": parent.attempt},
+        "outcome": run_outcome(one.state, held=one.held).value,
+        "seconds": round(run_seconds(one.state, now), 3),
+        "tasks": len(one.state.tasks),
+        "counts": counts(one.state),
+        "used": usage_row(run_usage(one.state)),
+    }
 
 
 def _read_on(book: _Book) -> None:

@@ -141,8 +141,9 @@ def test_windows_of_all_runs_are_closed_at_once(user: User) -> None:
     for _ in range(2):
         assert user.swarm("run", tasks, "--mode=distributed", "--wait").code == 1
     assert "attach-session" in user.swarm("attach", "x" * 200, "--print").out
-    assert user.swarm("clean", "--windows").lines == ["removed tmux windows of RUN: 1"] * 2
-    assert user.swarm("clean", "--windows").out == "there is nothing to clean\n"
+    # The folder of sockets may be one for all tests: what others left dead there is told, too.
+    assert user.swarm("clean", "--windows").lines[:2] == ["removed tmux windows of RUN: 1"] * 2
+    assert "tmux windows of" not in user.swarm("clean", "--windows").out
     assert user.swarm("clean", "--windows", "--all").code == 2
     assert list(user.base.glob("swarm-*/*.tmux")) == []
 

@@ -738,3 +738,17 @@ def test_a_wave_of_six_costs_the_assistant_little(user: User, ada: Assistant, at
     text = "\n".join(said).replace(str(user.top), "/srv/projects/some-team/web-application1")
     print(len(text) / 4, [len(part) for part in said])
     assert len(text) / 4 < 1500
+
+
+def test_a_worker_in_whose_worktree_nothing_changes_is_told_of(user: User, ada: Assistant) -> None:
+    user.environment["SWARM_STALL_TIMEOUT"] = "1s"
+    row = rows(ada.next(user.tasks(todo("a")), "--tools", TOOLS))["a"]
+    user.until(lambda: "Nothing changed in the worktree of a (since " in ada.next()["next"], 60)
+    assert "nothing changed in its worktree since TIME" in user.swarm("status").out
+    assert "; nothing changed in the worktree of a (since TIME): look" in ada.says("done", "a", "--wait", "0.1").out
+    user.environment["SWARM_STALL_TIMEOUT"] = "10m"
+    assert user.swarm("limit", "--stall-timeout", "10m").code == 0
+    ada.work(row, result=False)
+    assert "Nothing changed" not in ada.next()["next"]
+    ada.work(row)
+    assert "a completed as" in ada.done("a")

@@ -78,6 +78,10 @@ def test_a_nested_run_is_stopped_from_its_parent_and_goes_on_with_it(user: User)
     assert user.swarm("resume").code == 0
     assert len(user.runs()) == 2, "the worker went on with its own run"
     assert [outcome(user, outer), outcome(user, inner)] == ["completed", "completed"]
+    rows = user.swarm("report").out.partition("## Runs that its workers started")[2].partition("\n## ")[0]
+    assert "| RUN | RUN | outer | completed | 2 tasks: 2 completed |" in rows
+    report = (user.folder_of(0) / "report.md").read_text()
+    assert f"| {inner} | {outer} | outer | completed | 2 tasks: 2 completed |" in report, "its own mayor's, too"
 
     lines = user.swarm("events", "--descendant-of", outer, "--type", "task.integrated").lines
     assert [line.split()[2] for line in lines] == ["first", "second", "outer"]
@@ -118,6 +122,9 @@ def test_kill_leaves_no_orphan_of_any_run(user: User, detached: bool) -> None:
         time.sleep(0.05)
     assert left == []
     assert outcome(user, outer) == "stopped"
+    child = user.swarm("status", inner, "--json").document
+    assert (child["outcome"], child["stop_reason"]) == ("stopped", f"with run {outer}"), "whoever could still tell it"
+    assert "running" not in {one["phase"] for one in child["tasks"]}
     user.gate().touch()
     assert user.swarm("resume").code == 0, "what was killed can go on"
     if not detached:  # one that is detached ends with its worker at the latest, and that does not wait for it
@@ -132,3 +139,6 @@ def test_kill_ends_the_child_of_a_run_whose_mayor_is_gone(user: User) -> None:
     user.finish(run)
     assert user.swarm("kill", "--json").document["passed_on_to"] == [inner]
     user.until(lambda: not left_in(user.base), 60)
+    assert [outcome(user, run) for run in user.runs()] == ["stopped", "stopped"], "though no mayor was left to tell"
+    user.gate().touch()
+    assert user.swarm("resume").code == 0, "what was killed can go on"

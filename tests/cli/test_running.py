@@ -140,7 +140,11 @@ def test_kill_ends_what_a_dead_mayor_left(user: User, run: subprocess.Popen[byte
     user.finish(run)
     assert user.swarm("stop").out == "run RUN: nobody is at work on it\n"
     assert user.swarm("kill").out == "run RUN: its mayor is gone; left-over workers ended: 1\n"
-    assert user.swarm("kill", "--json").document["detail"] == "its mayor is gone; left-over workers ended: 0"
+    assert '"run_killed"' in user.ledger.splitlines()[-1]
+    said = user.swarm("status")
+    assert said.lines[0] == "run       RUN  stopped, Ns since DATE" and "swarm stop" in said.out
+    assert " running " not in said.out, "its worker is no more"
+    assert user.swarm("kill", "--json").document["detail"] == "nobody is at work on it"
 
 
 def test_retry_while_the_run_goes_on(user: User) -> None:

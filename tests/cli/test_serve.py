@@ -93,6 +93,7 @@ def test_documents_are_those_of_the_verbs(user: User, server: Server) -> None:
     assert "Access-Control-Allow-Origin" not in headers
     tree = server.ask("GET", f"/api/runs/{RUN}/tree")[1]
     assert [(one["run_id"], one["parent"]) for one in tree["runs"]] == [(RUN, None)]
+    assert tree["total"] == tree["runs"][0]["used"]
     assert server.ask("GET", "/api/runs/../../etc/passwd")[0] == 404
     assert server.ask("GET", "/static/..%2f..%2fhtml.py")[0] == 404
 

@@ -27,7 +27,7 @@ def test_every_verb_has_help_with_an_example(stranger: User, verb: str) -> None:
     assert (said.code, said.err) == (0, "")
     assert said.out.startswith(f"Usage: swarm {verb}")
     assert f"\n  Example: swarm {verb}" in said.out
-    if verb not in ("demo", "mcp", "serve"):  # one shows, the others serve
+    if verb not in ("demo", "hook", "mcp", "serve"):  # one shows, the others answer programs
         assert "--json" in said.out
 
 

@@ -35,6 +35,13 @@ MUTANTS = (
     Mutant("the attempt is not compared", "moves", "or task.attempt != event.attempt or task.phase", "or task.phase"),
     Mutant("the phase is not compared", "moves", " or task.phase is not phase:", ":"),
     Mutant("a retry's attempt is not compared", "transitions", " or task.attempt != event.attempt:\n", ":\n"),
+    Mutant(
+        "a kill of an earlier session counts",
+        "transitions",
+        "if state.stage is Stage.OVER or event.session != state.session:",
+        "if state.stage is Stage.OVER:",
+    ),
+    Mutant("a run stays killed", "transitions", "        killed=False,\n", ""),
     Mutant("a run starts twice", "transitions", "    if state.run_id:\n        return None\n", ""),
     Mutant(
         "any session may resume",

@@ -263,6 +263,9 @@ class Oracle:
             assert meant == (may and (before.exhausted or strength.index(wanted) > strength.index(stop)))
             stop = max(stop, wanted, key=strength.index) if may else stop
             exhausted = exhausted and not may
+        if isinstance(event, ev.RunKilled) and meant:
+            assert after.stage is Stage.OVER and after.stop_reason == event.reason
+            stop, exhausted = Stop.FORCE, False
         if isinstance(event, ev.RunResumed):
             taken = bool(before.run_id) and event.session == before.session + 1
             assert after.session == before.session + taken

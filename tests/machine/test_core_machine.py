@@ -99,6 +99,14 @@ class Mayor(RuleBasedStateMachine):
         """Somebody stops this session, or one that is gone."""
         self._feed(ev.StopRequested(at=self._now(), session=self.book.state.session - ago, now=now, force=force))
 
+    @rule(ago=st.sampled_from([0, 0, 0, 1]))
+    def kill(self, ago: int) -> None:
+        """The mayor is gone, and somebody ends what it left."""
+        before = self.book.state
+        self.book.mayor_dies()
+        taken = self._feed(ev.RunKilled(at=self._now(), session=before.session - ago, reason="killed"))
+        assert taken == (bool(before.run_id) and ago == 0 and before.stage is not Stage.OVER)
+
     @rule(step=st.sampled_from([1, 1, 1, 0, 2]))
     def resume(self, step: int) -> None:
         """A new mayor takes over; or something that cannot be one says so."""

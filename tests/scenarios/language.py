@@ -10,15 +10,17 @@ attempt (without it: the current one). The commands are
     quiet T SINCE   stirred T SINCE          (WorkerStalled, WorkerStirred)
     exited T [code=N]   timed-out T   stalled T   killed T   blocked T WHY   lost T WHY
       and with each end but `lost`: [claim=done] [session=S] [tokens=N] [cost=N] [problem=KIND] [wait=SECONDS]
+      [over=LIMIT] [hint=WORD]
     validated T    invalid T KIND [DETAIL]
     integrated T   conflicted T PATHS   unmerged T KIND   backed-off T
     tracked T REPLY [DETAIL]
     landed   landing-refused WHY   reported
     rested AGENT [strikes=N]   summarised [session=N] [tokens=N] TEXT   advised T [tokens=N] TEXT
     limits [max_cost=N] [max_tokens=N]
-    stop [now|force] [session=N]   resume [session=N]   retry T
+    stop [now|force] [session=N]   kill-left-over [session=N]   resume [session=N]   retry T
     complete T     all that is left until T is completed
     again          the last event once more
+    later SECONDS  time goes by
     mayor dies     fold all events anew, and show what is not answered
     show [T…]      outcome, attempts and reasons
 """
@@ -111,6 +113,9 @@ class _Teller:
             return ["not answered:", *(f"  {_effect(effect)}" for effect in self.book.pending)]
         if word == "show":
             return list(_show(self.book.state, words))
+        if word == "later":
+            self.clock += float(words[0])
+            return [f"{words[0]} s later"]
         if word == "again":
             return self.feed(self.book.events[-1])
         return self.feed(self._event(word, words))
@@ -257,7 +262,8 @@ def _ended(ending: Ending) -> Callable[[float, str, int, list[str]], ev.Event]:
             result=WorkerResult(status=Claim(options["claim"])) if "claim" in options else None,
             report=_agent_report(options),
         )
-        return ev.WorkerExited(at=at, task=task, attempt=attempt, end=end)
+        known = {"over_memory": options.get("over", ""), "hint": options.get("hint", "")}
+        return ev.WorkerExited(at=at, task=task, attempt=attempt, end=end, **known)
 
     return make
 
@@ -360,6 +366,10 @@ def _stop(state: State, at: float, words: list[str]) -> ev.Event:
     return ev.StopRequested(at=at, session=session, now="now" in words, force="force" in words)
 
 
+def _kill(state: State, at: float, words: list[str]) -> ev.Event:
+    return ev.RunKilled(at=at, session=int(_options(words).get("session", state.session)), reason="killed")
+
+
 def _resume(state: State, at: float, words: list[str]) -> ev.Event:
     return ev.RunResumed(at=at, session=int(_options(words).get("session", state.session + 1)))
 
@@ -388,6 +398,7 @@ def _advised(state: State, at: float, words: list[str]) -> ev.Event:
 
 _ABOUT_RUN: dict[str, Callable[[State, float, list[str]], ev.Event]] = {
     "stop": _stop,
+    "kill-left-over": _kill,
     "resume": _resume,
     "reported": _reported,
     "rested": _rested,

@@ -60,6 +60,7 @@ def test_outcomes() -> None:
         SPAWN: Outcome.FAILED,
         CheckKind.TIMEOUT: Outcome.TIMED_OUT,
         CheckKind.STALLED: Outcome.TIMED_OUT,
+        CheckKind.MEMORY: Outcome.FAILED,
         **dict.fromkeys(Trouble, Outcome.FAILED),
         LOST: Outcome.LOST,
         CONFLICT: Outcome.CONFLICTED,

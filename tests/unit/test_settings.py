@@ -71,6 +71,11 @@ def test_options_that_were_not_given_set_nothing() -> None:
     assert effective(options({"max_cost": "2.50", "max_tokens": None})) == {"max_cost": Setting(2.5, "--max-cost")}
 
 
+@pytest.mark.parametrize(("word", "size"), [("4G", 4 << 30), ("536870912", 512 << 20)])
+def test_an_option_takes_memory_with_its_unit_or_in_bytes(word: str, size: int) -> None:
+    assert effective(options({"max_memory": word})) == {"max_memory": Setting(size, "--max-memory")}
+
+
 def test_tables_of_agents_and_prices(tmp_path: Path) -> None:
     toml = """
         agent = "claude"
@@ -108,6 +113,8 @@ def test_tables_of_agents_and_prices(tmp_path: Path) -> None:
         ("max_cost = 0\n", "swarm.toml: /max_cost: wants US dollars over 0, found 0", "write 2.50"),
         ("max_cost = '5'\n", 'swarm.toml: /max_cost: wants US dollars, found text ("5")', "write 2.50"),
         ("max_tokens = 0.5\n", "swarm.toml: /max_tokens: wants a whole number, found a number (0.5)", "write 500000"),
+        ("max_memory = '4X'\n", 'swarm.toml: /max_memory: "4X" is no amount of memory', 'write for example "4G"'),
+        ("max_memory = 4\n", "swarm.toml: /max_memory: wants at least 16M", 'write for example "4G"'),
         ("allow = ['a \"b']\n", 'swarm.toml: /allow/0: "a \\"b" cannot be split into words', "close the quotes"),
     ],
 )

@@ -175,6 +175,7 @@ EVERY_KEY = {
     "on_failure": "fail-fast",
     "max_cost": 2.5,
     "max_tokens": 400_000,
+    "max_memory": "1.5 GiB",
     "allow_empty": True,
     "requires": {"tags": ["x"]},
     "metadata": {"k": [1, None, 2.5]},
@@ -214,6 +215,26 @@ def test_a_status_says_whether_a_task_is_done(tmp_path: Path, status: str | None
 def test_durations_are_seconds_or_have_units(tmp_path: Path, written: Any, seconds: float) -> None:
     task = load_one(tmp_path, timeout=written, estimate=written)
     assert (task.timeout, task.estimate) == (seconds, seconds)
+
+
+@pytest.mark.parametrize(
+    ("written", "size"),
+    [
+        (1 << 24, 1 << 24),
+        ("16777216", 1 << 24),
+        ("16777216 B", 1 << 24),
+        ("512M", 512 << 20),
+        ("512 MiB", 512 << 20),
+        ("512mb", 512 << 20),
+        ("20000k", 20000 << 10),
+        ("1.5G", 3 << 29),
+        ("4g", 4 << 30),
+        ("1T", 1 << 40),
+        ("1024T", 1 << 50),
+    ],
+)
+def test_amounts_of_memory_are_bytes_or_have_units(tmp_path: Path, written: Any, size: int) -> None:
+    assert load_one(tmp_path, max_memory=written).max_memory == size
 
 
 def test_null_is_as_good_as_an_absent_key(tmp_path: Path) -> None:

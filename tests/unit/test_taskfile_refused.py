@@ -33,6 +33,8 @@ def task(number: int | str = 1, **keys: Any) -> dict[str, Any]:
     return {"id": number, "subject": "s"} | keys
 
 
+_MEMORY = "wants at least 16M, which a program needs to start, and at most 1024T, found {}"
+
 FIELDS: list[tuple[dict[str, Any], str, str, str]] = [
     # ids
     ({"id": None}, "", "the task has no id", 'add "id": 1'),
@@ -95,6 +97,24 @@ FIELDS: list[tuple[dict[str, Any], str, str, str]] = [
         "wants a number from 1 to 1000000000000000, found 0",
         "write 500000, or leave it out",
     ),
+    ({"max_memory": "lots"}, "/max_memory", '"lots" is no amount of memory', 'write for example "4G" or "512M"'),
+    ({"max_memory": "-4G"}, "/max_memory", '"-4G" is no amount of memory', 'write for example "4G" or "512M"'),
+    ({"max_memory": "4 E"}, "/max_memory", '"4 E" is no amount of memory', 'write for example "4G" or "512M"'),
+    (
+        {"maxMemory": 1e9},
+        "/maxMemory",
+        "wants an amount of memory, found a number (1000000000.0)",
+        'write for example "4G" or "512M"',
+    ),
+    (
+        {"max_memory": True},
+        "/max_memory",
+        "wants an amount of memory, found a boolean (true)",
+        'write for example "4G" or "512M"',
+    ),
+    ({"max_memory": 4}, "/max_memory", _MEMORY.format("4"), 'write for example "4G"'),
+    ({"max_memory": "15M"}, "/max_memory", _MEMORY.format('"15M"'), 'write for example "4G"'),
+    ({"max_memory": "1025T"}, "/max_memory", _MEMORY.format('"1025T"'), 'write for example "4G"'),
     (
         {"allowEmpty": "yes"},
         "/allowEmpty",

@@ -6,11 +6,11 @@ import heapq
 from collections.abc import Iterable, Mapping, Sequence
 
 from swarmskill.core.state import State
-from swarmskill.model import Outcome, Phase
+from swarmskill.model import Ending, Outcome, Phase
 from swarmskill.records import dataclass
 from swarmskill.views.attempts import Attempt
 from swarmskill.views.marks import count, duration, safe, shorten
-from swarmskill.views.outcome import run_seconds, word
+from swarmskill.views.outcome import run_seconds, tone
 from swarmskill.views.page.shapes import Gantt, Lane, Segment
 
 _WIDTH, _LEFT, _ROW, _TOP = 1080.0, 96.0, 24.0, 24.0
@@ -25,6 +25,10 @@ _TICK = 24.0
 """What the text of a tick needs."""
 
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
+
+
+_STOPPED = "stopped"
+"""What an attempt is called that was ended through no fault of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +91,16 @@ def _spans(state: State, attempts: Mapping[str, Sequence[Attempt]], now: float) 
 
 
 def _kind(state: State, task_id: str, attempt: Attempt, *, current: bool) -> str:
-    """How the attempt went, in the word of a phase or an outcome."""
+    """How the attempt went: the word of a phase or an outcome, or another one that has a colour."""
     task = state.tasks[task_id]
     if attempt.commit:
         return Outcome.COMPLETED.value
+    killed = attempt.end is not None and attempt.end.ending is Ending.KILLED
+    if killed and not (current and task.phase is Phase.ENDED):
+        return _STOPPED
     if not current:
         return Outcome.FAILED.value
-    return word(task) if task.phase is Phase.ENDED or not attempt.problem else Outcome.FAILED.value
+    return tone(task) if task.phase is Phase.ENDED or not attempt.problem else Outcome.FAILED.value
 
 
 def _slots(spans: Sequence[_Span]) -> list[list[_Span]]:
@@ -160,7 +167,7 @@ def _chain_row(
     bars = []
     for task_id in chain:
         start, end = _begun(attempts[task_id]), _ended(state, task_id, now)
-        span = _Span(start, end, task_id, 1, word(state.tasks[task_id]))
+        span = _Span(start, end, task_id, 1, tone(state.tasks[task_id]))
         bars.append(_bar(span, begin, scale, state))
     return "critical path", tuple(bars)
 

@@ -9,7 +9,7 @@ from swarmskill.core.graph import Graph as Tasks
 from swarmskill.core.state import State
 from swarmskill.records import dataclass
 from swarmskill.views.marks import safe, shorten
-from swarmskill.views.outcome import word
+from swarmskill.views.outcome import tone
 from swarmskill.views.page.shapes import Edge, Graph, Node, Segment, Waves
 
 _WIDTH = 1080.0
@@ -60,7 +60,7 @@ def draw_waves(state: State) -> Waves:
     tasks = state.graph
     found: dict[int, Counter[str]] = {}
     for rank, generation in enumerate(tasks.generation):
-        found.setdefault(generation, Counter())[word(state.tasks[tasks.tasks[rank].id])] += 1
+        found.setdefault(generation, Counter())[tone(state.tasks[tasks.tasks[rank].id])] += 1
     most = max((sum(counter.values()) for counter in found.values()), default=1)
     rows = []
     for generation in sorted(found)[:_MOST_WAVES]:
@@ -75,7 +75,7 @@ def draw_waves(state: State) -> Waves:
 
 def _node(state: State, rank: int, place: tuple[float, float], chain: frozenset[str], scale: _Scale) -> Node:
     task = state.graph.tasks[rank]
-    now = word(state.tasks[task.id])
+    now = tone(state.tasks[task.id])
     subject = shorten(safe(task.subject), scale.letters) if scale is _SCALES[0][1] else ""
     return Node(
         x=place[0],

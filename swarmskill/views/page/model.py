@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from swarmskill.core.events import Event
 from swarmskill.core.graph import natural
-from swarmskill.core.state import State
+from swarmskill.core.state import Stage, State
 from swarmskill.model import Outcome, Phase
 from swarmskill.views import commands
 from swarmskill.views.attempts import Attempt, attempts_by_task
 from swarmskill.views.base import Progress, Progresses
-from swarmskill.views.cost import By, cost_rows
+from swarmskill.views.below import runs_below, sums_of
+from swarmskill.views.cost import By, Row, cost_rows, family_rows
 from swarmskill.views.gates import gate_lines
+from swarmskill.views.kinship import Family
 from swarmskill.views.marks import amount, cost_text, date, duration, money, safe, short
 from swarmskill.views.outcome import (
     RunOutcome,
@@ -22,12 +24,12 @@ from swarmskill.views.outcome import (
     run_outcome,
     run_seconds,
     task_seconds,
-    word,
+    tone,
 )
 from swarmskill.views.page.details import tell_tasks
 from swarmskill.views.page.gantt import draw_gantt, last_chain
 from swarmskill.views.page.graph import draw_graph, draw_waves
-from swarmskill.views.page.shapes import WHOLE, CostTable, KinRow, Limits, Material, Page, TaskRow
+from swarmskill.views.page.shapes import WHOLE, CostTable, Kin, Limits, Material, Page, TaskRow
 from swarmskill.views.page.texts import fit_line
 from swarmskill.views.remedies import going_on
 from swarmskill.views.run_json import agent_name, detail
@@ -49,16 +51,25 @@ def page_of(
     limits: Limits = WHOLE,
     held: bool = True,
     progress: Progresses | None = None,
-    kin: tuple[KinRow, ...] = (),
+    family: Family | None = None,
+    linked: bool = False,
 ) -> Page:
     """The page of a run. `held` tells whether anybody is at work on it; `now` is in seconds since the epoch.
 
-    `progress` is what its workers do just now, `kin` are the runs that they started.
+    `progress` is what its workers do just now. Its costs are those of the `family`, if it has one: of the run and
+    of all that its workers started. `linked` where the runs of the repository have pages of their own.
     """
     attempts, until = attempts_by_task(events), state.started_at + run_seconds(state, now)
     chain = last_chain(state, attempts, until)
     small = len(state.tasks) <= limits.nodes
     outcome = run_outcome(state, held=held)
+    if family is not None and not family.relatives[1:]:
+        family = None
+    spent = {
+        by: family_rows(family, by, attempts) if family else cost_rows(state, events, by, attempts)
+        for by in (By.AGENT, By.MODEL, By.TASK)
+    }
+    kin = _kin(family, spent[By.AGENT], now, linked=linked) if family else None
     chosen, doing = told_tasks(state, limits.tasks), progress or {}
     told = set(told_tasks(state, limits.details))
     rows = tuple(_row(state, task_id, now, doing.get(task_id, Progress()), told=task_id in told) for task_id in chosen)
@@ -68,21 +79,21 @@ def page_of(
         outcome=outcome.value,
         running=outcome is RunOutcome.RUNNING,
         facts=tuple(_facts(state)),
-        tiles=tuple(_tiles(state, attempts, now)),
+        tiles=(*_tiles(state, attempts, now), *_spent(state, kin)),
         counts=_counts(state),
         troubles=tuple(_troubles(state)),
         summary=fit_line(state.summary or "", 4000),
         graph=draw_graph(state, frozenset(chain)) if small and state.tasks else None,
         waves=None if small else draw_waves(state),
         gantt=draw_gantt(state, attempts, chain, until),
-        costs=tuple(_costs(state, events, attempts)),
+        costs=tuple(_costs(spent)),
         rows=rows,
         rows_left_out=len(state.tasks) - len(rows),
         details=details,
         details_left_out=len(state.tasks) - len(details) if limits.details else 0,
         commands=tuple(_commands(state, outcome)),
         made_at=date(now),
-        kin=tuple(replace(one, task=fit_line(one.task, 60)) for one in kin),
+        kin=kin,
     )
 
 
@@ -109,7 +120,7 @@ def _facts(state: State) -> list[tuple[str, str]]:
         ("workers", f"at most {state.config.max_workers} of {safe(_pool(state))}, {state.config.schedule.value}"),
     ]
     if state.stop_reason:
-        facts.append(("stopped", safe(state.stop_reason)))
+        facts.append(("stopped" if state.stage is Stage.OVER else "stopping", safe(state.stop_reason)))
     return facts
 
 
@@ -123,20 +134,35 @@ def _tiles(state: State, attempts: Attempts, now: float) -> list[tuple[str, str,
     done = found[Status.COMPLETED]
     tries = sum(len(own) for own in attempts.values())
     again = sum(max(0, len(own) - 1) for own in attempts.values())
-    tiles = [
+    return [
         (f"{done} of {whole}", "completed", f"{100 * done // whole} %" if whole else ""),
         (duration(run_seconds(state, now)), "time", _parallel(attempts, run_seconds(state, now))),
         (str(tries), "attempts", f"{again} not the first" if again else "one each"),
     ]
+
+
+def _spent(state: State, kin: Kin | None) -> Iterator[tuple[str, str, str]]:
+    """Tokens and cost, with the limits of the run; where it has runs below it, those of all, and what is its own."""
     budget = run_budget(state)
     usage = budget.usage
-    if usage.tokens:
-        limit = "" if budget.max_tokens is None else f"of {amount(budget.max_tokens)}"
-        tiles.append((amount(usage.tokens), "tokens", limit))
-    if usage.cost_usd is not None:
-        limit = "" if budget.max_cost is None else f"of {money(budget.max_cost)}"
-        tiles.append((cost_text(usage), "cost", limit or ("estimated" if usage.estimated else "")))
-    return tiles
+    tokens, cost = amount(usage.tokens) if usage.tokens else "", cost_text(usage)
+    own = (f"itself {tokens or 0} ", f"itself {cost or money(0)} ") if kin else ("", "")
+    limits = (
+        "" if budget.max_tokens is None else f"of {amount(budget.max_tokens)}",
+        "" if budget.max_cost is None else f"of {money(budget.max_cost)}",
+    )
+    tokens, cost = kin.sums.whole if kin else (tokens, cost)
+    if tokens:
+        yield tokens, "tokens", f"{own[0]}{limits[0]}".strip()
+    if cost:
+        yield cost, "cost", f"{own[1]}{limits[1]}".strip() or ("estimated" if usage.estimated else "")
+
+
+def _kin(family: Family, rows: Sequence[Row], now: float, *, linked: bool) -> Kin:
+    below = tuple(
+        replace(one, task=fit_line(one.task, 60), tasks=fit_line(one.tasks, 200)) for one in runs_below(family, now)
+    )
+    return Kin(below, sums_of(family, rows), linked)
 
 
 def _parallel(attempts: Attempts, seconds: float) -> str:
@@ -165,12 +191,13 @@ def _row(state: State, task_id: str, now: float, doing: Progress, *, told: bool)
     seconds = task_seconds(task, now)
     ended = task.phase is Phase.ENDED
     done = task.standing is Outcome.COMPLETED
+    action = "" if ended or task.stalled_since else doing.last_action
     return TaskRow(
         key=task_id,
         id=fit_line(task_id, 60),
         subject=fit_line(spec.subject, 120),
-        kind=word(task),
-        word=word(task).replace("_", " "),
+        kind=tone(task),
+        word="queued" if task.queued else tone(task).replace("_", " "),
         mark=_MARKS[done] if ended else "",
         agent=safe(agent_name(state, task_id)),
         attempts=str(task.attempt or ""),
@@ -178,18 +205,17 @@ def _row(state: State, task_id: str, now: float, doing: Progress, *, told: bool)
         tokens=amount(task.usage.tokens) if task.usage.tokens else "",
         cost=cost_text(task.usage),
         commit=short(task.commit),
-        detail=fit_line((doing.last_action if not ended else "") or detail(state, task_id), 240),
+        detail=fit_line(action or detail(state, task_id), 240),
         retry=ended and not done and task.standing is not Outcome.SKIPPED,
         anchor=f"t{state.graph.rank[task_id]}" if told else "",
     )
 
 
-def _costs(state: State, events: Sequence[Event], attempts: Attempts) -> list[CostTable]:
+def _costs(spent: Mapping[By, Sequence[Row]]) -> list[CostTable]:
     """By task, agent and model, if any agent told what it used; tasks with the dearest first."""
     tables = []
-    for by in (By.AGENT, By.MODEL, By.TASK):
-        rows = cost_rows(state, events, by, attempts)
-        rows.sort(key=lambda row: (-(row.usage.cost_usd or 0.0), -row.usage.tokens))
+    for by, found in spent.items():
+        rows = sorted(found, key=lambda row: (-(row.usage.cost_usd or 0.0), -row.usage.tokens))
         if not any(row.usage.tokens or row.usage.cost_usd for row in rows):
             return []
         dearest = max((row.usage.cost_usd or 0.0 for row in rows), default=0.0)

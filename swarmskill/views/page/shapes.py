@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from swarmskill.records import dataclass
+from swarmskill.views.below import Below, Sums
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,14 +206,11 @@ class TaskDetail:
 
 
 @dataclass(frozen=True, slots=True)
-class KinRow:
-    """A run that a worker of this run started, or of a run below it. `linked` if it has a page here."""
+class Kin:
+    """The runs that the workers of this one started, and theirs. `linked` if those that are near have pages here."""
 
-    level: int
-    run_id: str
-    outcome: str
-    text: str
-    task: str
+    rows: tuple[Below, ...]
+    sums: Sums
     linked: bool = False
 
 
@@ -238,4 +236,4 @@ class Page:
     details_left_out: int
     commands: tuple[str, ...]
     made_at: str
-    kin: tuple[KinRow, ...] = ()
+    kin: Kin | None = None

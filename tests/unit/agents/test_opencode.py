@@ -177,6 +177,21 @@ def test_a_reason_that_stands_on_standard_error_only_is_found(case: str, detail:
     assert problem.detail == detail
 
 
+@pytest.mark.parametrize(
+    "line", ["SQLiteError: database is locked", "Failed query: ", "Failed query: CREATE TABLE `workspace` ("]
+)
+def test_two_that_set_up_one_home_are_no_fault_of_a_task(line: str) -> None:
+    problem = tell(AGENT, ["Error: Unexpected error", "", line], 1).problem
+    assert problem is not None
+    assert problem.kind is Trouble.OVERLOADED
+
+
+def test_a_query_that_fails_in_the_middle_of_its_work_is_a_crash() -> None:
+    problem = tell(AGENT, ['{"type":"step_start","sessionID":"s"}', "Failed query: insert"], 1).problem
+    assert problem is not None
+    assert problem.kind is Trouble.CRASHED
+
+
 def test_why_it_tries_again_is_seen_while_it_does_and_tells_the_model() -> None:
     assert actions(AGENT, "oc-refused")[0].startswith("retrying: AI_APICallError: Cannot connect to API")
     assert report(AGENT, "oc-refused").model == "fake/fake-model"

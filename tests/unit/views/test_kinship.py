@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+import pytest
 
 from swarmskill.lineage import Kin, Origin, Relative
 from swarmskill.model import Task, Usage
@@ -10,6 +13,9 @@ from swarmskill.places import RunFolder
 from swarmskill.views.cost import By, cost_document, cost_table, family_rows
 from swarmskill.views.kinship import Family
 from swarmskill.views.nested import nested_lines
+from swarmskill.views.page.html import live_html, report_html
+from swarmskill.views.page.model import page_of
+from swarmskill.views.report import report_markdown
 from swarmskill.views.tree import family_document, tree_text
 
 from .stories import RUN, Story
@@ -84,8 +90,42 @@ def test_the_live_tree_has_a_line_for_each_child_run_that_goes_on() -> None:
     family, now = a_family()
     assert list(nested_lines(family, now)) == ["build"]
     (line,) = nested_lines(family, now)["build"]
-    assert line.startswith("run 20261121-1201-calm-fox  running, 0 of 2 tasks, 1 worker,")
+    assert line.startswith("run 20261121-1201-calm-fox  0 of 2 tasks, 1 worker,")
     assert line.endswith("$0.38")
+
+
+def test_reports_list_the_runs_below_and_add_up_what_all_used() -> None:
+    family, now = a_family()
+    top = family.top
+    text = report_markdown(top.state, top.events, top.folder, now, family=family)
+    section = text.partition("## Runs that its workers started\n\n")[2].partition("\n\n")[0].splitlines()
+    assert section == [
+        "| run | started by | task | outcome | tasks | time | tokens | cost |",
+        "|---|---|---|---|---|---|---|---|",
+        f"| 20261121-1201-calm-fox | {RUN} | build | running | 2 tasks: 1 in progress, 1 pending | 1m 02s | 12 | $0.25 |",
+        "| 20261121-1202-wild-elk | 20261121-1201-calm-fox | a | interrupted | 1 task: 1 in progress | 1m 02s | 2 | $0.12 |",
+        "| this run itself |  |  |  |  |  | 120 | $0.50 |",
+        "| all of them |  |  |  |  |  | 134 | $0.88 |",
+    ]
+    assert "Used 120 tokens, $0.50; with the runs that its workers started 134 tokens, $0.88." in text
+    assert "its workers started" not in report_markdown(top.state, top.events, top.folder, now, family=Family.of([top]))
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_the_page_lists_them_and_its_totals_are_those_of_all(linked: bool) -> None:
+    family, now = a_family()
+    page = page_of(family.top.state, family.top.events, now, family=family, linked=linked)
+    assert [tile for tile in page.tiles if tile[1] in ("tokens", "cost")] == [
+        ("134", "tokens", "itself 120"),
+        ("$0.88", "cost", "itself $0.50"),
+    ]
+    (by_task,) = [table for table in page.costs if table.by == "task"]
+    assert by_task.rows[0][0] == "build" and by_task.rows[0][-1] == "$0.88", "what its runs used is the task's"
+    made = (live_html(page) if linked else report_html(page)).decode()
+    table = made.partition('id="kin"')[2].partition("</table>")[0]
+    rows = [re.sub(r"<[^>]+>", " ", row).split() for row in table.split("<tr")[2:]]
+    assert [row[-1] for row in rows] == ["$0.25", "$0.12", "$0.50", "$0.88"]
+    assert ('href="/runs/20261121-1201-calm-fox"' in table) is linked
 
 
 def test_a_run_that_cannot_be_read_is_shown_as_such() -> None:
@@ -95,3 +135,5 @@ def test_a_run_that_cannot_be_read_is_shown_as_such() -> None:
     assert "run 20261121-1201-calm-fox  cannot be read: line 3 is damaged" in tree_text(shown, now)
     assert "cannot be read" in cost_table(shown, By.TASK)
     assert family_document(shown, now)["tasks"][1]["runs"][0]["problem"] == "line 3 is damaged"
+    report = report_markdown(shown.top.state, shown.top.events, shown.top.folder, now, family=shown)
+    assert f"| 20261121-1201-calm-fox | {RUN} | build | unreadable | line 3 is damaged |" in report

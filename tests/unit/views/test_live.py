@@ -107,7 +107,7 @@ def test_a_stopping_run_says_so_and_guesses_no_end() -> None:
     story.tell(ev.StopRequested(at=story.now, session=1))
     text = frame(view, story)
     assert "stopping, 1 worker left" in text
-    assert "2 will not start: the run is stopping" in text
+    assert "2, 5 will not start: the run is stopping" in text
     assert "about" not in text
 
 

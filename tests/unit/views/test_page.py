@@ -15,10 +15,14 @@ from swarmskill.views.page.graph import draw_graph, draw_waves
 from swarmskill.views.page.html import live_html, report_html
 from swarmskill.views.page.model import page_of
 from swarmskill.views.page.patches import read_patch
-from swarmskill.views.page.shapes import LIVE, KinRow, TaskMaterial, Text
+from swarmskill.views.page.shapes import LIVE, TaskMaterial, Text
 from swarmskill.views.page.texts import fit_end, fit_line
-from swarmskill.views.attempts import attempts_by_task
-from tests.unit.views.stories import NOON, Story, commit
+from swarmskill.views.attempts import attempts_by_task, attempts_of
+from swarmskill.views.base import Progress
+from swarmskill.core.state import EMPTY
+from swarmskill.lineage import Kin, Origin, Relative
+from swarmskill.views.kinship import Family
+from tests.unit.views.stories import NOON, Story, alone, commit
 
 HOSTILE = "</pre></textarea></script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&\x1b[31mred\x1b[0m{{7*7}}"
 PATCH = f"""\
@@ -68,8 +72,10 @@ def hostile_story() -> Story:
 def test_hostile_text_stays_text(live: bool) -> None:
     story = hostile_story()
     material = {HOSTILE: TaskMaterial(patch=PATCH, log=Text((fit_line(HOSTILE, 400),)))}
-    kin = (KinRow(1, "20261121-1201-calm-fox", "running", "2 completed", HOSTILE),)
-    page = page_of(story.state, story.events, story.now, material=material, kin=kin)
+    top = alone(story).top
+    child = Relative(Kin(top.folder, 1, Origin(top.folder, HOSTILE, 1)), (), EMPTY, held=False, trouble=HOSTILE)
+    family = Family.of([top, child])
+    page = page_of(story.state, story.events, story.now, material=material, family=family, linked=live)
     made = live_html(page) if live else report_html(page)
     found = Elements(made)
     assert found.tags.count("script") == (0 if live else 1)
@@ -79,6 +85,12 @@ def test_hostile_text_stays_text(live: bool) -> None:
     assert "49" not in found.text.partition("{{")[2][:10]
     assert b"\x1b" not in made
     assert len(made) < 200_000  # the line of a megabyte is not
+
+
+def test_a_failed_attempt_keeps_its_reason_when_its_wait_is_over() -> None:
+    story = Story(Task(id="a", subject="A"), retry_delay=30.0).starts("a").exits("a", 3).wait(30)
+    story.tell(ev.BackedOff(at=story.now, task="a", attempt=1))
+    assert "exit code 3" in attempts_of(story.events, "a")[0].problem
 
 
 def test_the_page_loads_nothing_and_lets_only_its_own_script_run() -> None:
@@ -168,6 +180,26 @@ def test_the_chart_has_a_row_for_each_worker_at_a_time_and_the_chain_that_the_en
             assert one.x + one.width <= other.x
     assert gantt.chain_text == "2 tasks took 9.0s of the run's 10s"
     assert draw_gantt(Story(*tasks).state, {}, [], NOON) is None
+
+
+def test_a_worker_that_stalled_or_waits_or_was_stopped_did_not_fail() -> None:
+    story = Story(*(Task(id=name, subject="") for name in "abc"), max_workers=3)
+    queued = ev.SpawnQueued(at=story.now, task="c", attempt=1, reason="a slot of this user (2 of 2 in use)")
+    story.starts("a", "b").tell(queued).wait(60)
+    story.tell(ev.WorkerStalled(at=story.now, task="a", attempt=1, since=NOON))
+    page = page_of(story.state, story.events, story.now, progress={"a": Progress("$ make")})
+    assert [(row.kind, row.word) for row in page.rows] == [
+        ("stalled", "stalled"),
+        ("running", "running"),
+        ("ready", "queued"),
+    ]
+    assert page.rows[0].detail == "no progress since 12:00:00"
+    assert [bar.kind for lane in page.gantt.lanes[1:] for bar in lane.segments] == ["stalled", "running"]
+    story.tell(ev.WorkerStirred(at=story.now, task="a", attempt=1, since=NOON))
+    story.tell(ev.StopRequested(at=story.now, session=1, now=True)).exits("b", 143, ending=Ending.KILLED)
+    page = page_of(story.state, story.events, story.now)
+    assert [bar.kind for lane in page.gantt.lanes[1:] for bar in lane.segments] == ["running", "stopped"]
+    assert ("stopping" in dict(page.facts), "stopped" in dict(page.facts)) == (False, False), "nobody gave a reason"
 
 
 def test_the_chart_of_a_stopped_run_ends_with_it() -> None:

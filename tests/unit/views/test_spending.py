@@ -187,11 +187,11 @@ def test_a_gate_tells_what_its_agent_waits_for() -> None:
     story = five().starts("1").is_refused("1", detail="429 Too Many Requests")
     assert (
         gate_text("claude", story.state.gates["claude"])
-        == "claude rests until 12:00:01: rate_limit: 429 Too Many Requests"
+        == "claude rests until 12:00:01: rate limit: 429 Too Many Requests"
     )
     story.rests("claude")
     probed = gate_text("claude", story.state.gates["claude"])
-    assert probed == "claude rested, task 1 tries whether it answers: rate_limit: 429 Too Many Requests"
+    assert probed == "claude rested, task 1 tries whether it answers: rate limit: 429 Too Many Requests"
     shut = gate_text("codex", Gate(Door.SHUT, "401 Unauthorized"))
     assert shut == "codex cannot work: 401 Unauthorized; log in: codex login"
     assert how_to_mend("codex", Gate(Door.SHUT, "turned away 13 times", 13)) == "wait until its service answers again"
@@ -287,7 +287,8 @@ def test_the_live_tree_counts_those_that_wait_for_an_agent() -> None:
     story.rests("claude")
     assert "  · 3, 4, 5 wait while claude is tried\n" in tree(story)
     story.starts("1").is_refused("1", Trouble.AUTH, "401")
-    assert "! claude cannot work: 401; log in: run `claude auth login`, or set ANTHROPIC_A…\n" in tree(story)
+    told = "! claude cannot work: 401; log in: run `claude auth login`, or set\n  ANTHROPIC_API_KEY\n"
+    assert told in tree(story), "what helps stands at its end, and is not cut off"
     assert "  · 1, 3, 4, 5 wait for claude, which cannot work\n" in tree(story)
 
 

@@ -1,8 +1,7 @@
 """The nouns: what a task is, what a worker claims, what we saw, what we judged.
 
-Everything here is frozen data. Times are seconds (durations) or seconds since the epoch (`*_at`),
-sizes are bytes, paths are POSIX paths relative to the repository's top unless named otherwise,
-commits are full object names.
+Everything here is frozen data. Times are seconds (durations) or seconds since the epoch (`*_at`), sizes are bytes,
+paths are POSIX paths relative to the repository's top unless named otherwise, commits are full object names.
 """
 
 from __future__ import annotations
@@ -96,11 +95,10 @@ class OnFailure(StrEnum):
 class Task:
     """One unit of work.
 
-    `files` is the manifest: the paths or globs that the task may write; empty means no limit.
-    `done` tasks were completed before the run and are never started. `run` is the argument list
-    for the `command` agent. `estimate` is the expected duration in seconds. `timeout`, `max_retries`,
-    `retry_delay` (seconds), `max_memory` (bytes) and `on_failure` override the run's; `max_cost` and
-    `max_tokens` limit this task over all its attempts. `metadata` is kept as it was read.
+    `files` is the manifest: the paths or globs that the task may write; empty means no limit. `done` tasks were completed
+    before the run and are never started. `run` is the argument list for the `command` agent. `estimate` is the expected
+    duration in seconds. `timeout`, `max_retries`, `retry_delay` (seconds), `max_memory` (bytes) and `on_failure` override
+    the run's; `max_cost` and `max_tokens` limit this task over all its attempts. `metadata` is kept as it was read.
     """
 
     id: str

@@ -95,10 +95,10 @@ class OnFailure(StrEnum):
 class Task:
     """One unit of work.
 
-    `files` is the manifest: the paths or globs that the task may write; empty means no limit. `done` tasks were completed
-    before the run and are never started. `run` is the argument list for the `command` agent. `estimate` is the expected
-    duration in seconds. `timeout`, `max_retries`, `retry_delay` (seconds), `max_memory` (bytes) and `on_failure` override
-    the run's; `max_cost` and `max_tokens` limit this task over all its attempts. `metadata` is kept as it was read.
+    `files` is the manifest: what the task may write, empty for no limit. `done` tasks were completed before the run
+    and are never started. `run` is the argument list for the `command` agent. `estimate` is the expected duration in
+    seconds. `timeout`, `max_retries`, `retry_delay` (seconds), `max_memory` (bytes) and `on_failure` override the
+    run's; `max_cost` and `max_tokens` limit this task over all its attempts. `metadata` is kept as it was read.
     """
 
     id: str

@@ -599,8 +599,8 @@ MUTANTS = (
     Mutant(
         "what is done is not judged after a limit",
         "attempts",
-        "problem = None if claims_done else _problem(over)",
-        "problem = _problem(over)",
+        "problem = None if claims_done or event.over_memory else _problem(over)",
+        "problem = None if event.over_memory else _problem(over)",
     ),
     Mutant(
         "what a killed agent says is believed",

@@ -43,7 +43,8 @@ def kill_left_over(folder: RunFolder, state: State, *, force: bool, reason: str 
     with Ledger(folder, this_process()) as ledger:
         backends: list[ProcessBackend | TmuxBackend] = [ProcessBackend(folder.keeper), *tmux_of(folder, state.config)]
         ended = [_end_all(backend, state.config.grace, force=force) for backend in backends]
-        if force and all(gone for _, gone in ended):
+        started = bool(state.run_id)  # else recovery would take the run's only, torn line away, and with it the run
+        if force and started and all(gone for _, gone in ended):
             _note_kill(ledger, reason)
     return sum(count for count, _ in ended)
 
@@ -62,7 +63,7 @@ def _end_all(backend: ProcessBackend | TmuxBackend, grace: float, *, force: bool
 
 def _note_kill(ledger: Ledger, reason: str) -> None:
     state = fold(ledger.recover().events)
-    if state.run_id and state.stage is not Stage.OVER and _are_gone(state):
+    if state.stage is not Stage.OVER and _are_gone(state):
         ledger.append([RunKilled(at=time.time(), session=state.session, reason=reason)])
 
 

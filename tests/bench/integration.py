@@ -102,7 +102,7 @@ class _Work:
 def _context(repository: Repository, run_id: str, base: str, batch: int) -> RunContext:
     """What the merger needs of a run; attempts without checks need neither worktrees nor processes."""
     parts: dict[str, Any] = dict.fromkeys(
-        ("worktrees", "backend", "workers", "handed", "commands", "guard", "accounts")
+        ("worktrees", "backend", "workers", "handed", "commands", "guard", "accounts", "memory")
     )
     return RunContext(
         folder=RunFolder(runs_folder(repository.common_dir) / run_id),

@@ -23,10 +23,11 @@ from swarmskill.mayor.accounts import Accounts
 from swarmskill.mayor.branch import RunBranch
 from swarmskill.mayor.commands import Commands
 from swarmskill.mayor.context import RunContext
+from swarmskill.mayor.memory import MemoryHold
 from swarmskill.mayor.isolation import CheckoutGuard
 from swarmskill.mayor.judging import Judge
 from swarmskill.mayor.merging import Merger
-from swarmskill.config import Isolation, RunConfig, WorktreeSetup
+from swarmskill.config import Isolation, MemoryGuard, RunConfig, WorktreeSetup
 from swarmskill.model import Check, CheckKind, Ending, Outcome, Phase, Task, Verdict, WorkerEnd
 from swarmskill.places import RunFolder, attempt_key, branch_ref
 from swarmskill.repo.collecting import GcPause
@@ -96,6 +97,7 @@ class Queue:
             branch=RunBranch(self.repository, RUN, self.state.head, self.said.append),
             no_gc=no_gc,
             accounts=Accounts(self.folder, {}),
+            memory=MemoryHold(RUN, MemoryGuard.NONE),
         )
         self.merger = Merger(context, Judge(context), self._do)
 

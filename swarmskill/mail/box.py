@@ -15,6 +15,7 @@ import os
 import re
 import secrets
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -31,6 +32,8 @@ REFUSED: Final = "R"
 
 _NAME: Final = re.compile(r"(?:(\d{1,18})_)?([^,]*)(?:,([A-Z]*))?\.md", re.DOTALL)
 _LAST: Final = 10**18
+_WRITING: Final = 5.0
+"""Seconds that an empty file is left alone: who writes by hand may not know that mail is renamed into its place."""
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FRESH: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -157,6 +160,15 @@ class Box:
                 if most is not None and len(data) > most:
                     raise Unreadable(f"it has more than {most} bytes")
                 return data
+
+    def is_begun(self, one: Stored) -> bool:
+        """Whether the file is empty, and so young that somebody may be about to write it where it lies."""
+        try:
+            with self._folder(one.folder) as handle:
+                seen = os.stat(one.name, dir_fd=handle, follow_symlinks=False)
+        except OSError:
+            return False
+        return not seen.st_size and stat.S_ISREG(seen.st_mode) and abs(time.time() - seen.st_mtime) < _WRITING
 
     def flag(self, one: Stored, flags: str) -> Stored:
         """Move the file to `cur` with these flags beside those it has. One that is gone stays gone."""

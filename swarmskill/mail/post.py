@@ -151,10 +151,11 @@ class Post:
     def _collect(self, name: str, carried: Carried) -> None:
         outbox = self._roster.mailbox(name).outbox
         try:
-            stored = [one for one in outbox.stored("new") if (name, one.name) not in self._stuck]
+            new = outbox.stored("new")
         except OSError as error:
             carried.refused.append(Refusal(name, "", f"its outbox cannot be read: {error.strerror}"))
             return
+        stored = [one for one in new if (name, one.name) not in self._stuck and not outbox.is_begun(one)]
         carried.more |= len(stored) > self._limits.per_round
         for one in stored[: self._limits.per_round]:
             fate = self._take(name, one, carried)

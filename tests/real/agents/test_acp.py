@@ -47,8 +47,11 @@ def test_edit_and_session(name: str, model: ScriptedModel, project: Project, tmp
     assert first.report.session
     assert first.report.usage.tokens
     second = worker.do(project.top, {"text": "again"}, session=first.report.session)
-    if name == "gemini":  # it does not find its own sessions again
-        assert (second.code, "No previous sessions found" in second.log) == (1, True), second.log
+    if name == "gemini" and second.code:  # mostly it does not find its own sessions again
+        assert "No previous sessions found" in second.log, second.log
+        return
+    if name == "gemini":  # and where it does, it tells the old turn once more, after it has said that it is ready
+        assert second.report.said.endswith("again"), second.log
         return
     assert (second.code, second.report.said) == (0, "again"), second.log
     assert second.report.session == first.report.session

@@ -51,6 +51,19 @@ def test_the_same_key_twice_is_one_message_even_after_it_was_carried(office: Off
     assert office.carry().messages == []
 
 
+def test_a_file_that_is_about_to_be_written_where_it_lies_is_left_until_then(office: Office) -> None:
+    new = office.boxes["1-1"].outbox.path / "new"
+    (new / "by-hand.md").touch()
+    assert office.carry().messages == []
+    (new / "by-hand.md").write_text("PROGRESS: half way\n")
+    (came,) = office.carry().messages
+    assert came.kind is Kind.PROGRESS
+    (new / "empty.md").touch()
+    os.utime(new / "empty.md", (1.0, 1.0))
+    (came,) = office.carry().messages
+    assert came.text == ""
+
+
 def test_the_mayor_is_told_again_until_it_settles(office: Office) -> None:
     office.boxes["1-1"].send(message(text="a"))
     office.boxes["1-1"].send(message(text="b"))

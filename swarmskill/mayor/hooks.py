@@ -15,10 +15,11 @@ from swarmskill.core.state import State
 from swarmskill.core.transitions import fold
 from swarmskill.errors import SwarmError
 from swarmskill.ledger import read_ledger
+from swarmskill.mayor.assistant import handed_out
 from swarmskill.mayor.hosting import HostedRun, find_hosted
 from swarmskill.mayor.taking import Ended, take_back
 from swarmskill.model import Outcome, Phase
-from swarmskill.places import RESULT_FILE, find_run
+from swarmskill.places import attempt_key, find_run
 from swarmskill.records import dataclass
 from swarmskill.repo.repository import Repository
 from swarmskill.views.outcome import word
@@ -76,29 +77,30 @@ def _of_worker(hook: WorkerStops, repository: Repository, environment: Mapping[s
     found = _assignment(hook.transcript, repository, environment)
     if found is None:
         return ""
-    run, task_id, worktree = found
-    result = worktree / RESULT_FILE
-    if result.is_file() and result.stat().st_size:
+    run, key, task_id, worktree = found
+    expected = handed_out(run.folder).expect(key)
+    if expected.left_result():
         take_back(run, [Ended(task_id)], wait=0)
         return ""
     if hook.again:  # `swarm done` judges one that stays silent
         return ""
-    return f"task {task_id} has no result yet: leave it in {result}, as {worktree / PROMPT_FILE} says, then end"
+    prompt = worktree / PROMPT_FILE
+    return f"task {task_id} has no result yet: leave it in {expected.result}, as {prompt} says, then end"
 
 
 def _assignment(
     transcript: Path, repository: Repository, environment: Mapping[str, str]
-) -> tuple[HostedRun, str, Path] | None:
-    """The run, task and worktree of which a sub-agent was told; None if it is no worker that is out."""
+) -> tuple[HostedRun, str, str, Path] | None:
+    """The run, attempt, task and worktree of which a sub-agent was told; None if it is no worker that is out."""
     try:
         told = _PROMPT.findall(transcript.read_text(encoding="utf-8", errors="replace"))
     except OSError:
         return None
     if not told:
         return None
-    run_id, key = told[-1]
+    run_id, folder = told[-1]
     run = find_hosted(repository, run_id, environment)
     for task_id, task in run.read().tasks.items():
-        if task.phase is Phase.RUNNING and task.worker and Path(task.worker.worktree).name == key:
-            return run, task_id, Path(task.worker.worktree)
+        if task.phase is Phase.RUNNING and task.worker and Path(task.worker.worktree).name == folder:
+            return run, attempt_key(task_id, task.attempt), task_id, Path(task.worker.worktree)
     return None

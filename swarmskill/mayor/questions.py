@@ -42,9 +42,11 @@ class Questions:
 
     def put(self) -> None:
         """Put those to the helper that were not yet, as far as their workers are known."""
-        for message in self.open if self._ask is not None else ():
+        if self._ask is None:
+            return
+        for message in self.open:
             task = self._workers.get(message.sender)
-            if self._ask is not None and task is not None and message.id not in self._put:
+            if task is not None and message.id not in self._put:
                 self._put.add(message.id)
                 self._ask(message, task)
 
